@@ -1,0 +1,52 @@
+# Everything runs in an environment of its own, made on the first call and reused after that.
+#   make demo   install the package, compare the nets on handwritten digits, write report/
+#   make test   run the test suite           make lint    check style and types
+#   make docs   build docs/_build/html       make bench   run examples/benchmarks/*.py
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find sklearn_robust -name '*.py')
+
+.PHONY: demo test lint docs bench clean
+
+demo: $(VENV)/installed
+	$(BIN)/sklearn-robust compare --data digits --output report
+	@echo "The report is in $(CURDIR)/report: open the page there, index.html, in a browser."
+
+# One thread that sleeps when idle: the tests are small, and threads that spin would slow them.
+test: export OMP_NUM_THREADS = 1
+test: export OMP_WAIT_POLICY = passive
+test: $(VENV)/installed-test
+	$(BIN)/python -m pytest -q -ra
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/installed-docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	@echo "The pages are in $(CURDIR)/docs/_build/html: open index.html in a browser."
+
+# torchattacks pins a release of requests from 2020, so it comes without its dependencies.
+bench: $(VENV)/installed-bench
+	$(BIN)/python -m pip install --no-deps "torchattacks>=3.5.1"
+	for script in examples/benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
+
+clean:
+	rm -rf $(VENV) build report docs/_build docs/auto_examples docs/generated
+
+# Stamps: nothing is installed twice unless what it depends on has changed. `make demo` installs
+# the package as a user does, a copy that goes stale with the sources; the other targets install
+# it in place, so a fresh copy makes their stamps void.
+$(VENV)/installed: pyproject.toml $(SOURCES) | $(BIN)/python
+	$(BIN)/python -m pip install .
+	rm -f $(VENV)/installed-*
+	touch $@
+
+$(VENV)/installed-%: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --editable ".[$*]"
+	touch $@
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
