@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find sklearn_robust -name '*.py')
 
 .PHONY: demo test lint docs bench clean
+.DELETE_ON_ERROR: # an environment made halfway is made again
 
 demo: $(VENV)/installed
 	$(BIN)/sklearn-robust compare --data digits --output report
@@ -40,6 +41,7 @@ clean:
 # the package as a user does, a copy that goes stale with the sources; the other targets install
 # it in place, so a fresh copy makes their stamps void.
 $(VENV)/installed: pyproject.toml $(SOURCES) | $(BIN)/python
+	rm -rf build
 	$(BIN)/python -m pip install .
 	rm -f $(VENV)/installed-*
 	touch $@

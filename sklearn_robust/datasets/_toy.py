@@ -1,0 +1,154 @@
+"""Small data that needs no download."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.datasets import load_digits, make_moons
+from sklearn.utils import check_random_state, check_scalar
+
+
+def load_digits_images():
+    """Load scikit-learn's handwritten digits as images.
+
+    Returns
+    -------
+    X : ndarray of shape (1797, 1, 8, 8), float32
+        Grey images in [0, 1].
+    y : ndarray of shape (1797,), int64
+        The digit, 0 to 9.
+
+    See Also
+    --------
+    sklearn.datasets.load_digits : The same digits as rows of numbers from 0 to 16.
+    fetch_mnist : Larger images of digits.
+
+    Examples
+    --------
+    >>> from sklearn_robust.datasets import load_digits_images
+    >>> X, y = load_digits_images()
+    >>> X.shape, X.dtype, float(X.min()), float(X.max())
+    ((1797, 1, 8, 8), dtype('float32'), 0.0, 1.0)
+    """
+    digits = load_digits()
+    X = np.divide(digits.images, 16).astype(np.float32)[:, np.newaxis]
+    return X, digits.target.astype(np.int64)
+
+
+def load_moons(n_samples=500, *, noise=0.1, random_state=None):
+    """Draw two interleaved half moons and scale them to fill the unit square.
+
+    Parameters
+    ----------
+    n_samples : int, default=500
+        Number of points, at least 2.
+    noise : float, default=0.1
+        Standard deviation of the Gaussian noise, before the scaling: the moons
+        are about 3 wide and 1.5 high then.
+    random_state : int, RandomState instance or None, default=None
+        Draws the noise and the order of the points.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, 2), float32
+        Points in [0, 1]; each feature takes both values.
+    y : ndarray of shape (n_samples,), int64
+        The moon, 0 or 1.
+
+    See Also
+    --------
+    sklearn.datasets.make_moons : The same moons in their own units.
+
+    Examples
+    --------
+    >>> from sklearn_robust.datasets import load_moons
+    >>> X, y = load_moons(100, random_state=0)
+    >>> X.shape, X.min(axis=0).tolist(), X.max(axis=0).tolist()
+    ((100, 2), [0.0, 0.0], [1.0, 1.0])
+    """
+    check_scalar(n_samples, "n_samples", Integral, min_val=2)
+    X, y = make_moons(n_samples, noise=noise, random_state=random_state)
+    X -= X.min(axis=0)
+    X /= X.max(axis=0)
+    return X.astype(np.float32), y.astype(np.int64)
+
+
+def make_hierarchical_blobs(
+    n_samples_per_class=60,
+    *,
+    n_superclasses=3,
+    n_classes_per_superclass=4,
+    n_features=30,
+    superclass_radius=18.0,
+    class_radius=6.0,
+    noise=1.0,
+    random_state=None,
+):
+    """Draw Gaussian blobs whose centres lie in groups: classes within superclasses.
+
+    Parameters
+    ----------
+    n_samples_per_class : int, default=60
+        Number of points in each blob.
+    n_superclasses : int, default=3
+        Number of groups.
+    n_classes_per_superclass : int, default=4
+        Number of blobs in each group.
+    n_features : int, default=30
+        Dimension of the points.
+    superclass_radius : float, default=18.0
+        Distance from the origin to the centre of each group.
+    class_radius : float, default=6.0
+        Distance from the centre of a group to each of its blobs.
+    noise : float, default=1.0
+        Standard deviation of each blob, the same in every direction.
+    random_state : int, RandomState instance or None, default=None
+        Draws the centres, the points and their order.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, n_features), float32
+        The points, in random order.
+    y : ndarray of shape (n_samples,), int64
+        The class of each point: classes of one superclass are neighbours in number.
+    superclasses : ndarray of shape (n_classes,), int64
+        The superclass of each class; ``superclasses[y]`` is that of each point.
+
+    Notes
+    -----
+    With the default radii in 30 dimensions, half the distance between two classes of
+    one superclass is about 4.2. A linear model that must withstand changes longer than
+    that gives up telling them apart by their differences, its weights turn towards
+    the centres of the blobs, and the superclasses show in their correlations.
+
+    Examples
+    --------
+    >>> from sklearn_robust.datasets import make_hierarchical_blobs
+    >>> X, y, superclasses = make_hierarchical_blobs(random_state=0)
+    >>> X.shape, y.shape
+    ((720, 30), (720,))
+    >>> superclasses
+    array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2])
+    """
+    sizes = {
+        "n_samples_per_class": n_samples_per_class,
+        "n_superclasses": n_superclasses,
+        "n_classes_per_superclass": n_classes_per_superclass,
+        "n_features": n_features,
+    }
+    for name, size in sizes.items():
+        check_scalar(size, name, Integral, min_val=1)
+    check_scalar(noise, "noise", Real, min_val=0)
+    rng = check_random_state(random_state)
+    superclasses = np.repeat(np.arange(n_superclasses), n_classes_per_superclass)
+    n_classes = len(superclasses)
+    centers = superclass_radius * _directions(n_superclasses, n_features, rng)[superclasses]
+    centers += class_radius * _directions(n_classes, n_features, rng)
+    y = rng.permutation(np.repeat(np.arange(n_classes), n_samples_per_class))
+    X = centers[y] + noise * rng.standard_normal((len(y), n_features))
+    return X.astype(np.float32), y, superclasses
+
+
+def _directions(n, n_features, rng):
+    """Draw unit vectors, uniform over the sphere."""
+    vectors = rng.standard_normal((n, n_features))
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

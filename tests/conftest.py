@@ -1,0 +1,49 @@
+"""What every test shares: one torch thread, fresh seeds, no window, no clock."""
+
+import os
+import random
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+
+torch.set_num_threads(1)
+
+# The same examples on every run and on every machine, however slow it is.
+settings.register_profile("deterministic", derandomize=True, deadline=None)
+settings.load_profile("deterministic")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
+
+
+def pytest_collection_modifyitems(config, items):
+    skips = {
+        "slow": (not config.getoption("--slow"), "slow: run it with --slow"),
+        "gpu": (not torch.cuda.is_available(), "needs a CUDA device"),
+    }
+    for item in items:
+        for marker, (absent, reason) in skips.items():
+            if absent and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def seeds():
+    """Seed the global generators: no test depends on those that ran before it."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def pyplot():
+    """Give matplotlib.pyplot, imported here alone, and close its figures afterwards."""
+    from matplotlib import pyplot
+
+    yield pyplot
+    pyplot.close("all")
