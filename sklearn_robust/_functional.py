@@ -1,0 +1,119 @@
+"""Formulas over tensors, named as in the papers; one number a sample unless said otherwise.
+
+Notation: ``z`` holds the logits, shape (n, n_classes); ``y`` the class codes, shape (n,), int64.
+Every loss is one that an untargeted attack maximises.
+"""
+
+import torch
+from torch.nn import functional as F
+
+__all__ = [
+    "cross_entropy",
+    "dlr",
+    "effective_sample_size",
+    "flat_norm",
+    "gair_log_weights",
+    "input_gradient",
+    "kl",
+    "log_others",
+    "margin",
+    "margin_loss",
+    "runner_up",
+    "scaled_cross_entropy",
+    "targeted_dlr",
+]
+
+
+def _others(z, y):
+    """Logits with the entry of class ``y`` replaced by minus infinity."""
+    return z.scatter(1, y[:, None], -torch.inf)
+
+
+def _of(z, y):
+    return z.gather(1, y[:, None]).squeeze(1)
+
+
+def margin(z, y):
+    """Decision function S(x) = z_y - max_{i != y} z_i (paper 001, eq. 2)."""
+    return _of(z, y) - _others(z, y).amax(1)
+
+
+def runner_up(z, y):
+    """Code of the most likely class other than ``y``."""
+    return _others(z, y).argmax(1)
+
+
+def log_others(z, y):
+    """Log of the summed probability of all classes other than ``y``, up to the partition."""
+    return _others(z, y).logsumexp(1)
+
+
+def margin_loss(z, y):
+    """The papers' C&W objective max_{i != y} z_i - z_y = -S(x)."""
+    return -margin(z, y)
+
+
+def cross_entropy(z, y):
+    """Cross-entropy -log softmax(z)_y."""
+    return F.cross_entropy(z, y, reduction="none")
+
+
+def scaled_cross_entropy(z, y):
+    """Cross-entropy of the logits divided by the gap of their two largest entries.
+
+    The gap is a constant to the gradient, so the loss is blind to a rescaling of the logits:
+    neither saturated nor nearly uniform predictions weaken the gradient.
+    """
+    top = z.detach().topk(2, dim=1).values
+    gap = (top[:, 0] - top[:, 1]).clamp_min(torch.finfo(z.dtype).tiny ** 0.5)
+    return cross_entropy((z - top[:, :1]) / gap[:, None], y)
+
+
+def dlr(z, y):
+    """Difference of logits ratio -S / (z_(1) - z_(3)); plain -S below three classes."""
+    if z.shape[1] < 3:
+        return margin_loss(z, y)
+    top = z.topk(3, dim=1).values
+    return margin_loss(z, y) / (top[:, 0] - top[:, 2] + 1e-12)
+
+
+def targeted_dlr(z, y, target):
+    """Targeted ratio (z_t - z_y) / (z_(1) - (z_(3) + z_(4)) / 2); unscaled below four classes."""
+    gap = _of(z, target) - _of(z, y)
+    if z.shape[1] < 4:
+        return gap
+    top = z.topk(4, dim=1).values
+    return gap / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)
+
+
+def kl(z, reference):
+    """Divergence KL(softmax(reference) || softmax(z))."""
+    log_p = reference.log_softmax(1)
+    return (log_p.exp() * (log_p - z.log_softmax(1))).sum(1)
+
+
+def input_gradient(values, x, *, create_graph=False):
+    """Gradient of each sample's value with respect to that sample's input, shape of ``x``.
+
+    Summing before differentiating keeps a small gradient from being divided away, and
+    asking for ``x`` alone leaves the parameters' ``.grad`` untouched.
+    """
+    return torch.autograd.grad(values.sum(), x, create_graph=create_graph)[0]
+
+
+def flat_norm(v, order):
+    """Vector norm of each sample of ``v``, shape (n,); its gradient at zero is zero."""
+    return torch.linalg.vector_norm(v.flatten(1), order, dim=1)
+
+
+def gair_log_weights(kappa, max_iter, lam):
+    """Log of GAIRAT's weight (1 + tanh(lam + 5 (1 - 2 kappa / K))) / 2 (paper 003, eq. 6).
+
+    Computed as log sigmoid(2 (...)), which is the same number without cancellation.
+    """
+    return F.logsigmoid(2 * (lam + 5 * (1 - 2 * kappa / max_iter)))
+
+
+def effective_sample_size(weights):
+    """Kish's effective sample size (sum w)^2 / sum w^2 of a batch, a scalar."""
+    return weights.sum() ** 2 / (weights**2).sum()

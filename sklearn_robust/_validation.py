@@ -1,0 +1,181 @@
+"""Checks at the door: each says what came, what was wanted and what to type."""
+
+import numbers
+
+import numpy as np
+import torch
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+__all__ = [
+    "check_bounds",
+    "check_choice",
+    "check_count",
+    "check_eps",
+    "check_norm",
+    "check_number",
+    "check_samples",
+    "check_sample_shape",
+    "encode_labels",
+    "refuse_bytes",
+    "validate_samples",
+]
+
+NORMS = {"linf": "linf", "l2": "l2", "l1": "l1", np.inf: "linf", 2: "l2", 1: "l1"}
+
+
+def refuse_bytes(X):
+    """Refuse images of bytes, whose values would be a million times beyond any usual eps."""
+    if getattr(X, "dtype", None) in (np.uint8, torch.uint8) and X.max() > 1:
+        raise ValueError(
+            f"X is uint8 with values up to {int(X.max())}: divide by 255 (X / 255) so that pixels "
+            "lie in [0, 1], or type X.astype('float32') if these are no images."
+        )
+
+
+def _as_array(X):
+    refuse_bytes(X)
+    return X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
+
+
+def validate_samples(estimator, X, y="no_validation", **kwargs):
+    """scikit-learn's ``validate_data`` for samples of any shape, as float32 in C order."""
+    X = _as_array(X)
+    kwargs = {"dtype": np.float32, "allow_nd": True, "order": "C", **kwargs}
+    if isinstance(y, torch.Tensor):
+        y = y.detach().cpu().numpy()
+    return validate_data(estimator, X, y, **kwargs)
+
+
+def check_samples(X):
+    """Return finite float32 samples (n, ...) in C order, or say what is wrong with them."""
+    return check_array(_as_array(X), dtype=np.float32, order="C", allow_nd=True, input_name="X")
+
+
+def check_sample_shape(X, wanted, who):
+    """Raise unless every sample of ``X`` has the shape the estimator was fitted on."""
+    if wanted is not None and tuple(X.shape[1:]) != tuple(wanted):
+        raise ValueError(
+            f"X has {_describe(X.shape[1:])}, but {who} was fitted on {_describe(wanted)}: pass "
+            "samples of that shape, X[:, None] adds a channel axis and X.reshape(...) changes it."
+        )
+
+
+def _describe(shape):
+    # The words "n features" are those that scikit-learn's own tools look for.
+    return f"{shape[0]} features" if len(shape) == 1 else f"sample shape {tuple(shape)}"
+
+
+def encode_labels(y, classes, who):
+    """Class codes (n,) int64 of the labels ``y``; a label that is not a class is an error."""
+    y = np.asarray(y)
+    if y.ndim != 1:
+        raise ValueError(f"y has shape {y.shape}; {who} needs one label for each sample.")
+    classes = np.asarray(classes)
+    codes = np.searchsorted(classes, y) if _is_sorted(classes) else _search(classes, y)
+    codes = np.minimum(codes, len(classes) - 1)
+    unknown = classes[codes] != y
+    if np.any(unknown):
+        raise ValueError(
+            f"y contains labels that {who} was not fitted on: "
+            f"{np.unique(y[unknown])[:5].tolist()}; known are {classes[:10].tolist()}."
+        )
+    return codes.astype(np.int64)
+
+
+def _is_sorted(classes):
+    return bool(np.all(classes[:-1] <= classes[1:]))
+
+
+def _search(classes, y):
+    order = np.argsort(classes)
+    return order[np.minimum(np.searchsorted(classes[order], y), len(classes) - 1)]
+
+
+def check_choice(name, value, choices):
+    """Raise unless ``value`` is one of ``choices``."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} is {value!r}; choose one of {sorted(choices)}.")
+    return value
+
+
+def check_number(name, value, *, low=0.0, high=np.inf, strict=False):
+    """Raise unless ``value`` is a number from ``low`` to ``high``, above ``low`` if strict."""
+    good = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not good or not low <= value <= high or (strict and value == low):
+        wanted = f"a number {'above' if strict else 'of at least'} {low:g}"
+        if high < np.inf:
+            wanted += f" and at most {high:g}"
+        raise ValueError(f"{name} is {value!r}; give {wanted}.")
+    return float(value)
+
+
+def check_count(name, value, *, low=1):
+    """Raise unless ``value`` is an integer of at least ``low``."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < low:
+        raise ValueError(f"{name} is {value!r}; give an integer of at least {low}.")
+    return int(value)
+
+
+def check_norm(norm):
+    """Name of the norm: "linf", "l2" or "l1"."""
+    try:
+        return NORMS[norm]
+    except (KeyError, TypeError):
+        raise ValueError(
+            f"norm is {norm!r}; choose 'linf', 'l2' or 'l1' (np.inf, 2 and 1 mean the same)."
+        ) from None
+
+
+def check_eps(eps, norm, sample_shape):
+    """Radius as float64: 0-d, or one number a feature; None means 8/255 for linf."""
+    if eps is None:
+        if norm != "linf":
+            raise ValueError(f"eps must be given for norm={norm!r}; type eps=0.5, say.")
+        eps = 8 / 255
+    try:
+        radius = np.asarray(eps, dtype=np.float64)
+    except (TypeError, ValueError):
+        radius = np.array(np.nan)
+    if not np.all(np.isfinite(radius)) or np.any(radius < 0):
+        raise ValueError(
+            f"eps is {eps!r}; give a finite radius of at least 0, in the units of X, or an array "
+            "with one for each feature."
+        )
+    return _per_feature("eps", radius, sample_shape)
+
+
+def _per_feature(name, values, sample_shape):
+    if values.ndim and values.shape != tuple(sample_shape):
+        raise ValueError(
+            f"{name} has shape {values.shape}, but the samples have shape {tuple(sample_shape)}: "
+            f"give one number, or an array of the samples' shape with one for each feature."
+        )
+    return values
+
+
+def check_bounds(bounds, X):
+    """Box of the data as (lower, upper) float64 arrays, or None for no box.
+
+    ``"auto"`` is (0, 1) when all of ``X`` lies inside it and no box otherwise.
+    """
+    if bounds is None:
+        return None
+    if isinstance(bounds, str):
+        if bounds != "auto":
+            raise ValueError(f"bounds is {bounds!r}; give 'auto', None or (low, high).")
+        inside = X.size == 0 or (X.min() >= 0 and X.max() <= 1)
+        return (np.array(0.0), np.array(1.0)) if inside else None
+    try:
+        low, high = (np.asarray(side, dtype=np.float64) for side in bounds)
+    except (TypeError, ValueError):
+        raise ValueError(f"bounds is {bounds!r}; give 'auto', None or (low, high).") from None
+    low, high = (_per_feature("bounds", side, X.shape[1:]) for side in (low, high))
+    if not np.all(low <= high):
+        raise ValueError(f"bounds is {bounds!r}; each lower bound must not exceed its upper one.")
+    if X.size and (np.any(X < low.astype(X.dtype)) or np.any(X > high.astype(X.dtype))):
+        raise ValueError(
+            f"X spans [{X.min():g}, {X.max():g}] and leaves bounds={bounds!r}: rescale X, widen "
+            "bounds, or type bounds=None for no box."
+        )
+    return low, high

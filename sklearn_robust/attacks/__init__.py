@@ -1,0 +1,8 @@
+"""Attacks: each is a transformer, and finds the worst point of a ball around every sample."""
+
+from ._bim import BIM, MIFGSM
+from ._fgsm import FGSM
+from ._pgd import PGD
+from ._worst_case import WorstCase
+
+__all__ = ["BIM", "FGSM", "MIFGSM", "PGD", "WorstCase"]

@@ -1,0 +1,43 @@
+"""From arrays to batches and back."""
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from .._validation import encode_labels
+
+__all__ = ["auto_batch_size", "batches_of", "predicted_codes"]
+
+
+def auto_batch_size(n_values, device):
+    """Rows whose activations fit the cache of a CPU, or fill a GPU.
+
+    Parameters
+    ----------
+    n_values : int
+        Numbers in one sample.
+    device : torch.device
+        Where the batch will be processed.
+    """
+    if torch.device(device).type != "cpu":
+        return int(np.clip(2**22 // max(n_values, 1), 256, 4096))
+    return int(np.clip(2**17 // max(n_values, 1), 64, 4096))
+
+
+def batches_of(X, batch_size, device, verbose, label):
+    """Yield slices of the rows of ``X``, with a progress bar when ``verbose``."""
+    size = batch_size or auto_batch_size(X[0].size if len(X) else 1, device)
+    starts = range(0, len(X), size)
+    bar = tqdm(total=len(X), desc=label, unit="sample", disable=not verbose)
+    with bar:
+        for start in starts:
+            rows = slice(start, min(start + size, len(X)))
+            yield rows
+            bar.update(rows.stop - rows.start)
+
+
+def predicted_codes(estimator, view, X):
+    """Class codes (n,) that the estimator itself predicts (a bare module: by its logits)."""
+    if not hasattr(estimator, "predict"):
+        return view.codes(X)
+    return encode_labels(estimator.predict(X), view.classes_, view.name)

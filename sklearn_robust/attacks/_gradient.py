@@ -1,0 +1,92 @@
+"""One loop for all attacks that climb the gradient of a loss inside a ball."""
+
+import torch
+
+from .._functional import input_gradient
+from ._base import BaseAttack
+from ._losses import make_objective
+from ._task import Outcome
+
+__all__ = ["GradientAttack"]
+
+
+class GradientAttack(BaseAttack):
+    """Projected gradient ascent; subclasses differ in defaults and in ``_direction``.
+
+    Class attributes stand in for the parameters that a subclass does not offer.
+    """
+
+    max_iter = 1
+    n_restarts = 1
+    random_start = False
+    step_size = None
+
+    def _relative_step(self, task):
+        """Length of a step as a share of the radius."""
+        if self.step_size is None or task.ball.radius == 0:
+            return 2.5 / self.max_iter
+        return self.step_size / task.ball.radius
+
+    def _direction(self, grad, memory):
+        """What to climb, given this step's gradient and the last step's memory."""
+        return grad, memory
+
+    def _run(self, task):
+        outcome = Outcome.of(task)
+        objective = make_objective(self.loss, task.targeted, task.y, task.clean)
+        if task.stop and not task.checked and self.random_start:
+            rows = torch.arange(len(task.x), device=task.x.device)
+            z = task.clean()
+            outcome.n_queries += 1
+            outcome.record(rows, task.x, objective(z, rows), task.fooled(z, rows))
+        for restart in range(self.n_restarts):
+            rows = torch.arange(len(task.x), device=task.x.device)
+            if task.stop:
+                rows = rows[~outcome.fooled]
+            if len(rows):
+                self._climb(task, outcome, objective, rows, restart)
+        return outcome
+
+    def _start(self, task, rows, restart):
+        x = task.x[rows]
+        if not (self.random_start or restart):
+            return x.clone()
+        return task.box.clamp(x + task.ball.sample(task.noise[rows], x, restart))
+
+    def _climb(self, task, outcome, objective, rows, restart):
+        """Take ``max_iter`` steps with the samples ``rows``, recording what comes of each."""
+        x, memory = task.x[rows], None
+        x_adv = self._start(task, rows, restart)
+        step_length = self._relative_step(task)
+        for step in range(self.max_iter):
+            x_adv.requires_grad_(True)
+            z = task.logits(x_adv)
+            values = objective(z, rows)
+            outcome.n_queries[rows] += 1
+            if task.observe is not None:
+                task.observe(step, rows, z.detach(), x_adv.detach())
+            fooled = task.fooled(z, rows) if task.stop else None
+            if task.stop and bool(fooled.all()):
+                outcome.record(rows, x_adv, values, fooled)
+                return
+            grad = input_gradient(values, x_adv)
+            x_adv, grad = x_adv.detach(), grad.detach()
+            if task.stop and bool(fooled.any()):
+                outcome.record(rows[fooled], x_adv[fooled], values[fooled], fooled[fooled])
+                left = ~fooled
+                rows, x, x_adv, grad = rows[left], x[left], x_adv[left], grad[left]
+                memory = None if memory is None else memory[left]
+            grad, memory = self._direction(grad, memory)
+            ahead = task.ball.ascend(grad, step_length, task.box.room(x_adv, grad))
+            x_adv = task.confine(x_adv + ahead, x)
+        self._finish(task, outcome, objective, rows, x_adv)
+
+    def _finish(self, task, outcome, objective, rows, x_adv):
+        """Keep the last iterate; judge it by one more forward where that is asked for."""
+        if not (task.stop or task.judge or self.n_restarts > 1):
+            outcome.x_adv[rows] = x_adv
+            return
+        with torch.no_grad():
+            z = task.logits(x_adv)
+            outcome.n_queries[rows] += 1
+            outcome.record(rows, x_adv, objective(z, rows), task.fooled(z, rows))

@@ -1,0 +1,62 @@
+"""Names of the losses and the objective that an attack climbs."""
+
+import numpy as np
+
+from .. import _functional as F
+from .._validation import check_choice
+
+__all__ = ["LOSSES", "make_objective"]
+
+LOSSES = {
+    "cross_entropy": F.cross_entropy,
+    "margin": F.margin_loss,
+    "scaled_cross_entropy": F.scaled_cross_entropy,
+    "dlr": F.dlr,
+    "targeted_dlr": F.targeted_dlr,
+    "kl": F.kl,
+}
+_NEED_CLEAN = ("kl", "targeted_dlr")
+
+
+def check_loss(loss, targeted):
+    """Raise unless ``loss`` is a known name or a callable that fits ``targeted``."""
+    if not callable(loss):
+        check_choice("loss", loss, LOSSES)
+    if targeted and loss == "kl":
+        raise ValueError("loss='kl' has no target; use targeted=False or loss='cross_entropy'.")
+
+
+def make_objective(loss, targeted, y, clean):
+    """Objective ``(z, rows) -> (n_rows,)`` to maximise.
+
+    Parameters
+    ----------
+    loss : str or callable
+        Name from DESIGN's list, or ``loss(z, y) -> (n,)`` that an untargeted attack maximises.
+    targeted : bool
+        Whether ``y`` is the class to reach.
+    y : tensor of shape (n,)
+        Class codes.
+    clean : callable
+        Gives the logits of the clean samples; called only by losses that refer to them.
+    """
+    function = LOSSES.get(loss, loss) if isinstance(loss, str) else loss
+    if isinstance(loss, str) and loss in _NEED_CLEAN:
+        reference = clean()
+        if loss == "kl":
+            return lambda z, rows: F.kl(z, reference[rows])
+        other = F.runner_up(reference, y)
+        source, target = (other, y) if targeted else (y, other)
+        return lambda z, rows: F.targeted_dlr(z, source[rows], target[rows])
+    sign = -1.0 if targeted else 1.0
+    return lambda z, rows: sign * function(z, y[rows])
+
+
+def describe_loss(loss):
+    """Short name of a loss for tables."""
+    return loss if isinstance(loss, str) else getattr(loss, "__name__", "callable")
+
+
+def no_progress(loss):
+    """Least possible objective, shape and dtype of ``loss``."""
+    return loss.new_full(loss.shape, -np.inf)

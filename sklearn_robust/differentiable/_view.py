@@ -1,0 +1,109 @@
+"""The module that ``as_module`` returns."""
+
+import copy
+
+import numpy as np
+import torch
+from torch import nn
+
+__all__ = ["AnyDtype", "View", "device_of"]
+
+
+def device_of(module):
+    """Device of a module's tensors, the accelerator if they are on several; CPU if it has none."""
+    devices = {t.device for t in (*module.parameters(), *module.buffers())}
+    return max(devices, key=lambda device: device.type != "cpu", default=torch.device("cpu"))
+
+
+class AnyDtype(nn.Module):
+    """A frozen copy of ``module`` that computes in the dtype of its input.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Copied, so that neither its mode, its statistics nor its gradients are ever touched.
+    """
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = copy.deepcopy(module).eval().requires_grad_(False)
+        self._others = {}
+
+    def forward(self, x):
+        """Logits in the dtype of ``x``."""
+        own = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), x.dtype)
+        if x.dtype == own:
+            return self.module(x)
+        if x.dtype not in self._others:
+            self._others[x.dtype] = copy.deepcopy(self.module).to(x.device, x.dtype)
+        return self._others[x.dtype](x)
+
+
+class View(nn.Module):
+    """Differentiable view of a fitted classifier: raw ``X`` in, logits out.
+
+    Parameters
+    ----------
+    body : torch.nn.Module
+        Maps (n, *sample_shape) to (n, n_classes).
+    classes : array of shape (n_classes,) or None
+        Labels of the columns; None numbers them from 0 once their count is known.
+    input_shape : tuple or None
+        Shape of one sample; None when any is accepted.
+    name : str
+        What to call the estimator in messages.
+
+    Attributes
+    ----------
+    classes_ : array of shape (n_classes,)
+        Labels of the columns.
+    device : torch.device
+        Where the view computes.
+    """
+
+    def __init__(self, body, classes=None, *, input_shape=None, name="the model"):
+        super().__init__()
+        self.body = body
+        self.input_shape = None if input_shape is None else tuple(input_shape)
+        self.name = name
+        self._classes = None if classes is None else np.asarray(classes)
+        self.eval().requires_grad_(False).to(device_of(self))
+
+    @property
+    def classes_(self):
+        """Labels of the columns, in order."""
+        if self._classes is None:
+            raise AttributeError(f"the classes of {self.name} are known after its first forward")
+        return self._classes
+
+    @property
+    def device(self):
+        """Where the view computes."""
+        return device_of(self)
+
+    def forward(self, x):
+        """Logits (n, n_classes) of the samples ``x`` (n, *sample_shape)."""
+        z = self.body(x)
+        if isinstance(z, (tuple, list)):
+            z = z[0]
+        if z.ndim != 2 or z.shape[1] < 2:
+            raise ValueError(
+                f"{self.name} returns an output of shape {tuple(z.shape)}; a classifier returns "
+                "logits of shape (n_samples, n_classes) with at least two classes."
+            )
+        if self._classes is None:
+            self._classes = np.arange(z.shape[1])
+        return z
+
+    def tensor(self, X):
+        """``X`` as a tensor of its own on the view's device."""
+        return torch.tensor(X, device=self.device)
+
+    @torch.no_grad()
+    def codes(self, X, batch_size=1024):
+        """Predicted class codes (n,) of the array ``X``."""
+        parts = [
+            self(self.tensor(X[start : start + batch_size])).argmax(1).cpu()
+            for start in range(0, len(X), batch_size)
+        ]
+        return torch.cat(parts).numpy()

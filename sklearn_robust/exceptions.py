@@ -1,0 +1,19 @@
+"""Warnings and errors that users may want to catch by name."""
+
+__all__ = [
+    "BlackBoxWarning",
+    "NotDifferentiableError",
+    "TrainingDivergedError",
+]
+
+
+class NotDifferentiableError(TypeError):
+    """An estimator, or one step of a pipeline, has no differentiable view."""
+
+
+class BlackBoxWarning(UserWarning):
+    """A model without a gradient was scored by a black-box attack: an upper bound."""
+
+
+class TrainingDivergedError(FloatingPointError):
+    """The training loss became NaN or infinite; the last good weights are kept."""
