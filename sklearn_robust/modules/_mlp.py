@@ -1,0 +1,64 @@
+"""Fully connected layers."""
+
+import math
+
+from torch import nn
+
+from ._base import BaseModule, check_activation
+
+
+class MLP(BaseModule):
+    """Multi-layer perceptron on flattened samples.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Shape of one sample; any number of axes.
+    n_classes : int
+        Number of logits.
+    hidden : tuple of int, default=(128, 128)
+        Widths of the hidden layers; empty for a linear model.
+    activation : type, default=torch.nn.ReLU
+        Class of the layer after each hidden layer, or any function that builds it.
+
+    Attributes
+    ----------
+    features : torch.nn.Sequential
+        From samples (n, *input_shape) to the last hidden layer (n, hidden[-1]).
+    classifier : torch.nn.Linear
+        From there to the logits (n, n_classes).
+
+    Raises
+    ------
+    ValueError
+        If ``input_shape`` is empty or holds a number below 1.
+
+    See Also
+    --------
+    MNISTConvNet : Convolutions for grey images.
+    CIFARConvNet : Convolutions for colour images.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_robust.modules import MLP
+    >>> MLP((8, 8), 10, hidden=(32,))(torch.zeros(5, 8, 8)).shape
+    torch.Size([5, 10])
+    """
+
+    def __init__(self, input_shape, n_classes, hidden=(128, 128), activation=nn.ReLU):
+        super().__init__()
+        shape = tuple(input_shape)
+        if not shape or min(shape) < 1:
+            raise ValueError(
+                f"MLP takes samples of at least one feature, but input_shape is {shape}; give the "
+                f"shape of one sample, X.shape[1:]."
+            )
+        check_activation(activation)
+        width = math.prod(shape)
+        layers = [nn.Flatten()]
+        for wider in hidden:
+            layers += [nn.Linear(width, wider), activation()]
+            width = wider
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Linear(width, n_classes)
