@@ -24,7 +24,7 @@ class MLP(BaseModule):
     Attributes
     ----------
     features : torch.nn.Sequential
-        From samples (n, *input_shape) to the last hidden layer (n, hidden[-1]).
+        From samples ``(n, *input_shape)`` to the last hidden layer (n, hidden[-1]).
     classifier : torch.nn.Linear
         From there to the logits (n, n_classes).
 

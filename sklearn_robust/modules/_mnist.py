@@ -30,7 +30,7 @@ class MNISTConvNet(BaseModule):
     Attributes
     ----------
     features : torch.nn.Sequential
-        From images (n, *input_shape) to the pooled maps, flattened.
+        From images ``(n, *input_shape)`` to the pooled maps, flattened.
     classifier : torch.nn.Sequential
         The fully connected layers, from there to the logits (n, n_classes).
 

@@ -25,7 +25,7 @@ class PreActResNet18(ResidualNet):
     Attributes
     ----------
     features : torch.nn.Sequential
-        From images (n, *input_shape) to the averages (n, channels[-1]).
+        From images ``(n, *input_shape)`` to the averages (n, channels[-1]).
     classifier : torch.nn.Linear
         From there to the logits (n, n_classes).
 

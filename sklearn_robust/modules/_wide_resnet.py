@@ -28,7 +28,7 @@ class WideResNet(ResidualNet):
     Attributes
     ----------
     features : torch.nn.Sequential
-        From images (n, *input_shape) to the averages (n, 64 * widen_factor).
+        From images ``(n, *input_shape)`` to the averages (n, 64 * widen_factor).
     classifier : torch.nn.Linear
         From there to the logits (n, n_classes).
 
