@@ -1,5 +1,14 @@
 """Adversarial robustness as ordinary scikit-learn."""
 
 from ._version import __version__
+from .nets import AdvTrainNet, GAIRATNet, JacobianRegNet, MinMaxNet, NaturalNet, load_net
 
-__all__ = ["__version__"]
+__all__ = [
+    "AdvTrainNet",
+    "GAIRATNet",
+    "JacobianRegNet",
+    "MinMaxNet",
+    "NaturalNet",
+    "__version__",
+    "load_net",
+]

@@ -1,6 +1,7 @@
 """Attacks: each is a transformer, and finds the worst point of a ball around every sample."""
 
 from ._bim import BIM, MIFGSM
+from ._faces import auto_batch_size
 from ._fgsm import FGSM
 from ._pgd import PGD
 from ._worst_case import WorstCase

@@ -1,0 +1,86 @@
+"""What all nets that attack their own batches share."""
+
+import torch
+from sklearn.base import clone
+
+from .. import _validation as check
+from .._random import StreamNoise
+from ..differentiable import frozen
+from ._base import BaseNet
+
+__all__ = ["AdversarialNet"]
+
+_NOISE = 0x9E3779B9  # keeps the attack's stream apart from the shuffler's
+
+
+class AdversarialNet(BaseNet):
+    """Net with an attack as a component: a class or an instance, and ``attack__...``.
+
+    A subclass may rename the component by ``_component``; None as its value switches it off.
+    """
+
+    _component = "attack"
+    prefixes_ = [*BaseNet.prefixes_, "attack"]
+
+    def initialize_module(self):
+        """Build the module, and the attack that will search around each batch."""
+        super().initialize_module()
+        return self.initialize_attack()
+
+    def initialize_attack(self):
+        """Set ``attack_``, with the box of the whole training data."""
+        given, kwargs = getattr(self, self._component), self.get_params_for(self._component)
+        if given is None:
+            if kwargs:
+                raise ValueError(
+                    f"{sorted(kwargs)} is set for {self._component}=None; type "
+                    f"{self._component}=PGD, say."
+                )
+            self.attack_ = None
+            return self
+        attack = given(**kwargs) if isinstance(given, type) else clone(given).set_params(**kwargs)
+        attack._check_parameters()
+        if self.extremes_ is not None:
+            attack.bounds_ = check.check_bounds(attack.bounds, self.extremes_)
+        self.attack_ = attack
+        return self
+
+    def _begin_training(self, seed):
+        if self.attack_ is not None:
+            if self.extremes_ is not None:
+                self.attack_.bounds_ = check.check_bounds(self.attack_.bounds, self.extremes_)
+            generator = torch.Generator(device=self.device_)
+            self.noise_ = StreamNoise(generator.manual_seed(seed ^ _NOISE))
+
+    def craft(self, x, y, *, observe=None):
+        """Adversarial examples of a batch against the net as it is now.
+
+        Parameters
+        ----------
+        x : tensor of shape (n, *input_shape_)
+            Clean samples.
+        y : tensor of shape (n,), int64
+            Class codes.
+        observe : callable, optional
+            As for ``attack.perturb``.
+
+        Returns
+        -------
+        x_adv : tensor of shape (n, *input_shape_)
+            Crafted in eval mode: neither BatchNorm's statistics nor any gradient move.
+        """
+        noise = getattr(self, "noise_", None)
+        with frozen(self.module_):
+            return self.attack_.perturb(
+                self.compute_logits, x, y, observe=observe, noise=noise
+            )
+
+    def _live_prefixes(self):
+        return (*super()._live_prefixes(), self._component)
+
+    def set_params(self, **params):
+        """Set parameters; those of the attack act at once, also on a fitted net."""
+        super().set_params(**params)
+        if self.initialized_ and any(k.split("__")[0] == self._component for k in params):
+            self.initialize_attack()
+        return self

@@ -1,0 +1,299 @@
+"""The one place where skorch is made to keep scikit-learn's promises."""
+
+import numpy as np
+import torch
+from skorch import NeuralNet, NeuralNetClassifier
+from skorch.utils import is_dataset
+from torch import nn
+
+from .. import _validation as check
+from .._random import seed_of, torch_seed
+from ..attacks import auto_batch_size
+from . import _data, _io
+from ._batches import Rows, as_rows
+from ._device import resolve_device
+from ._module_check import check_outputs
+from ._progress import EpochBar
+from ._signature import merge_signatures
+from ._skorch import SkorchAdapter
+
+__all__ = ["BaseNet"]
+
+
+class BaseNet(SkorchAdapter):
+    """Base of all nets. A subclass writes :meth:`batch_loss`, its training objective.
+
+    See :class:`NaturalNet` for the parameters that all nets share.
+    """
+
+    def __init__(
+        self,
+        module="auto",
+        *,
+        criterion=nn.CrossEntropyLoss,
+        optimizer=torch.optim.Adam,
+        lr=1e-3,
+        max_epochs=30,
+        batch_size=64,
+        device="auto",
+        random_state=None,
+        train_split=None,
+        iterator_train__shuffle=True,
+        verbose=0,
+        **kwargs,
+    ):
+        super().__init__(
+            module,
+            criterion=criterion,
+            optimizer=optimizer,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            device=device,
+            train_split=train_split,
+            verbose=verbose,
+            **kwargs,
+        )
+        self.random_state = random_state
+        self.iterator_train__shuffle = iterator_train__shuffle
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            nets = [base for base in cls.__mro__[1:] if issubclass(base, BaseNet)]
+            owners = [base for base in nets if "__init__" in base.__dict__]
+            merge_signatures(cls, *owners, NeuralNetClassifier, NeuralNet)
+
+    # -- what a subclass says ---------------------------------------------------------------
+
+    def batch_loss(self, x, y):
+        """Return the loss of a batch (a scalar with a graph) and its logits.
+
+        Parameters
+        ----------
+        x : tensor of shape (n, *input_shape_)
+            Samples on the device; the module is in training mode.
+        y : tensor of shape (n,), int64
+            Class codes.
+        """
+        z = self.compute_logits(x)
+        return self.criterion_(z, y), z
+
+    def compute_logits(self, x):
+        """Logits (n, n_classes) of a batch, in whatever mode the module is."""
+        z = self.module_(x)
+        return z[0] if isinstance(z, (tuple, list)) else z
+
+    # -- fit --------------------------------------------------------------------------------
+
+    def fit(self, X, y=None, **fit_params):
+        """Train from scratch (or go on, with ``warm_start=True``).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...) or torch Dataset
+            Samples: (n, features), (n, H, W) or (n, C, H, W). Cast to float32.
+        y : array-like of shape (n_samples,), optional
+            Labels of any type; not needed when X is a Dataset of (sample, label) pairs.
+
+        Returns
+        -------
+        self : object
+            The fitted net.
+
+        Raises
+        ------
+        ValueError
+            If data or parameters make no sense; the message says what to type.
+        TrainingDivergedError
+            If the loss becomes NaN or infinite; the last good weights are kept.
+        """
+        self._refuse(fit_params)
+        again = not (self.warm_start and self.initialized_)
+        return self._train(X, y, None, restart=again)
+
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        """Train ``max_epochs`` more epochs on these data.
+
+        Parameters
+        ----------
+        X, y
+            As for :meth:`fit`.
+        classes : array-like, optional
+            All labels that may ever come; needed in the first call when ``y`` misses some.
+
+        Returns
+        -------
+        self : object
+            The net.
+        """
+        fit_params.pop("_routing_method", None)
+        self._refuse(fit_params)
+        return self._train(X, y, classes, restart=not self.initialized_)
+
+    def _refuse(self, fit_params):
+        if fit_params:
+            raise TypeError(
+                f"{type(self).__name__}.fit takes X and y alone and cannot use "
+                f"{sorted(fit_params)}; leave it out (sample_weight: resample the rows instead)."
+            )
+
+    def _train(self, X, y, classes, restart):
+        self._check_parameters()
+        data = self._open(X, y, classes, restart)
+        device = resolve_device(self.device)
+        seed = seed_of(self.random_state)
+        with torch_seed(seed, device):
+            if restart:
+                self.initialize()
+                check_outputs(self, data)
+            done = len(self.history)
+            if done:  # a second call must not repeat the draws of the first
+                torch.manual_seed(seed + done)
+            self.shuffler_ = torch.Generator().manual_seed(seed + done)
+            self._begin_training(seed + done)
+            try:
+                super().partial_fit(data, None)
+            finally:
+                self.module_.eval()
+                for name in ("shuffler_", "noise_", "good_state_"):
+                    self.__dict__.pop(name, None)
+                for _, callback in self.callbacks_:
+                    if isinstance(callback, EpochBar):
+                        callback.on_train_end(self)
+        return self
+
+    def _begin_training(self, seed):
+        """Prepare what lives for one call of fit; ``seed`` differs from call to call."""
+
+    def _check_parameters(self):
+        check.check_number("lr", self.lr, strict=True)
+        check.check_count("max_epochs", self.max_epochs)
+        if self.batch_size != -1:
+            check.check_count("batch_size", self.batch_size)
+        resolve_device(self.device)
+
+    def _open(self, X, y, classes, reset):
+        """Check the data, remember what they look like, and return them as a dataset."""
+        if is_dataset(X) and y is None:
+            labels, ends = _data.open_dataset(X)
+            _data.code_labels(self, labels, classes, reset)
+            data = _data.CodedDataset(X, self.labels_, type(self).__name__)
+        else:
+            X, y = _data.open_rows(self, X, y, reset)
+            if not reset:
+                check.check_sample_shape(X, self.input_shape_, type(self).__name__)
+            codes = _data.code_labels(self, y, classes, reset)
+            data, ends = Rows(X, codes), _data.extremes(X)
+        if reset or getattr(self, "extremes_", None) is None:
+            self.input_shape_, self.extremes_ = ends.shape[1:], ends
+        else:
+            low, high = zip(self.extremes_, ends, strict=True)
+            self.extremes_ = np.stack([np.minimum(*low), np.maximum(*high)])
+        return data
+
+    # -- predict ----------------------------------------------------------------------------
+
+    def decision_function(self, X):
+        """Logits of the samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Samples of the shape seen in fit.
+
+        Returns
+        -------
+        z : array of shape (n_samples, n_classes), or (n_samples,) when there are two classes
+            Logits; for two classes their difference, positive for ``classes_[1]``.
+        """
+        z = self._logits(X)
+        return z[:, 1] - z[:, 0] if z.shape[1] == 2 else z
+
+    def predict_proba(self, X):
+        """Softmax of the logits, shape (n_samples, n_classes)."""
+        return torch.from_numpy(self._logits(X)).softmax(1).numpy()
+
+    def predict(self, X):
+        """Most likely label of each sample, shape (n_samples,)."""
+        codes = self._logits(X).argmax(1)
+        # skorch's own callbacks hand over datasets, whose labels are codes already.
+        return codes if is_dataset(X) else self.classes_[codes]
+
+    def _logits(self, X):
+        self.check_is_fitted()
+        if is_dataset(X):
+            X = as_rows(X).X if as_rows(X) is not None else np.stack([X[i][0] for i in range(len(X))])
+        else:
+            X = check.validate_samples(self, X, reset=False)
+        check.check_sample_shape(X, self.input_shape_, type(self).__name__)
+        size = auto_batch_size(X[0].size, self.device_)
+        training = self.module_.training
+        self.module_.eval()
+        try:
+            with torch.inference_mode():
+                parts = [
+                    self.compute_logits(torch.tensor(X[start : start + size], device=self.device_))
+                    for start in range(0, len(X), size)
+                ]
+                return torch.cat(parts).cpu().numpy()
+        finally:
+            self.module_.train(training)
+
+    @property
+    def classes_(self):
+        """Labels in the order of the logits' columns."""
+        try:
+            return self.labels_
+        except AttributeError:
+            raise AttributeError(f"this {type(self).__name__} is not fitted yet") from None
+
+    @property
+    def n_iter_(self):
+        """Number of epochs trained."""
+        if not self.initialized_:
+            raise AttributeError(f"this {type(self).__name__} is not fitted yet")
+        return max(len(self.history), 1)
+
+    @property
+    def device_(self):
+        """Device that holds the module."""
+        return next((p.device for p in self.module_.parameters()), resolve_device(self.device))
+
+    # -- files ------------------------------------------------------------------------------
+
+    @classmethod
+    def from_module(cls, module, *, classes, **params):
+        """Wrap a trained torch module as a fitted net.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            Returns logits (n, n_classes); copied.
+        classes : array-like of shape (n_classes,)
+            Label of each column.
+        **params
+            Parameters of the net.
+
+        Returns
+        -------
+        net : object
+            Fitted net that accepts samples of any shape the module accepts.
+        """
+        net = cls(module, **params)
+        net.labels_ = np.asarray(classes)
+        net.input_shape_ = net.extremes_ = None
+        net.initialize()
+        net.module_.eval()
+        return net
+
+    def save(self, path):
+        """Write parameters (JSON) and weights to one file; no pickle.
+
+        Parameters
+        ----------
+        path : str or path-like
+            File to write; :func:`sklearn_robust.load_net` reads it.
+        """
+        self.check_is_fitted()
+        _io.save_net(self, path)

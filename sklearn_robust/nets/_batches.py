@@ -1,0 +1,100 @@
+"""Batches as index slices of one tensor, in place of per-sample collation."""
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, Subset
+
+__all__ = ["Batches", "Rows", "as_rows"]
+
+
+class Rows(Dataset):
+    """Samples and their class codes, held as whole arrays.
+
+    Parameters
+    ----------
+    X : array of shape (n, ...), float32
+        Samples; a read-only array (a memory map, say) stays where it is.
+    y : array of shape (n,), int64
+        Class codes.
+    """
+
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, index):
+        return np.array(self.X[index]), self.y[index]
+
+
+def as_rows(dataset):
+    """Return the ``Rows`` behind a dataset or a split of one, else None."""
+    if isinstance(dataset, Rows):
+        return dataset
+    if isinstance(dataset, Subset) and (rows := as_rows(dataset.dataset)) is not None:
+        chosen = np.asarray(dataset.indices)
+        return Rows(rows.X[chosen], rows.y[chosen])
+    return None
+
+
+def _fits(n_bytes, device):
+    if device.type != "cuda":
+        return device.type == "cpu"
+    free, _ = torch.cuda.mem_get_info(device)
+    return n_bytes < free / 2
+
+
+class Batches:
+    """Iterate over ``(x, y)`` tensors on the device, once an epoch.
+
+    Parameters
+    ----------
+    rows : Rows
+        The data.
+    batch_size : int
+        Rows a batch; -1 takes all. A last batch of one joins the batch before it, because
+        BatchNorm cannot train on a single row.
+    device : torch.device
+        Where the batches go; the whole data if they fit.
+    generator : torch.Generator or None
+        Source of the shuffles; None keeps the order.
+    """
+
+    def __init__(self, rows, batch_size, device, generator=None):
+        self.generator = generator
+        self.device = torch.device(device)
+        self.X, self.y = rows.X, torch.as_tensor(rows.y)
+        if self.X.flags.writeable:
+            self.X = torch.from_numpy(self.X)
+            if _fits(rows.X.nbytes, self.device):
+                self.X, self.y = self.X.to(self.device), self.y.to(self.device)
+        n = len(rows)
+        size = n if batch_size == -1 else batch_size
+        starts = list(range(0, n, size))
+        if len(starts) > 1 and n - starts[-1] == 1:
+            starts.pop()
+        self.edges = list(zip(starts, [*starts[1:], n], strict=True))
+
+    def __len__(self):
+        return len(self.edges)
+
+    def __iter__(self):
+        n = len(self.y)
+        order = None
+        if self.generator is not None:
+            order = torch.randperm(n, generator=self.generator)
+        for start, stop in self.edges:
+            yield self._take(slice(start, stop) if order is None else order[start:stop])
+
+    def _take(self, rows):
+        if isinstance(self.X, torch.Tensor):
+            here = rows if isinstance(rows, slice) else rows.to(self.X.device)
+            x, y = self.X[here], self.y[here]
+        else:
+            x, y = torch.from_numpy(np.array(self.X[_numpy(rows)])), self.y[rows]
+        return x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
+
+
+def _numpy(rows):
+    return rows if isinstance(rows, slice) else rows.numpy()

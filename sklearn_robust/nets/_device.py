@@ -1,0 +1,33 @@
+"""The device a net computes on."""
+
+from contextlib import contextmanager
+
+import torch
+
+__all__ = ["device_given", "resolve_device"]
+
+
+def resolve_device(device):
+    """Device meant by ``device``: "auto" is a GPU if there is one; None is the CPU."""
+    if device in ("auto", None):
+        return torch.device("cuda" if device == "auto" and torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise ValueError(f"device is {device!r}; give 'auto', 'cpu' or 'cuda'.") from None
+    if resolved.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"device is {device!r}, but torch sees no CUDA device; type device='auto' or 'cpu'."
+        )
+    return resolved
+
+
+@contextmanager
+def device_given(net):
+    """Let skorch, which reads ``net.device`` literally, see the resolved device."""
+    given = net.device
+    net.device = str(resolve_device(given))
+    try:
+        yield
+    finally:
+        net.device = given

@@ -1,0 +1,51 @@
+"""Min-max training."""
+
+from ..attacks import PGD
+from ._adversarial import AdversarialNet
+
+__all__ = ["MinMaxNet"]
+
+
+class MinMaxNet(AdversarialNet):
+    """Adversarial training by min-max optimisation: each batch is replaced by its worst case.
+
+    Parameters
+    ----------
+    module : "auto", torch.nn.Module class or instance, default="auto"
+        As for :class:`NaturalNet`, which documents all shared parameters.
+    attack : attack class or instance, default=PGD
+        Solves the inner maximisation; PGD takes 10 steps. Its parameters are ``attack__eps``
+        and so on, in the constructor, in ``set_params`` and in a grid.
+    **kwargs
+        Shared parameters.
+
+    See Also
+    --------
+    GAIRATNet : Weights the samples by their distance to the boundary.
+
+    Notes
+    -----
+    min over weights of the mean of max over the ball of CE(f(x + d), y). The attack runs in
+    eval mode and draws from a generator of its own.
+
+    References
+    ----------
+    Madry et al., "Towards deep learning models resistant to adversarial attacks", ICLR 2018.
+
+    Examples
+    --------
+    >>> from sklearn_robust import MinMaxNet
+    >>> from sklearn_robust.datasets import load_moons
+    >>> X, y = load_moons(300, random_state=0)
+    >>> net = MinMaxNet(attack__eps=0.02, max_epochs=20, random_state=0).fit(X, y)
+    >>> bool(net.score(X, y) > 0.9)
+    True
+    """
+
+    def __init__(self, module="auto", *, attack=PGD, **kwargs):
+        super().__init__(module, **kwargs)
+        self.attack = attack
+
+    def batch_loss(self, x, y):
+        """Cross-entropy of the worst points found."""
+        return super().batch_loss(self.craft(x, y), y)

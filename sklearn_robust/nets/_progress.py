@@ -1,0 +1,27 @@
+"""Progress bar over epochs."""
+
+from skorch.callbacks import Callback
+from tqdm import tqdm
+
+__all__ = ["EpochBar"]
+
+
+class EpochBar(Callback):
+    """Show a tqdm bar with the losses while the net trains."""
+
+    def on_train_begin(self, net, **kwargs):
+        """Open the bar."""
+        self.bar_ = tqdm(total=net.max_epochs, desc=type(net).__name__, unit="epoch")
+
+    def on_epoch_end(self, net, **kwargs):
+        """Advance it."""
+        last = net.history[-1]
+        losses = {key: last[key] for key in ("train_loss", "valid_loss") if key in last}
+        self.bar_.set_postfix(losses)
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        """Close it; an open bar could not be pickled."""
+        if hasattr(self, "bar_"):
+            self.bar_.close()
+            del self.bar_

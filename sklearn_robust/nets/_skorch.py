@@ -1,0 +1,175 @@
+"""skorch's side of a net: components, devices, batches, one step of training."""
+
+import copy
+import inspect
+import math
+from contextlib import nullcontext
+
+import torch
+from sklearn.base import BaseEstimator
+from skorch import NeuralNetClassifier
+from skorch.callbacks import EpochTimer, PassthroughScoring, PrintLog
+from skorch.utils import is_dataset
+from torch import nn
+
+from .. import _validation as check
+from ..exceptions import TrainingDivergedError
+from ..modules import auto_module
+from ._batches import Batches, as_rows
+from ._device import device_given, resolve_device
+from ._progress import EpochBar
+
+__all__ = ["SkorchAdapter"]
+
+_LIVE = ("iterator_train", "iterator_valid", "dataset")  # set without rebuilding the module
+
+
+class SkorchAdapter(NeuralNetClassifier):
+    """skorch's classifier with its defaults, devices and loops put right for this library.
+
+    What it overrides, and why: the module is built from the data's shape; ``device="auto"`` is
+    resolved where skorch reads ``device`` literally; batches are index slices; a step asks
+    ``batch_loss``, which a net writes; a loss that is no number ends training; parameters of the
+    data loading and of attacks can be set on a fitted net.
+    """
+
+    @property
+    def _default_callbacks(self):
+        callbacks = [
+            ("epoch_timer", EpochTimer()),
+            ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
+        ]
+        if self.train_split:
+            callbacks.append(("valid_loss", PassthroughScoring(name="valid_loss")))
+        if self.verbose:
+            callbacks.append(("progress", EpochBar() if self.verbose == 1 else PrintLog()))
+        return callbacks
+
+    def initialize(self):
+        """Build module, criterion, optimiser and attack for the data seen in fit."""
+        with device_given(self):
+            return super().initialize()
+
+    def initialize_module(self):
+        """Build the module: from the data's shape, a class, or a copy of an instance."""
+        kwargs = self.get_params_for("module")
+        if isinstance(self.module, str):
+            check.check_choice("module", self.module, ["auto"])
+            self.module_ = auto_module(self.input_shape_, len(self.classes_), **kwargs)
+        elif isinstance(self.module, nn.Module) and not kwargs:
+            self.module_ = copy.deepcopy(self.module)
+        else:
+            factory = type(self.module) if isinstance(self.module, nn.Module) else self.module
+            known = {"input_shape": self.input_shape_, "n_classes": len(self.classes_)}
+            accepted = inspect.signature(factory).parameters
+            given = {name: value for name, value in known.items() if name in accepted}
+            self.module_ = factory(**{**given, **kwargs})
+        return self
+
+    def get_params_for_optimizer(self, prefix, named_parameters):
+        """skorch's, with torch's fused kernels where the optimiser has them."""
+        args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
+        if self.optimizer in (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD):
+            if not {"fused", "foreach", "differentiable"} & set(kwargs):
+                kwargs["fused"] = True
+        return args, kwargs
+
+    def get_dataset(self, X, y=None):
+        """Pass on the dataset made at the door; skorch's scorers may bring arrays."""
+        return X if is_dataset(X) else super().get_dataset(X, y)
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Split off validation rows when ``train_split`` asks for them."""
+        rows = as_rows(X)
+        return super().get_split_datasets(X, None if rows is None else rows.y, **fit_params)
+
+    def get_iterator(self, dataset, training=False):
+        """Batches by index slices where the data are arrays, else skorch's loader."""
+        rows = as_rows(dataset)
+        if rows is None:
+            return super().get_iterator(dataset, training)
+        shuffle = training and self.iterator_train__shuffle
+        return Batches(rows, self.batch_size, self.device_, self.shuffler_ if shuffle else None)
+
+    def infer(self, x, **fit_params):
+        """Logits of a batch from any device."""
+        return self.compute_logits(torch.as_tensor(x).to(self.device_))
+
+    def train_step_single(self, batch, **fit_params):
+        """Compute loss and gradients of one batch."""
+        x, y = (part.to(self.device_) for part in batch)
+        self._set_training(True)
+        loss, z = self.batch_loss(x, y)
+        loss.backward()
+        return {"loss": loss, "y_pred": z.detach()}
+
+    def validation_step(self, batch, **fit_params):
+        """Clean loss of one validation batch."""
+        x, y = (part.to(self.device_) for part in batch)
+        self._set_training(False)
+        with torch.no_grad():
+            z = self.compute_logits(x)
+            return {"loss": self.criterion_(z, y), "y_pred": z}
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """One pass over the data; a loss that is no number ends it."""
+        if iterator is None:
+            return
+        if training:
+            self._keep_good_state()
+        count = 0
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            loss = step["loss"].item()
+            if training and not math.isfinite(loss):
+                self._diverged(loss)
+            self.history.record_batch(prefix + "_loss", loss)
+            self.history.record_batch(prefix + "_batch_size", len(batch[0]))
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+            count += 1
+        self.history.record(prefix + "_batch_count", count)
+
+    def _keep_good_state(self):
+        state = self.module_.state_dict()
+        if all(bool(v.isfinite().all()) for v in state.values() if v.is_floating_point()):
+            self.good_state_ = {name: value.clone() for name, value in state.items()}
+        else:
+            self._diverged(math.nan)
+
+    def _diverged(self, loss):
+        epoch = len(self.history)
+        self.module_.load_state_dict(self.good_state_)
+        kept = f"the weights after epoch {epoch - 1}" if epoch > 1 else "the initial weights"
+        raise TrainingDivergedError(
+            f"the loss of {type(self).__name__} became {loss} in epoch {epoch}; {kept} are kept. "
+            f"Lower lr (now {self.lr:g}), scale the features, or weaken the penalty or attack."
+        )
+
+    def _get_param_names(self):
+        return [name for name in super()._get_param_names() if not name.startswith("_")]
+
+    def set_params(self, **params):
+        """Set parameters; those of the data loading act without rebuilding the module."""
+        live = {k: params.pop(k) for k in list(params) if k.split("__")[0] in self._live_prefixes()}
+        for name, value in live.items():
+            setattr(self, name, value)
+            if "__" in name:
+                self._params_to_validate.add(name)
+        if any(name.startswith("callbacks") for name in params) and not self.initialized_:
+            self.__dict__.update({k: params.pop(k) for k in list(params) if k == "callbacks"})
+        with device_given(self) if "device" not in params else nullcontext():
+            super().set_params(**params)
+        return self
+
+    def _live_prefixes(self):
+        return _LIVE
+
+    def __setstate__(self, state):
+        wanted = state["device"]
+        auto = wanted in ("auto", None)
+        super().__setstate__({**state, "device": str(resolve_device(wanted)) if auto else wanted})
+        if auto:
+            self.device = wanted
+
+    __repr__ = BaseEstimator.__repr__
