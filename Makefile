@@ -26,6 +26,7 @@ lint: $(VENV)/installed-test
 	$(BIN)/mypy
 
 docs: $(VENV)/installed-docs
+	rm -rf docs/generated
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 	@echo "The pages are in $(CURDIR)/docs/_build/html: open index.html in a browser."
 

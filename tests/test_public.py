@@ -5,6 +5,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from numpydoc.validate import validate
@@ -76,6 +77,12 @@ def test_public_names_have_an_example(name):
     module, _, last = name.rpartition(".")
     thing = getattr(importlib.import_module(module), last)
     assert "Examples\n" in inspect.getdoc(thing)
+
+
+@pytest.mark.parametrize("package", [package for package in PACKAGES if "." in package])
+def test_packages_are_in_the_documentation(package):
+    page = Path(__file__).parents[1] / "docs" / "api.rst"
+    assert package in page.read_text(encoding="utf-8").split()
 
 
 def test_imports_are_light():

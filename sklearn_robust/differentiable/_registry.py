@@ -71,7 +71,7 @@ def as_module(estimator):
     Returns
     -------
     view : torch.nn.Module
-        Maps raw samples (n, *sample_shape), in the units of the X the user holds, to logits
+        Maps raw samples ``(n, *sample_shape)``, in the units of the X the user holds, to logits
         (n, n_classes) whose columns are ordered as ``estimator.classes_``. It is a frozen copy
         in eval mode: nothing done with it changes the estimator. ``view.classes_`` holds the
         labels, ``view.device`` the device.

@@ -45,7 +45,7 @@ class View(nn.Module):
     Parameters
     ----------
     body : torch.nn.Module
-        Maps (n, *sample_shape) to (n, n_classes).
+        Maps ``(n, *sample_shape)`` to (n, n_classes).
     classes : array of shape (n_classes,) or None
         Labels of the columns; None numbers them from 0 once their count is known.
     input_shape : tuple or None
@@ -82,7 +82,7 @@ class View(nn.Module):
         return device_of(self)
 
     def forward(self, x):
-        """Logits (n, n_classes) of the samples ``x`` (n, *sample_shape)."""
+        """Logits (n, n_classes) of the samples ``x`` ``(n, *sample_shape)``."""
         z = self.body(x)
         if isinstance(z, (tuple, list)):
             z = z[0]
