@@ -1,6 +1,7 @@
 """Adversarial robustness as ordinary scikit-learn."""
 
 from ._version import __version__
+from .metrics import make_robust_scorer, robust_score
 from .nets import AdvTrainNet, GAIRATNet, JacobianRegNet, MinMaxNet, NaturalNet, load_net
 
 __all__ = [
@@ -11,4 +12,6 @@ __all__ = [
     "NaturalNet",
     "__version__",
     "load_net",
+    "make_robust_scorer",
+    "robust_score",
 ]

@@ -71,9 +71,7 @@ class AdversarialNet(BaseNet):
         """
         noise = getattr(self, "noise_", None)
         with frozen(self.module_):
-            return self.attack_.perturb(
-                self.compute_logits, x, y, observe=observe, noise=noise
-            )
+            return self.attack_.perturb(self.compute_logits, x, y, observe=observe, noise=noise)
 
     def _live_prefixes(self):
         return (*super()._live_prefixes(), self._component)

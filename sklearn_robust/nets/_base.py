@@ -223,7 +223,11 @@ class BaseNet(SkorchAdapter):
     def _logits(self, X):
         self.check_is_fitted()
         if is_dataset(X):
-            X = as_rows(X).X if as_rows(X) is not None else np.stack([X[i][0] for i in range(len(X))])
+            X = (
+                as_rows(X).X
+                if as_rows(X) is not None
+                else np.stack([X[i][0] for i in range(len(X))])
+            )
         else:
             X = check.validate_samples(self, X, reset=False)
         check.check_sample_shape(X, self.input_shape_, type(self).__name__)

@@ -88,5 +88,3 @@ def open_dataset(dataset):
     if low is None:
         raise ValueError("The Dataset is empty; give at least two samples.")
     return np.asarray(labels), np.stack([low, high])
-
-

@@ -68,7 +68,7 @@ def _decode(value):
         return _class_of(value["object"])(**params)
     if "array" in value:
         return np.asarray(value["array"], dtype=value["dtype"])
-    (kind, items), = value.items()
+    ((kind, items),) = value.items()
     return {"list": list, "tuple": tuple}[kind](_decode(item) for item in items)
 
 

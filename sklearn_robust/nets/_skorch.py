@@ -3,6 +3,7 @@
 import copy
 import inspect
 import math
+import numbers
 from contextlib import nullcontext
 
 import torch
@@ -39,10 +40,11 @@ class SkorchAdapter(NeuralNetClassifier):
             ("epoch_timer", EpochTimer()),
             ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
         ]
-        if self.train_split:
+        if self.train_split is not None:
             callbacks.append(("valid_loss", PassthroughScoring(name="valid_loss")))
-        if self.verbose:
-            callbacks.append(("progress", EpochBar() if self.verbose == 1 else PrintLog()))
+        level = self.verbose if isinstance(self.verbose, numbers.Integral) else 0
+        if level:
+            callbacks.append(("progress", EpochBar() if level == 1 else PrintLog()))
         return callbacks
 
     def initialize(self):

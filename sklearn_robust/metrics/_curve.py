@@ -1,0 +1,70 @@
+"""Robust accuracy against the radius."""
+
+import numpy as np
+from sklearn.base import clone
+
+from .. import _validation as check
+from ..attacks import WorstCase
+from ._robust import withstood
+
+__all__ = ["robustness_curve"]
+
+
+def robustness_curve(estimator, X, y, *, eps, attack=None, n_jobs=None):
+    """Accuracy under attack for several radii.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+        What to attack.
+    X : array-like of shape (n_samples, ...)
+        Clean samples.
+    y : array-like of shape (n_samples,)
+        True labels.
+    eps : array-like of shape (n_radii,)
+        Radii, at least 0, in any order.
+    attack : attack, default=None
+        Its own eps is not looked at; None is the default of :func:`robust_score`.
+    n_jobs : int, default=None
+        Processes that share the samples.
+
+    Returns
+    -------
+    accuracy : array of shape (n_radii,), float64
+        One accuracy for each radius, in the order of ``eps``. It never rises with the radius: a
+        sample that a smaller ball fools is not robust in a larger one.
+
+    Raises
+    ------
+    ValueError
+        If a radius is negative or no number.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_robust.metrics import robustness_curve
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LogisticRegression(max_iter=1000).fit(X, y)
+    >>> curve = robustness_curve(model, X, y, eps=[0, 0.2, 0.5, 2])
+    >>> bool((curve[:-1] >= curve[1:]).all())
+    True
+    """
+    radii = np.asarray(eps, dtype=np.float64)
+    if radii.ndim != 1 or not len(radii):
+        raise ValueError(f"eps is {eps!r}; give a list of radii, such as [0, 0.1, 0.2].")
+    attack = WorstCase(random_state=0) if attack is None else clone(attack)
+    X, y = check.check_samples(X), np.asarray(y)
+    attack.set_params(bounds=check.check_bounds(attack.bounds, X))
+    left = np.arange(len(X))
+    accuracy = np.empty(len(radii))
+    for place in np.argsort(radii, kind="stable"):
+        attack.set_params(eps=float(radii[place]))
+        robust = (
+            withstood(estimator, X[left], y[left], attack=attack, n_jobs=n_jobs)
+            if len(left)
+            else []
+        )
+        left = left[np.asarray(robust, dtype=bool)]
+        accuracy[place] = len(left) / len(X)
+    return accuracy

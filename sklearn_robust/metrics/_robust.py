@@ -1,0 +1,167 @@
+"""Accuracy under attack."""
+
+import joblib
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import gen_even_slices
+
+from .. import _validation as check
+from .._random import seed_of
+from ..attacks import WorstCase
+from ..attacks._faces import predicted_codes
+from ..differentiable import as_module
+
+__all__ = ["prediction_stability", "robust_score", "withstood"]
+
+
+def withstood(estimator, X, y=None, *, attack=None, n_jobs=None):
+    """Say which samples are classified correctly whatever the attack does to them.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+        What to attack.
+    X : array-like of shape (n_samples, ...)
+        Clean samples.
+    y : array-like of shape (n_samples,), optional
+        True labels; without it the predicted ones, so that stability is judged.
+    attack : attack, default=None
+        None means ``WorstCase(random_state=0)``.
+    n_jobs : int, default=None
+        Processes that share the samples.
+
+    Returns
+    -------
+    robust : bool array of shape (n_samples,)
+        Clean errors are not robust.
+    """
+    attack = WorstCase(random_state=0) if attack is None else clone(attack)
+    if getattr(attack, "targeted", False):
+        raise ValueError("A targeted attack does not measure robustness; use targeted=False.")
+    attack._check_parameters()
+    view = as_module(estimator)
+    X = check.check_samples(X)
+    check.check_sample_shape(X, view.input_shape, view.name)
+    predicted = predicted_codes(estimator, view, X)
+    if y is None:
+        robust = np.ones(len(X), dtype=bool)
+    else:
+        if len(y) != len(X):
+            raise ValueError(f"X has {len(X)} samples and y has {len(y)} labels.")
+        robust = predicted == check.encode_labels(y, view.classes_, view.name)
+    # The box is that of the whole call, and every process draws alike.
+    bounds = check.check_bounds(attack.bounds, X)
+    attack.set_params(random_state=seed_of(attack.random_state))
+    rows = np.flatnonzero(robust)
+    fooled = _fooled(attack, estimator, X[rows], view.classes_[predicted[rows]], bounds, n_jobs)
+    robust[rows[fooled]] = False
+    return robust
+
+
+def _fooled(attack, estimator, X, y, bounds, n_jobs):
+    n_chunks = min(joblib.effective_n_jobs(n_jobs), max(len(X), 1))
+    if n_chunks == 1:
+        return _fooled_chunk(attack, estimator, X, y, bounds) if len(X) else np.zeros(0, bool)
+    parts = joblib.Parallel(n_jobs=n_jobs)(
+        joblib.delayed(_fooled_chunk)(attack, estimator, X[rows], y[rows], bounds)
+        for rows in gen_even_slices(len(X), n_chunks)
+    )
+    return np.concatenate(parts)
+
+
+def _fooled_chunk(attack, estimator, X, y, bounds):
+    return attack._evaluate(estimator, X, y, bounds, checked=True).fooled
+
+
+def robust_score(estimator, X, y, *, attack=None, sample_weight=None, n_jobs=None):
+    """Accuracy that is left when an attack may move every sample inside its ball.
+
+    Parameters
+    ----------
+    estimator : fitted classifier, Pipeline, or torch.nn.Module of logits
+        What to score. ``eps`` is in the units of the X passed here, before any scaler of a
+        pipeline.
+    X : array-like of shape (n_samples, ...)
+        Clean samples.
+    y : array-like of shape (n_samples,)
+        True labels.
+    attack : attack, default=None
+        None means ``WorstCase(random_state=0)``: eps = 8/255 in linf for every estimator, the
+        worst for each sample of PGD with 40 steps on cross-entropy, margin and scaled
+        cross-entropy. An eps that a net was trained with plays no part.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weight of each sample.
+    n_jobs : int, default=None
+        Processes that share the samples; the verdicts are those of one process.
+
+    Returns
+    -------
+    score : float
+        Weighted share of samples that are classified correctly and withstand the attack. Never
+        above accuracy. A finite attack finds an upper bound of the true robust accuracy.
+
+    Raises
+    ------
+    NotDifferentiableError
+        If no gradient reaches the input.
+
+    See Also
+    --------
+    make_robust_scorer : The same as a scorer with a given attack.
+    robustness_curve : For several radii.
+
+    Notes
+    -----
+    A success counts only if ``estimator.predict`` itself errs on the perturbed sample.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_robust.attacks import PGD
+    >>> from sklearn_robust.metrics import robust_score
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LogisticRegression(max_iter=1000).fit(X, y)
+    >>> bool(robust_score(model, X, y, attack=PGD(eps=0.3, random_state=0)) < model.score(X, y))
+    True
+    """
+    robust = withstood(estimator, X, y, attack=attack, n_jobs=n_jobs)
+    return float(np.average(robust, weights=sample_weight))
+
+
+def prediction_stability(estimator, X, y=None, *, attack=None, sample_weight=None, n_jobs=None):
+    """Share of predictions that no attack inside the ball changes; needs no labels.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+        What to score.
+    X : array-like of shape (n_samples, ...)
+        Samples.
+    y : ignored
+        Accepted so that the function is a scorer.
+    attack : attack, default=None
+        As for :func:`robust_score`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weight of each sample.
+    n_jobs : int, default=None
+        Processes that share the samples.
+
+    Returns
+    -------
+    stability : float
+        At least the robust score on the same samples; a constant model reaches 1, so it must
+        not pick a model alone.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_robust.metrics import prediction_stability
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LogisticRegression(max_iter=1000).fit(X, y)
+    >>> bool(prediction_stability(model, X) > 0.9)
+    True
+    """
+    stable = withstood(estimator, X, None, attack=attack, n_jobs=n_jobs)
+    return float(np.average(stable, weights=sample_weight))

@@ -1,0 +1,79 @@
+"""Robust accuracy as a scorer object."""
+
+from ..attacks import WorstCase
+from ._robust import robust_score
+
+__all__ = ["RobustScorer", "make_robust_scorer"]
+
+
+class RobustScorer:
+    """Scorer ``(estimator, X, y) -> float``; made by :func:`make_robust_scorer`.
+
+    Parameters
+    ----------
+    attack : attack or None
+        Whose success counts.
+    n_jobs : int or None
+        Processes that share the samples.
+    """
+
+    def __init__(self, attack=None, n_jobs=None):
+        self.attack = attack
+        self.n_jobs = n_jobs
+
+    def __call__(self, estimator, X, y, sample_weight=None):
+        """Robust accuracy of a fitted estimator."""
+        return robust_score(
+            estimator, X, y, attack=self.attack, sample_weight=sample_weight, n_jobs=self.n_jobs
+        )
+
+    def _accept_sample_weight(self):
+        # scikit-learn's multi-metric scorer asks its members before it passes weights on.
+        return True
+
+    def __repr__(self):
+        return f"make_robust_scorer({self.attack!r})"
+
+
+def make_robust_scorer(attack=None, *, n_jobs=None):
+    """Make a scorer of robust accuracy, for ``scoring=`` of any search or cross-validation.
+
+    Parameters
+    ----------
+    attack : attack, default=None
+        None is the default of :func:`robust_score`. Give it an integer ``random_state`` so that
+        all candidates face the same attack.
+    n_jobs : int, default=None
+        Processes that share the samples of one call.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y) -> float``, picklable.
+
+    Raises
+    ------
+    TypeError
+        If ``attack`` is no attack.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn_robust.attacks import PGD
+    >>> from sklearn_robust.metrics import make_robust_scorer
+    >>> X, y = load_iris(return_X_y=True)
+    >>> scorer = make_robust_scorer(PGD(eps=0.1, random_state=0))
+    >>> scorer
+    make_robust_scorer(PGD(eps=0.1, random_state=0))
+    >>> model = LogisticRegression(max_iter=1000)
+    >>> cross_val_score(model, X, y, scoring=scorer, cv=3).shape
+    (3,)
+    """
+    if attack is not None and not hasattr(attack, "evaluate"):
+        raise TypeError(
+            f"attack is {attack!r}; give an attack instance, such as PGD(eps=0.1) or "
+            f"{WorstCase.__name__}(eps=0.1)."
+        )
+    return RobustScorer(attack, n_jobs)
