@@ -69,9 +69,9 @@ class CIFARConvNet(BaseModule):
             layers.append(nn.Conv2d(width, wider, 3, padding=1, bias=not batch_norm))
             if batch_norm:
                 layers.append(nn.BatchNorm2d(wider))
-            layers.append(activation())
             if place % 2 == 0:
                 layers.append(nn.MaxPool2d(2))
+            layers.append(activation())
             width = wider
         self.features = nn.Sequential(*layers, *global_average())
         self.classifier = nn.Linear(width, n_classes)

@@ -1,0 +1,143 @@
+"""Cost of training and predicting, relative to the same work by hand in torch.
+
+Run with ``python examples/benchmarks/bench_training.py``. Random data of the papers' shapes, one
+torch thread, process time, medians of interleaved rounds.
+"""
+
+import numpy as np
+import torch
+from skorch import NeuralNetClassifier
+from torch import nn
+
+from _timing import print_table, ratios
+from sklearn_robust import AdvTrainNet, GAIRATNet, JacobianRegNet, MinMaxNet, NaturalNet
+from sklearn_robust.modules import MLP, CIFARConvNet, MNISTConvNet
+
+MODELS = {
+    "MLP 64-64-64-10": (MLP, (64,), {"hidden": (64, 64)}, 6400),
+    "MNIST net": (MNISTConvNet, (1, 28, 28), {}, 320),
+    "CIFAR net": (CIFARConvNet, (3, 32, 32), {}, 192),
+}
+BATCH = 64
+
+
+def data(shape, n_samples):
+    """Random samples in [0, 1] and labels of ten classes."""
+    rng = np.random.default_rng(0)
+    X = rng.random((n_samples, *shape), dtype=np.float32)
+    return X, np.arange(n_samples) % 10
+
+
+def by_hand(factory, shape, options, X, y):
+    """One epoch of Adam as one would write it in torch."""
+    torch.manual_seed(0)
+    module = factory(shape, 10, **options).train()
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
+    criterion = nn.CrossEntropyLoss()
+    X, y = torch.from_numpy(X), torch.from_numpy(y)
+
+    def epoch():
+        total = 0.0
+        for rows in torch.randperm(len(X)).split(BATCH):
+            optimizer.zero_grad()
+            loss = criterion(module(X[rows]), y[rows])
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+
+    return epoch
+
+
+def through_fit(net, X, y):
+    """One more epoch through ``partial_fit``."""
+    net.set_params(max_epochs=1).fit(X, y)
+    return lambda: net.partial_fit(X, y)
+
+
+def skorch_default(factory, shape, options, X, y):
+    """One more epoch of skorch's own classifier with its own loader."""
+    torch.manual_seed(0)
+    net = NeuralNetClassifier(
+        factory(shape, 10, **options),
+        criterion=nn.CrossEntropyLoss,
+        optimizer=torch.optim.Adam,
+        lr=1e-3,
+        batch_size=BATCH,
+        max_epochs=1,
+        train_split=None,
+        iterator_train__shuffle=True,
+        verbose=0,
+    ).fit(X, y)
+    return lambda: net.partial_fit(X, y)
+
+
+def bare_predict(module, X, size=256):
+    """Batched forward passes and an argmax."""
+    X = torch.from_numpy(X)
+    module.eval()
+
+    def predict():
+        with torch.inference_mode():
+            torch.cat([module(X[i : i + size]) for i in range(0, len(X), size)]).argmax(1)
+
+    return predict
+
+
+def fit_costs():
+    """fit against a loop by hand; predict against bare forward passes."""
+    limits = {"MLP 64-64-64-10": 1.4, "MNIST net": 1.05, "CIFAR net": 1.05}
+    for name, (factory, shape, options, n_samples) in MODELS.items():
+        X, y = data(shape, n_samples)
+        net = NaturalNet(factory, random_state=0, **{f"module__{k}": v for k, v in options.items()})
+        ways = {
+            "loop by hand": by_hand(factory, shape, options, X, y),
+            "NaturalNet.partial_fit": through_fit(net, X, y),
+            "skorch, default loader": skorch_default(factory, shape, options, X, y),
+        }
+        rows = ratios(ways, n_rounds=9)
+        print_table(f"one epoch, {name}", rows, {"NaturalNet.partial_fit": limits[name]})
+        X, _ = data(shape, 2000 if len(shape) == 1 else 1000)
+        skorch_net = skorch_default(factory, shape, options, X, np.arange(len(X)) % 10).__closure__
+        other = next(cell.cell_contents for cell in skorch_net if hasattr(cell.cell_contents, "predict"))
+        ways = {
+            "bare batched forward": bare_predict(net.module_, X),
+            "NaturalNet.predict": lambda net=net, X=X: net.predict(X),
+            "skorch predict": lambda other=other, X=X: other.predict(X),
+        }
+        rows = ratios(ways, n_rounds=9)
+        print_table(f"predict {len(X)} rows, {name}", rows, {"NaturalNet.predict": 1.5})
+
+
+def objective_costs():
+    """Every objective against natural training."""
+    nets = {
+        "NaturalNet": NaturalNet(),
+        "AdvTrainNet (FGSM)": AdvTrainNet(),
+        "JacobianRegNet": JacobianRegNet(),
+        "JacobianRegNet, half of each batch": JacobianRegNet(penalty_fraction=0.5),
+        "JacobianRegNet, bfloat16 penalty": JacobianRegNet(penalty_dtype="bfloat16"),
+        "MinMaxNet (PGD-10)": MinMaxNet(),
+        "GAIRATNet (PGD-10)": GAIRATNet(burn_in=0),
+    }
+    limits = {
+        "MNIST net": {
+            "JacobianRegNet": 2.5,
+            "JacobianRegNet, half of each batch": 2.1,
+            "MinMaxNet (PGD-10)": 8,
+        },
+        "CIFAR net": {"JacobianRegNet": 3.2, "MinMaxNet (PGD-10)": 8},
+    }
+    for name in ("MNIST net", "CIFAR net"):
+        factory, shape, _, n_samples = MODELS[name]
+        X, y = data(shape, n_samples)
+        ways = {
+            label: through_fit(net.set_params(module=factory, random_state=0), X, y)
+            for label, net in nets.items()
+        }
+        print_table(f"one epoch, {name}", ratios(ways, n_rounds=5), limits[name])
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    fit_costs()
+    objective_costs()
