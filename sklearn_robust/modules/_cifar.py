@@ -2,7 +2,14 @@
 
 from torch import nn
 
-from ._base import BaseModule, channel_axis, check_activation, global_average, image_shape
+from ._base import (
+    BaseModule,
+    MaxPool2d,
+    channel_axis,
+    check_activation,
+    global_average,
+    image_shape,
+)
 
 
 class CIFARConvNet(BaseModule):
@@ -70,7 +77,7 @@ class CIFARConvNet(BaseModule):
             if batch_norm:
                 layers.append(nn.BatchNorm2d(wider))
             if place % 2 == 0:
-                layers.append(nn.MaxPool2d(2))
+                layers.append(MaxPool2d(2))
             layers.append(activation())
             width = wider
         self.features = nn.Sequential(*layers, *global_average())

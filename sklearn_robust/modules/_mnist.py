@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ._base import BaseModule, channel_axis, check_activation, image_shape
+from ._base import BaseModule, MaxPool2d, channel_axis, check_activation, image_shape
 
 
 class MNISTConvNet(BaseModule):
@@ -81,7 +81,7 @@ class MNISTConvNet(BaseModule):
         for wider in channels:
             layers += [
                 nn.Conv2d(width, wider, kernel_size, padding=kernel_size // 2),
-                nn.MaxPool2d(2),
+                MaxPool2d(2),
                 activation(),
             ]
             width, height, breadth = wider, height // 2, breadth // 2
