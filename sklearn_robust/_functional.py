@@ -18,6 +18,7 @@ __all__ = [
     "log_others",
     "margin",
     "margin_loss",
+    "rivals",
     "runner_up",
     "scaled_cross_entropy",
     "targeted_dlr",
@@ -43,13 +44,18 @@ def runner_up(z, y):
     return _others(z, y).argmax(1)
 
 
+def rivals(z, y):
+    """Codes of the classes other than ``y``, the likeliest first, shape (n, n_classes - 1)."""
+    return _others(z, y).argsort(dim=1, descending=True)[:, :-1]
+
+
 def log_others(z, y):
     """Log of the summed probability of all classes other than ``y``, up to the partition."""
     return _others(z, y).logsumexp(1)
 
 
 def margin_loss(z, y):
-    """The papers' C&W objective max_{i != y} z_i - z_y = -S(x)."""
+    """C&W objective max_{i != y} z_i - z_y = -S(x), as the papers name it."""
     return -margin(z, y)
 
 
@@ -92,13 +98,15 @@ def kl(z, reference):
     return (log_p.exp() * (log_p - z.log_softmax(1))).sum(1)
 
 
-def input_gradient(values, x, *, create_graph=False):
+def input_gradient(values, x, *, create_graph=False, retain_graph=None):
     """Gradient of each sample's value with respect to that sample's input, shape of ``x``.
 
     Summing before differentiating keeps a small gradient from being divided away, and
     asking for ``x`` alone leaves the parameters' ``.grad`` untouched.
     """
-    return torch.autograd.grad(values.sum(), x, create_graph=create_graph)[0]
+    return torch.autograd.grad(
+        values.sum(), x, create_graph=create_graph, retain_graph=retain_graph
+    )[0]
 
 
 def flat_norm(v, order):

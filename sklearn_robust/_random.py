@@ -49,7 +49,7 @@ class _Noise:
         raise NotImplementedError
 
     def normal(self, x, stream):
-        """Standard normal numbers, shape of ``x``."""
+        """Normal numbers of mean 0 and variance 1, shape of ``x``."""
         u = self.uniform(x, stream).double()
         return (math.sqrt(2) * torch.erfinv(2 * u - 1)).to(x.dtype)
 

@@ -12,8 +12,10 @@ __all__ = [
     "check_choice",
     "check_count",
     "check_eps",
+    "check_features",
     "check_norm",
     "check_number",
+    "check_on_grid",
     "check_samples",
     "check_sample_shape",
     "encode_labels",
@@ -152,6 +154,35 @@ def _per_feature(name, values, sample_shape):
             f"give one number, or an array of the samples' shape with one for each feature."
         )
     return values
+
+
+def check_features(name, features, sample_shape):
+    """Boolean array of a sample's shape, from one or from the indices of flat features."""
+    shape = tuple(sample_shape)
+    chosen = np.asarray(features)
+    if chosen.dtype == bool and chosen.shape == shape:
+        return chosen
+    n_features = shape[0] if len(shape) == 1 else 0
+    indices = chosen.ndim == 1 and (chosen.size == 0 or chosen.dtype.kind in "iu")
+    flags = chosen.size == n_features and set(chosen.tolist()) <= {0, 1}  # a mask of 0 and 1?
+    if indices and not flags and np.all((chosen >= 0) & (chosen < n_features)):
+        return np.isin(np.arange(n_features), chosen).reshape(shape)
+    raise ValueError(
+        f"{name} has shape {chosen.shape} and dtype {chosen.dtype}, but the samples have shape "
+        f"{shape}: give a boolean array of the samples' shape"
+        + (f", or indices from 0 to {n_features - 1}." if n_features else ".")
+    )
+
+
+def check_on_grid(X, integer, index):
+    """Raise unless the features of ``X`` that were declared integer hold integers."""
+    off = (X != np.round(X)) & integer
+    if off.any():
+        row, *feature = np.argwhere(off)[0].tolist()
+        raise ValueError(
+            f"Sample {index[row]} holds {X[(row, *feature)]:g} in feature {feature}, which was "
+            "declared integer: round it, or leave the feature out of integer."
+        )
 
 
 def check_bounds(bounds, X):

@@ -8,22 +8,19 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation as check
-from .._random import RowNoise, seed_of
-from ..differentiable import as_module, frozen
+from .._random import RowNoise, seed_of, torch_seed
+from ..differentiable import as_module
+from ._core import TensorAttack
 from ._faces import batches_of, predicted_codes
-from ._losses import check_loss
-from ._norms import ORDERS, make_ball
+from ._norms import ORDERS
+from ._scores import scores_of
 from ._task import Box, Task
 
 __all__ = ["BaseAttack"]
 
 
-class BaseAttack(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Base of all attacks: validation, batching, random numbers, and the exact ball.
-
-    A subclass writes ``_run(task) -> Outcome``: it moves the samples of one batch inside
-    ``task.ball`` and ``task.box``. Everything else is here.
-    """
+class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Base of all attacks: validation, batches and random numbers around the tensor core."""
 
     # -- the transformer --------------------------------------------------------------------
 
@@ -123,8 +120,9 @@ class BaseAttack(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         result : Bunch
             One entry a sample: ``X_adv`` (the first successful point, else the best one found),
-            ``fooled`` (bool, by ``estimator.predict``), ``distance`` (in ``norm``),
-            ``n_queries`` (forward passes), ``loss`` (the objective at ``X_adv``).
+            ``fooled`` (bool, by ``estimator.predict``), ``distance`` (how far it went in
+            ``norm``; inf where nothing was found), ``n_queries`` (forward passes), ``loss``
+            (the objective at ``X_adv``).
         """
         self._check_parameters()
         X = check.check_samples(X)
@@ -132,33 +130,31 @@ class BaseAttack(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _evaluate(self, estimator, X, y, bounds, checked=False):
         view, codes = self._open(estimator, X, y)
-        run = {"bounds": bounds, "checked": checked}
-        result = _gather(self._outcomes(view, X, codes, stop=True, **run))
-        targeted = getattr(self, "targeted", False)
 
-        def confirmed(points, wanted):
-            return (predicted_codes(estimator, view, points) == wanted) == targeted
+        def confirm(x_adv, wanted):
+            points = x_adv.cpu().numpy().astype(np.float32, copy=False)
+            agreed = predicted_codes(estimator, view, points) == wanted.cpu().numpy()
+            return torch.as_tensor(agreed == self.targeted, device=x_adv.device)
 
-        claimed = np.flatnonzero(result.fooled)
-        denied = claimed[~confirmed(result.X_adv[claimed], codes[claimed])] if len(claimed) else []
-        if len(denied):  # rounding flipped a near tie: search on to the last step
-            again = _gather(self._outcomes(view, X[denied], codes[denied], judge=True, **run))
-            again.fooled = confirmed(again.X_adv, codes[denied])
-            again.n_queries += result.n_queries[denied]
-            for key in result:
-                result[key][denied] = again[key]
+        flags = {"stop": True, "checked": checked, "confirm": confirm}
+        result = _gather(self._outcomes(view, X, codes, bounds, **flags))
         gap = (result.X_adv.astype(np.float64) - X).reshape(len(X), -1)
-        result.distance = np.linalg.norm(gap, self._order(), axis=1)
+        length = np.linalg.norm(gap, self._order(), axis=1)
+        result.distance = np.where(result.fooled, length, np.inf)
         return result
 
     def _order(self):
         return ORDERS[check.check_norm(self.norm)]
 
+    def _view(self, estimator):
+        """Find what to ask for logits; an attack without gradients asks any classifier."""
+        return as_module(estimator) if self._needs_gradient else scores_of(estimator)
+
     def _open(self, estimator, X, y):
-        view = as_module(estimator)
+        view = self._view(estimator)
         check.check_sample_shape(X, view.input_shape, view.name)
         if y is None:
-            if getattr(self, "targeted", False):
+            if self.targeted:
                 raise ValueError("A targeted attack needs y, the class that each sample goes to.")
             return view, predicted_codes(estimator, view, X)
         if len(y) != len(X):
@@ -171,102 +167,19 @@ class BaseAttack(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         seed = seed_of(self.random_state)
         for rows in batches_of(X, self.batch_size, view.device, self.verbose, type(self).__name__):
             x = view.tensor(X[rows])
-            y = torch.as_tensor(codes[rows], device=x.device)
-            yield self._attack(view, x, y, bounds, RowNoise(seed, x), **flags)
-
-    # -- tensors ----------------------------------------------------------------------------
-
-    def perturb(self, logits, x, y, *, observe=None, noise=None):
-        """Perturb a batch of tensors with all ``max_iter`` steps.
-
-        Parameters
-        ----------
-        logits : callable
-            Maps (n, ...) to logits (n, n_classes). A torch module (or a bound method of one)
-            is in eval mode meanwhile and comes back as it was.
-        x : tensor of shape (n, ...)
-            Clean samples.
-        y : tensor of shape (n,), int64
-            Class codes; the targets when ``targeted``.
-        observe : callable, optional
-            ``observe(step, rows, z, x_adv)`` is called on each forward that gives a gradient.
-        noise : optional
-            Source of random numbers; by default they follow from ``random_state`` and ``x``.
-
-        Returns
-        -------
-        x_adv : tensor of shape (n, ...)
-            Perturbed samples, detached.
-        """
-        return self._perturb(logits, x, y, observe=observe, noise=noise).x_adv
-
-    def verdict(self, logits, x, y):
-        """Say which samples withstand the attack.
-
-        Parameters
-        ----------
-        logits : callable
-            Maps (n, ...) to logits (n, n_classes).
-        x : tensor of shape (n, ...)
-            Clean samples.
-        y : tensor of shape (n,), int64
-            True class codes (targets, when ``targeted``).
-
-        Returns
-        -------
-        robust : bool tensor of shape (n,)
-            True where the attack fails; a clean error is never robust.
-        """
-        return ~self._perturb(logits, x, y, stop=True).fooled
-
-    def _perturb(self, logits, x, y, *, noise=None, **flags):
-        self._check_parameters()
-        x = x.detach()
-        if hasattr(self, "bounds_"):
-            bounds = self.bounds_
-        elif isinstance(self.bounds, str):
-            inside = bool((x.amin() >= 0) & (x.amax() <= 1)) if x.numel() else True
-            bounds = (np.array(0.0), np.array(1.0)) if inside else None
-        else:
-            bounds = check.check_bounds(self.bounds, x.cpu().numpy())
-        if noise is None:
-            noise = RowNoise(seed_of(self.random_state), x)
-        with frozen(logits):
-            return self._attack(logits, x, y, bounds, noise, **flags)
-
-    def _attack(self, logits, x, y, bounds, noise, **flags):
-        norm = check.check_norm(self.norm)
-        eps = torch.as_tensor(check.check_eps(self.eps, norm, x.shape[1:])).to(x)
-        task = Task(
-            logits=logits,
-            x=x,
-            y=y,
-            ball=make_ball(norm, eps),
-            box=Box(bounds, x),
-            noise=noise,
-            targeted=getattr(self, "targeted", False),
-            **flags,
-        )
-        with torch.enable_grad():
-            outcome = self._run(task)
-        exact = make_ball(norm, torch.as_tensor(check.check_eps(self.eps, norm, x.shape[1:])))
-        outcome.x_adv = exact.seal(outcome.x_adv, x, task.box)
-        return outcome
-
-    def _run(self, task):
-        raise NotImplementedError
-
-    def _check_parameters(self):
-        check.check_norm(self.norm)
-        check_loss(getattr(self, "loss", "margin"), getattr(self, "targeted", False))
-        if np.ndim(self.eps) == 0:
-            check.check_eps(self.eps, check.check_norm(self.norm), ())
-        for name in ("max_iter", "n_restarts"):
-            check.check_count(name, getattr(self, name, 1))
-        if self.batch_size is not None:
-            check.check_count("batch_size", self.batch_size)
-        if getattr(self, "step_size", None) is not None:
-            check.check_number("step_size", self.step_size, strict=True)
+            task = Task(
+                logits=view,
+                x=x,
+                y=torch.as_tensor(codes[rows], device=x.device),
+                box=Box(bounds, x),
+                noise=RowNoise(seed, x),
+                index=torch.arange(rows.start, rows.stop, device=x.device),
+                on_nan=self.on_nan,
+                **flags,
+            )
+            with torch_seed(seed, x.device):  # for models that draw random numbers themselves
+                outcome = self._attack(task)
+            yield outcome
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -287,5 +200,3 @@ def _gather(outcomes):
         n_queries=column("n_queries"),
         loss=column("loss"),
     )
-
-

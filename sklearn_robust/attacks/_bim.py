@@ -21,6 +21,11 @@ class BIM(GradientAttack):
         Norm of the ball.
     bounds : "auto", None or (low, high), default="auto"
         Box of the data.
+    mask : bool array of the samples' shape, default=None
+        Features that may move; None means all.
+    integer : bool array of the samples' shape or indices, default=None
+        Features that are kept on integers: the model sees every point rounded toward the
+        clean sample.
     max_iter : int, default=10
         Number of steps.
     step_size : float, default=None
@@ -32,6 +37,8 @@ class BIM(GradientAttack):
         As for :class:`FGSM`.
     batch_size : int, default=None
         Rows attacked together; None fits the cache.
+    on_nan : {"raise", "robust"}, default="raise"
+        What to make of NaN logits: an error that names the sample, or a point withstood.
     random_state : int, RandomState or None, default=None
         Unused by an attack without a random start.
     verbose : int, default=0
@@ -64,11 +71,14 @@ class BIM(GradientAttack):
         eps=None,
         norm="linf",
         bounds="auto",
+        mask=None,
+        integer=None,
         max_iter=10,
         step_size=None,
         targeted=False,
         loss="cross_entropy",
         batch_size=None,
+        on_nan="raise",
         random_state=None,
         verbose=0,
     ):
@@ -76,11 +86,14 @@ class BIM(GradientAttack):
         self.eps = eps
         self.norm = norm
         self.bounds = bounds
+        self.mask = mask
+        self.integer = integer
         self.max_iter = max_iter
         self.step_size = step_size
         self.targeted = targeted
         self.loss = loss
         self.batch_size = batch_size
+        self.on_nan = on_nan
         self.random_state = random_state
         self.verbose = verbose
 
@@ -98,6 +111,11 @@ class MIFGSM(BIM):
         Norm of the ball.
     bounds : "auto", None or (low, high), default="auto"
         Box of the data.
+    mask : bool array of the samples' shape, default=None
+        Features that may move; None means all.
+    integer : bool array of the samples' shape or indices, default=None
+        Features that are kept on integers: the model sees every point rounded toward the
+        clean sample.
     max_iter : int, default=10
         Number of steps.
     step_size : float, default=None
@@ -110,6 +128,8 @@ class MIFGSM(BIM):
         As for :class:`FGSM`.
     batch_size : int, default=None
         Rows attacked together; None fits the cache.
+    on_nan : {"raise", "robust"}, default="raise"
+        What to make of NaN logits: an error that names the sample, or a point withstood.
     random_state : int, RandomState or None, default=None
         Unused by an attack without a random start.
     verbose : int, default=0
@@ -142,12 +162,15 @@ class MIFGSM(BIM):
         eps=None,
         norm="linf",
         bounds="auto",
+        mask=None,
+        integer=None,
         max_iter=10,
         step_size=None,
         decay=1.0,
         targeted=False,
         loss="cross_entropy",
         batch_size=None,
+        on_nan="raise",
         random_state=None,
         verbose=0,
     ):
@@ -156,11 +179,14 @@ class MIFGSM(BIM):
             eps=eps,
             norm=norm,
             bounds=bounds,
+            mask=mask,
+            integer=integer,
             max_iter=max_iter,
             step_size=step_size,
             targeted=targeted,
             loss=loss,
             batch_size=batch_size,
+            on_nan=on_nan,
             random_state=random_state,
             verbose=verbose,
         )

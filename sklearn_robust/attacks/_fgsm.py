@@ -20,6 +20,11 @@ class FGSM(GradientAttack):
         Norm of the ball (``np.inf``, 2 and 1 mean the same).
     bounds : "auto", None or (low, high), default="auto"
         Box of the data. "auto" is (0, 1) if all of X lies inside it, else no box.
+    mask : bool array of the samples' shape, default=None
+        Features that may move; None means all.
+    integer : bool array of the samples' shape or indices, default=None
+        Features that are kept on integers: the model sees every point rounded toward the
+        clean sample.
     targeted : bool, default=False
         Whether ``y`` holds the classes to reach.
     loss : str or callable, default="cross_entropy"
@@ -27,6 +32,8 @@ class FGSM(GradientAttack):
         "targeted_dlr", "kl", or ``loss(z, y) -> (n,)``.
     batch_size : int, default=None
         Rows attacked together; None fits the cache.
+    on_nan : {"raise", "robust"}, default="raise"
+        What to make of NaN logits: an error that names the sample, or a point withstood.
     random_state : int, RandomState or None, default=None
         Unused by an attack without a random start.
     verbose : int, default=0
@@ -65,9 +72,12 @@ class FGSM(GradientAttack):
         eps=None,
         norm="linf",
         bounds="auto",
+        mask=None,
+        integer=None,
         targeted=False,
         loss="cross_entropy",
         batch_size=None,
+        on_nan="raise",
         random_state=None,
         verbose=0,
     ):
@@ -75,9 +85,12 @@ class FGSM(GradientAttack):
         self.eps = eps
         self.norm = norm
         self.bounds = bounds
+        self.mask = mask
+        self.integer = integer
         self.targeted = targeted
         self.loss = loss
         self.batch_size = batch_size
+        self.on_nan = on_nan
         self.random_state = random_state
         self.verbose = verbose
 

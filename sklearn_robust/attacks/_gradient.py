@@ -28,19 +28,16 @@ class GradientAttack(BaseAttack):
         return self.step_size / task.ball.radius
 
     def _direction(self, grad, memory):
-        """What to climb, given this step's gradient and the last step's memory."""
+        """Choose what to climb, from this step's gradient and the last step's memory."""
         return grad, memory
 
     def _run(self, task):
-        outcome = Outcome.of(task)
         objective = make_objective(self.loss, task.targeted, task.y, task.clean)
-        if task.stop and not task.checked and self.random_start:
-            rows = torch.arange(len(task.x), device=task.x.device)
-            z = task.clean()
-            outcome.n_queries += 1
-            outcome.record(rows, task.x, objective(z, rows), task.fooled(z, rows))
+        # Without a random start the first forward sees the clean samples anyway.
+        seen = not self.random_start
+        outcome = Outcome.of(task) if seen else Outcome.after_clean(task, objective)
         for restart in range(self.n_restarts):
-            rows = torch.arange(len(task.x), device=task.x.device)
+            rows = task.rows()
             if task.stop:
                 rows = rows[~outcome.fooled]
             if len(rows):
@@ -60,9 +57,8 @@ class GradientAttack(BaseAttack):
         step_length = self._relative_step(task)
         for step in range(self.max_iter):
             x_adv.requires_grad_(True)
-            z = task.logits(x_adv)
+            z = task.forward(x_adv, rows)
             values = objective(z, rows)
-            outcome.n_queries[rows] += 1
             if task.observe is not None:
                 task.observe(step, rows, z.detach(), x_adv.detach())
             fooled = task.fooled(z, rows) if task.stop else None
@@ -77,7 +73,7 @@ class GradientAttack(BaseAttack):
                 rows, x, x_adv, grad = rows[left], x[left], x_adv[left], grad[left]
                 memory = None if memory is None else memory[left]
             grad, memory = self._direction(grad, memory)
-            ahead = task.ball.ascend(grad, step_length, task.box.room(x_adv, grad))
+            ahead = task.ball.ahead(x_adv, grad, step_length, task.box)
             x_adv = task.confine(x_adv + ahead, x)
         self._finish(task, outcome, objective, rows, x_adv)
 
@@ -87,6 +83,5 @@ class GradientAttack(BaseAttack):
             outcome.x_adv[rows] = x_adv
             return
         with torch.no_grad():
-            z = task.logits(x_adv)
-            outcome.n_queries[rows] += 1
+            z = task.forward(x_adv, rows)
             outcome.record(rows, x_adv, objective(z, rows), task.fooled(z, rows))

@@ -26,7 +26,7 @@ def check_loss(loss, targeted):
         raise ValueError("loss='kl' has no target; use targeted=False or loss='cross_entropy'.")
 
 
-def make_objective(loss, targeted, y, clean):
+def make_objective(loss, targeted, y, clean, rank=0):
     """Objective ``(z, rows) -> (n_rows,)`` to maximise.
 
     Parameters
@@ -39,13 +39,16 @@ def make_objective(loss, targeted, y, clean):
         Class codes.
     clean : callable
         Gives the logits of the clean samples; called only by losses that refer to them.
+    rank : int
+        Which of the other classes "targeted_dlr" aims at, the likeliest of the clean sample
+        being 0.
     """
     function = LOSSES.get(loss, loss) if isinstance(loss, str) else loss
     if isinstance(loss, str) and loss in _NEED_CLEAN:
         reference = clean()
         if loss == "kl":
             return lambda z, rows: F.kl(z, reference[rows])
-        other = F.runner_up(reference, y)
+        other = F.rivals(reference, y)[:, 0 if targeted else rank]
         source, target = (other, y) if targeted else (y, other)
         return lambda z, rows: F.targeted_dlr(z, source[rows], target[rows])
     sign = -1.0 if targeted else 1.0

@@ -22,6 +22,11 @@ class PGD(GradientAttack):
         Norm of the ball (``np.inf``, 2 and 1 mean the same).
     bounds : "auto", None or (low, high), default="auto"
         Box of the data. "auto" is (0, 1) if all of X lies inside it, else no box.
+    mask : bool array of the samples' shape, default=None
+        Features that may move; None means all.
+    integer : bool array of the samples' shape or indices, default=None
+        Features that are kept on integers: the model sees every point rounded toward the
+        clean sample.
     max_iter : int, default=10
         Number of steps.
     step_size : float, default=None
@@ -38,6 +43,8 @@ class PGD(GradientAttack):
         "targeted_dlr", "kl", or ``loss(z, y) -> (n,)``.
     batch_size : int, default=None
         Rows attacked together; None fits the cache.
+    on_nan : {"raise", "robust"}, default="raise"
+        What to make of NaN logits: an error that names the sample, or a point withstood.
     random_state : int, RandomState or None, default=None
         Seed of the starting points. A row's start depends on the seed and the row's values
         alone, not on its neighbours or its place.
@@ -86,6 +93,8 @@ class PGD(GradientAttack):
         eps=None,
         norm="linf",
         bounds="auto",
+        mask=None,
+        integer=None,
         max_iter=10,
         step_size=None,
         n_restarts=1,
@@ -93,6 +102,7 @@ class PGD(GradientAttack):
         targeted=False,
         loss="cross_entropy",
         batch_size=None,
+        on_nan="raise",
         random_state=None,
         verbose=0,
     ):
@@ -100,6 +110,8 @@ class PGD(GradientAttack):
         self.eps = eps
         self.norm = norm
         self.bounds = bounds
+        self.mask = mask
+        self.integer = integer
         self.max_iter = max_iter
         self.step_size = step_size
         self.n_restarts = n_restarts
@@ -107,5 +119,6 @@ class PGD(GradientAttack):
         self.targeted = targeted
         self.loss = loss
         self.batch_size = batch_size
+        self.on_nan = on_nan
         self.random_state = random_state
         self.verbose = verbose

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -26,7 +27,7 @@ class Box:
         """How far each feature may move in the direction of ``grad``; None without a box."""
         if self.bounds is None:
             return None
-        return torch.where(grad > 0, self.upper - x, x - self.lower)
+        return torch.where(grad > 0, self.upper - x, x - self.lower).clamp_min(0)
 
 
 @dataclass
@@ -40,47 +41,123 @@ class Task:
     x, y : tensors
         Clean samples and class codes (targets, when targeted).
     ball, box
-        Where the perturbed samples may go.
+        Where the perturbed samples may go; each attack brings its own ball.
     noise
         Source of random numbers; ``noise[rows]`` serves a part of the batch.
+    index : tensor
+        Numbers of the samples, as the user counts them.
+    integer : bool tensor or None
+        Features that stay on the grid of integers.
     stop : bool
         Whether samples leave as soon as they are fooled.
     checked : bool
         Whether it is known that no clean sample counts as fooled.
     judge : bool
         Whether the last iterate's success and loss must be known.
+    on_nan : {"raise", "robust", "ignore"}
+        What NaN logits mean.
     observe : callable or None
         ``observe(step, rows, z, x_adv)`` on each gradient forward.
+    confirm : callable or None
+        ``confirm(x_adv, y) -> bool tensor``: whether the estimator itself agrees.
+    n_queries : int tensor of shape (n,)
+        Forward passes so far.
     """
 
     logits: Callable
     x: torch.Tensor
     y: torch.Tensor
-    ball: object
     box: Box
-    noise: object
+    noise: Any
+    ball: Any = None
+    index: Any = None
+    integer: torch.Tensor | None = None
     targeted: bool = False
     stop: bool = False
     checked: bool = False
     judge: bool = False
+    on_nan: str = "ignore"
     observe: Callable | None = None
-    _clean: torch.Tensor | None = field(default=None, repr=False)
+    confirm: Callable | None = None
+    n_queries: Any = None
+    known: torch.Tensor | None = None
+
+    def __post_init__(self):
+        if self.index is None:
+            self.index = self.rows()
+        if self.n_queries is None:
+            self.n_queries = torch.zeros_like(self.rows())
+
+    def rows(self):
+        """Positions of all samples of the batch."""
+        return torch.arange(len(self.x), device=self.x.device)
+
+    def part(self, rows, number, **changes):
+        """Task of some rows, with random numbers of its own."""
+        return replace(
+            self,
+            x=self.x[rows],
+            y=self.y[rows],
+            noise=self.noise[rows].spawn(number),
+            index=self.index[rows],
+            known=None if self.known is None else self.known[rows],
+            n_queries=None,
+            **changes,
+        )
+
+    def forward(self, x_adv, rows):
+        """Logits of the perturbed samples ``rows``; every query of the model goes through here."""
+        self.n_queries[rows] += 1
+        x_adv = self.snap(x_adv, rows)
+        z = self.logits(x_adv)
+        if self.on_nan == "ignore" or not z.isnan().any():
+            return z
+        broken = z.isnan().any(1)
+        if self.on_nan == "raise":
+            raise ValueError(
+                f"The model's logits are NaN for sample {int(self.index[rows][broken][0])} or a "
+                "point near it: mend the model or leave the sample out, or type "
+                "on_nan='robust' to count such points as withstood."
+            )
+        # Constant logits that are no success; NaN must not reach the gradient of the others.
+        calm = (self.y[rows] + self.targeted) % z.shape[1]
+        z = torch.nn.functional.one_hot(calm, z.shape[1]).to(z)
+        if not broken.all():
+            z[~broken] = self.logits(x_adv[~broken])
+        return z + 0 * x_adv.flatten(1).sum(1, keepdim=True)
+
+    def snap(self, x_adv, rows):
+        """Round integer features toward the clean sample; the gradient passes straight through."""
+        if self.integer is None:
+            return x_adv
+        x, latent = self.x[rows], x_adv.detach()
+        steps = ((latent - x) * (1 + 1e-5)).trunc()  # 2.999999 steps are 3
+        return torch.where(self.integer, x + steps + (x_adv - latent), x_adv)
 
     def clean(self):
         """Logits of the clean samples, computed once."""
-        if self._clean is None:
+        if self.known is None:
             with torch.no_grad():
-                self._clean = self.logits(self.x).detach()
-        return self._clean
+                self.known = self.forward(self.x, self.rows()).detach()
+        return self.known
 
     def fooled(self, z, rows):
         """Whether the logits ``z`` of ``rows`` mean success, shape (n_rows,)."""
         hit = z.detach().argmax(1) == self.y[rows]
         return hit if self.targeted else ~hit
 
+    def confirmed(self, outcome):
+        """Which successes the estimator itself confirms, bool tensor of shape (n,)."""
+        sure = outcome.fooled.clone()
+        if self.confirm is not None and bool(sure.any()):
+            sure[outcome.fooled] = self.confirm(
+                outcome.x_adv[outcome.fooled], self.y[outcome.fooled]
+            )
+        return sure
+
     def confine(self, x_adv, x):
-        """Nearest points of ball and box, up to rounding."""
-        return self.box.clamp(x + self.ball.project(x_adv - x))
+        """Points of ball and box near ``x_adv``, up to rounding."""
+        return self.ball.confine(x_adv - x, x, self.box)
 
 
 @dataclass
@@ -100,8 +177,17 @@ class Outcome:
             x_adv=task.x.clone(),
             fooled=torch.zeros(n, dtype=torch.bool, device=device),
             loss=torch.full((n,), -torch.inf, dtype=torch.float64, device=device),
-            n_queries=torch.zeros(n, dtype=torch.int64, device=device),
+            n_queries=task.n_queries,
         )
+
+    @classmethod
+    def after_clean(cls, task, objective):
+        """Outcome in which the clean samples have been judged, where a verdict is asked for."""
+        outcome = cls.of(task)
+        if task.stop and not task.checked:
+            z, rows = task.clean(), task.rows()
+            outcome.record(rows, task.x, objective(z, rows), task.fooled(z, rows))
+        return outcome
 
     def record(self, rows, x_adv, loss, fooled):
         """Keep the points that are better: success first, the larger loss next."""

@@ -1,12 +1,17 @@
 """The worst of several attacks, sample by sample."""
 
+from dataclasses import replace
+
 import torch
 from sklearn.base import clone
 
 from .._validation import check_norm
 from ._base import BaseAttack
+from ._losses import make_objective
+from ._minimum import MinimumNormAttack
 from ._norms import ORDERS
 from ._pgd import PGD
+from ._task import Outcome
 
 __all__ = ["WorstCase"]
 
@@ -29,8 +34,14 @@ class WorstCase(BaseAttack):
         Norm for every attack in place of its own; None leaves each its own.
     bounds : "auto", None or (low, high), default="auto"
         Box of the data, for every attack.
+    mask : bool array of the samples' shape, default=None
+        Features that may move, for every attack in place of its own.
+    integer : bool array of the samples' shape or indices, default=None
+        Features kept on integers, for every attack in place of its own.
     batch_size : int, default=None
         Rows attacked together; None fits the cache.
+    on_nan : {"raise", "robust"}, default="raise"
+        What to make of NaN logits: an error that names the sample, or a point withstood.
     random_state : int, RandomState or None, default=None
         Seed for the whole cascade.
     verbose : int, default=0
@@ -45,7 +56,8 @@ class WorstCase(BaseAttack):
     Samples that one attack fools are not shown to the next, so a weak model costs little. One
     loss alone can be blind (cross-entropy saturates on confident nets, the margin on nets with
     several close rivals); the worst over several is a much better estimate of the truth, though
-    still an upper bound of robust accuracy.
+    still an upper bound of robust accuracy. Minimum-norm and black-box attacks may be members;
+    a cascade of black-box attacks alone accepts any classifier that gives scores.
 
     Examples
     --------
@@ -68,7 +80,10 @@ class WorstCase(BaseAttack):
         eps=None,
         norm=None,
         bounds="auto",
+        mask=None,
+        integer=None,
         batch_size=None,
+        on_nan="raise",
         random_state=None,
         verbose=0,
     ):
@@ -77,24 +92,31 @@ class WorstCase(BaseAttack):
         self.eps = eps
         self.norm = norm
         self.bounds = bounds
+        self.mask = mask
+        self.integer = integer
         self.batch_size = batch_size
+        self.on_nan = on_nan
         self.random_state = random_state
         self.verbose = verbose
 
     @property
     def targeted(self):
         """Whether the attacks of the cascade are targeted."""
-        return any(getattr(attack, "targeted", False) for attack in self._members())
+        return any(member.targeted for member in self._members())
+
+    @property
+    def _needs_gradient(self):
+        return any(member._needs_gradient for member in self._members())
 
     def _members(self):
-        """The attacks with the cascade's own settings in place of theirs."""
+        """List the attacks, with the cascade's own settings in place of theirs."""
         if self.attacks is None:
             members = [PGD(max_iter=40, loss=loss) for loss in _LOSSES]
         elif isinstance(self.attacks, BaseAttack):
             members = [clone(self.attacks)]
         else:
             members = [clone(attack) for attack in self.attacks]
-        given = {"eps": self.eps, "norm": self.norm}
+        given = {name: getattr(self, name) for name in ("eps", "norm", "mask", "integer")}
         given = {name: value for name, value in given.items() if value is not None}
         return [member.set_params(**given) for member in members]
 
@@ -104,21 +126,26 @@ class WorstCase(BaseAttack):
             raise ValueError("attacks is empty; give at least one attack, or None.")
         for member in members:
             member._check_parameters()
-        if len({getattr(member, "targeted", False) for member in members}) > 1:
+            if isinstance(member, MinimumNormAttack) and member.eps is None:
+                raise ValueError(
+                    f"{type(member).__name__} in a cascade needs a radius: give "
+                    f"{type(self).__name__} or {type(member).__name__} an eps."
+                )
+        if len({member.targeted for member in members}) > 1:
             raise ValueError("attacks mixes targeted and untargeted ones; y cannot serve both.")
 
     def _order(self):
         return ORDERS[check_norm(self._members()[0].norm)]
 
-    def _attack(self, logits, x, y, bounds, noise, **flags):
-        total = None
-        rows = torch.arange(len(x), device=x.device)
+    def _attack(self, task):
+        task = replace(task, targeted=self.targeted)
+        total = Outcome.after_clean(task, make_objective("margin", task.targeted, task.y, None))
+        total.fooled = task.confirmed(total)
+        rows = torch.nonzero(~total.fooled).flatten()
         for number, member in enumerate(self._members()):
-            part = member._attack(
-                logits, x[rows], y[rows], bounds, noise[rows].spawn(number), **flags | {"judge": True}
-            )
-            total = part if total is None else total.update(rows, part)
-            rows = torch.nonzero(~total.fooled).flatten()
             if not len(rows):
                 break
+            part = task.part(rows, number, judge=True, checked=task.stop)
+            total.update(rows, member._attack(part))
+            rows = torch.nonzero(~total.fooled).flatten()
         return total

@@ -1,0 +1,157 @@
+"""The core of every attack: tensors in, tensors out."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from .. import _validation as check
+from .._random import RowNoise, seed_of
+from ..differentiable import frozen
+from ._losses import check_loss
+from ._norms import make_ball
+from ._task import Box, Task
+
+__all__ = ["TensorAttack"]
+
+
+class TensorAttack:
+    """What an attack does with one batch: the exact ball, box and grid around ``_run``.
+
+    A subclass writes ``_run(task) -> Outcome``: it moves the samples inside ``task.ball`` and
+    ``task.box``. Class attributes stand in for the parameters that a subclass does not offer.
+    """
+
+    targeted = False
+    mask = None
+    integer = None
+    on_nan = "raise"
+    _needs_gradient = True
+
+    def perturb(self, logits, x, y, *, observe=None, noise=None):
+        """Perturb a batch of tensors with all ``max_iter`` steps.
+
+        Parameters
+        ----------
+        logits : callable
+            Maps (n, ...) to logits (n, n_classes). A torch module (or a bound method of one)
+            is in eval mode meanwhile and comes back as it was.
+        x : tensor of shape (n, ...)
+            Clean samples.
+        y : tensor of shape (n,), int64
+            Class codes; the targets when ``targeted``.
+        observe : callable, optional
+            ``observe(step, rows, z, x_adv)`` is called on each forward that gives a gradient.
+        noise : optional
+            Source of random numbers; by default they follow from ``random_state`` and ``x``.
+
+        Returns
+        -------
+        x_adv : tensor of shape (n, ...)
+            Perturbed samples, detached.
+        """
+        return self._perturb(logits, x, y, observe=observe, noise=noise).x_adv
+
+    def verdict(self, logits, x, y):
+        """Say which samples withstand the attack.
+
+        Parameters
+        ----------
+        logits : callable
+            Maps (n, ...) to logits (n, n_classes).
+        x : tensor of shape (n, ...)
+            Clean samples.
+        y : tensor of shape (n,), int64
+            True class codes (targets, when ``targeted``).
+
+        Returns
+        -------
+        robust : bool tensor of shape (n,)
+            True where the attack fails; a clean error is never robust.
+        """
+        return ~self._perturb(logits, x, y, stop=True, on_nan=self.on_nan).fooled
+
+    def _perturb(self, logits, x, y, *, noise=None, **flags):
+        self._check_parameters()
+        x = x.detach()
+        if hasattr(self, "bounds_"):
+            bounds = self.bounds_
+        elif isinstance(self.bounds, str):
+            inside = bool((x.amin() >= 0) & (x.amax() <= 1)) if x.numel() else True
+            bounds = (np.array(0.0), np.array(1.0)) if inside else None
+        else:
+            bounds = check.check_bounds(self.bounds, x.cpu().numpy())
+        if noise is None:
+            noise = RowNoise(seed_of(self.random_state), x)
+        task = Task(logits=logits, x=x, y=y, box=Box(bounds, x), noise=noise, **flags)
+        with frozen(logits):
+            return self._attack(task)
+
+    def _attack(self, task):
+        """Outcome of the attack on one batch; what the estimator denies is searched again."""
+        outcome = self._search(task)
+        agreed = task.confirmed(outcome)
+        denied = torch.nonzero(outcome.fooled & ~agreed).flatten()
+        if len(denied):  # rounding flipped a near tie: search on to the last step
+            again = self._search(task.part(denied, 0, stop=False, judge=True))
+            again.fooled = task.part(denied, 0).confirmed(again)
+            outcome.update(denied, again)
+        return outcome
+
+    def _search(self, task):
+        """Run the attack in the exact geometry that its parameters ask for."""
+        shape = task.x.shape[1:]
+        norm = check.check_norm(self.norm)
+        exact = make_ball(norm, torch.as_tensor(self._radius(norm, shape), device=task.x.device))
+        integer = self.integer
+        if integer is not None:
+            integer = check.check_features("integer", integer, shape)
+            check.check_on_grid(task.x.cpu().numpy(), integer, task.index.cpu().numpy())
+            integer = torch.as_tensor(integer, device=task.x.device)
+        task = replace(task, ball=exact.to(task.x), integer=integer, targeted=self.targeted)
+        with torch.enable_grad():
+            outcome = self._run(task)
+        return self._land(task, outcome, exact)
+
+    def _limit(self, norm, shape):
+        """Radius that the parameters ask for, float64."""
+        return check.check_eps(self.eps, norm, shape)
+
+    def _radius(self, norm, shape):
+        """Radius as float64, 0-d or one number a feature: 0 where nothing may move."""
+        eps = self._limit(norm, shape)
+        if self.mask is None:
+            return eps
+        return np.where(check.check_features("mask", self.mask, shape), eps, 0.0)
+
+    def _land(self, task, outcome, exact):
+        """Put the points exactly into ball, box and grid; on a grid success is judged again."""
+        sealed = exact.seal(outcome.x_adv, task.x, task.box)
+        if task.integer is None:
+            outcome.x_adv = sealed
+            return outcome
+        rows = task.rows()
+        rounded = task.snap(outcome.x_adv, rows)
+        outside = exact.size((rounded - task.x).double()) > 1 + 1e-9
+        rounded[outside] = task.x[outside] + (sealed - task.x)[outside].trunc()
+        outcome.x_adv = torch.where(task.integer, rounded, sealed)
+        if task.stop or task.judge:
+            with torch.no_grad():
+                outcome.fooled &= task.fooled(task.forward(outcome.x_adv, rows), rows)
+        return outcome
+
+    def _run(self, task):
+        raise NotImplementedError
+
+    def _check_parameters(self):
+        check.check_norm(self.norm)
+        check_loss(getattr(self, "loss", "margin"), self.targeted)
+        check.check_choice("on_nan", self.on_nan, ("raise", "robust"))
+        if np.ndim(self.eps) == 0:
+            self._limit(check.check_norm(self.norm), ())
+        for name in ("max_iter", "n_restarts"):
+            check.check_count(name, getattr(self, name, 1))
+        if self.batch_size is not None:
+            check.check_count("batch_size", self.batch_size)
+        if getattr(self, "step_size", None) is not None:
+            check.check_number("step_size", self.step_size, strict=True)

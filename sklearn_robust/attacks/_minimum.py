@@ -1,0 +1,123 @@
+"""What the attacks share that look for the nearest adversarial point."""
+
+import math
+
+import numpy as np
+import torch
+
+from .._functional import input_gradient
+from ._base import BaseAttack
+from ._losses import make_objective
+from ._norms import column
+from ._task import Outcome
+
+__all__ = ["Hunt", "MinimumNormAttack"]
+
+
+class MinimumNormAttack(BaseAttack):
+    """Base of attacks that minimise the distance; ``eps`` only limits what counts as success.
+
+    A subclass writes ``_hunt(task, hunt)``, which moves samples and shows them to ``hunt``.
+    """
+
+    def _limit(self, norm, shape):
+        return np.array(np.inf) if self.eps is None else super()._limit(norm, shape)
+
+    def _run(self, task):
+        hunt = Hunt(task)
+        self._hunt(task, hunt)
+        if not (hunt.quick or task.judge):
+            hunt.polish()
+        return hunt.outcome
+
+    def _hunt(self, task, hunt):
+        raise NotImplementedError
+
+
+class Hunt:
+    """The nearest adversarial points so far, and the geometry they are measured in.
+
+    Attributes
+    ----------
+    outcome : Outcome
+        Its loss is minus the distance; samples without an adversarial point stay clean.
+    ball : Ball
+        Its ``size`` is the distance in the units of the input.
+    limit : float
+        Greatest distance that counts as success.
+    quick : bool
+        Whether any point within the limit will do.
+    guess : float64 tensor of shape (n,)
+        Distances to the boundary as linearised models told them; the least so far.
+    """
+
+    def __init__(self, task):
+        self.task = task
+        self.outcome = Outcome.of(task)
+        self.ball = task.ball.unit()
+        self.limit = task.ball.radius
+        self.quick = task.stop and math.isfinite(self.limit)
+        self.guess = torch.full_like(self.outcome.loss, torch.inf)
+        self.worth = make_objective("margin", task.targeted, task.y, None)
+
+    def note(self, rows, x_adv, z):
+        """Keep the points that are adversarial and nearer; say which are adversarial."""
+        point = self.task.snap(x_adv.detach(), rows)
+        length = self.ball.size(point - self.task.x[rows])
+        hit = self.task.fooled(z, rows)
+        near = hit & (length <= self.limit)
+        self.outcome.record(rows[near], point[near], -length[near], hit[near])
+        return hit
+
+    def unfinished(self, rows):
+        """Which of the rows may still gain: no clean errors, no success that is good enough."""
+        going = self.outcome.loss[rows] < 0
+        return going & ~self.outcome.fooled[rows] if self.quick else going
+
+    def gaps(self, z, rows, others):
+        """How far each boundary is crossed, in logits, (n_rows, n_boundaries).
+
+        ``others`` holds the classes (n, k) whose boundary with class ``y`` counts; None stands
+        for the boundary of the target's class.
+        """
+        if others is None:
+            return self.worth(z, rows)[:, None]
+        return z.gather(1, others[rows]) - z.gather(1, self.task.y[rows][:, None])
+
+    def nearest(self, gaps, x_adv):
+        """Gap (n,) and gradient of the boundary that is nearest when all are taken as planes."""
+        n_planes = gaps.shape[1]
+        gap = grad = distance = None
+        for k in range(n_planes):
+            g = input_gradient(gaps[:, k], x_adv, retain_graph=k + 1 < n_planes)
+            value = gaps[:, k].detach().to(g)
+            far = value.abs() / self.ball.slope(g).clamp_min(torch.finfo(g.dtype).tiny)
+            if k == 0:
+                gap, grad, distance = value, g, far
+                continue
+            nearer = far < distance
+            distance = torch.where(nearer, far, distance)
+            gap = torch.where(nearer, value, gap)
+            grad = torch.where(column(nearer, g), g, grad)
+        return gap, grad
+
+    @torch.no_grad()
+    def polish(self, n_steps=3):
+        """Pull the points found straight back toward the clean samples, by false position."""
+        task = self.task
+        rows = torch.nonzero(self.outcome.fooled & (self.outcome.loss < 0)).flatten()
+        if not len(rows):
+            return
+        x, far = task.x[rows], self.outcome.x_adv[rows]
+        low, high = torch.zeros(len(rows)).to(x), torch.ones(len(rows)).to(x)
+        below = self.worth(task.clean()[rows], rows).to(x)
+        above = self.worth(task.forward(far, rows), rows).to(x)
+        for _ in range(n_steps):
+            t = low + (high - low) * (below / (below - above)).nan_to_num(0.5).clamp(0, 1)
+            t = t + 0.05 * (high - t)  # to land on the far side
+            point = task.box.clamp(x + column(t, x) * (far - x))
+            z = task.forward(point, rows)
+            hit = self.note(rows, point, z)
+            value = self.worth(z, rows).to(x)
+            low, below = torch.where(hit, low, t), torch.where(hit, below, value)
+            high, above = torch.where(hit, t, high), torch.where(hit, value, above)
