@@ -1,6 +1,8 @@
 """Random numbers that belong to their user: forked torch state, and noise tied to rows."""
 
 import math
+import numbers
+import secrets
 from contextlib import contextmanager
 
 import torch
@@ -13,10 +15,15 @@ _MIX = (-4658895280553007687, -7723592293110705685)  # multipliers of splitmix64
 
 
 def seed_of(random_state):
-    """Integer seed of a scikit-learn ``random_state``; an integer gives itself every time."""
-    if isinstance(random_state, int):
+    """Integer seed of a scikit-learn ``random_state``; an integer gives itself every time.
+
+    None is another seed every time, from the system: the global generators are not touched.
+    """
+    if random_state is None:
+        return secrets.randbelow(2**31 - 1)
+    if isinstance(random_state, numbers.Integral):
         check_random_state(random_state)
-        return random_state
+        return int(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
@@ -49,7 +56,7 @@ class _Noise:
         raise NotImplementedError
 
     def normal(self, x, stream):
-        """Normal numbers of mean 0 and variance 1, shape of ``x``."""
+        """Draw normal numbers of mean 0 and variance 1, shape of ``x``."""
         u = self.uniform(x, stream).double()
         return (math.sqrt(2) * torch.erfinv(2 * u - 1)).to(x.dtype)
 

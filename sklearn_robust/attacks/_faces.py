@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 from .._validation import encode_labels
 
-__all__ = ["auto_batch_size", "batches_of", "predicted_codes"]
+__all__ = ["auto_batch_size", "batches_of", "predicted_codes", "with_names"]
 
 
 def auto_batch_size(n_values, device):
@@ -40,4 +40,16 @@ def predicted_codes(estimator, view, X):
     """Class codes (n,) that the estimator itself predicts (a bare module: by its logits)."""
     if not hasattr(estimator, "predict"):
         return view.codes(X)
-    return encode_labels(estimator.predict(X), view.classes_, view.name)
+    return encode_labels(estimator.predict(with_names(estimator, X)), view.classes_, view.name)
+
+
+def with_names(estimator, X):
+    """``X`` as the estimator was fitted on it: a frame, where it knows names of columns."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None or X.shape[1:] != (len(names),):
+        return X
+    try:
+        from pandas import DataFrame
+    except ImportError:  # the names came from another library's frame
+        return X
+    return DataFrame(X, columns=names)

@@ -1,11 +1,9 @@
 """Robust accuracy against the radius."""
 
 import numpy as np
-from sklearn.base import clone
 
 from .. import _validation as check
-from ..attacks import WorstCase
-from ._robust import withstood
+from ._robust import own_attack, withstood
 
 __all__ = ["robustness_curve"]
 
@@ -53,7 +51,9 @@ def robustness_curve(estimator, X, y, *, eps, attack=None, n_jobs=None):
     radii = np.asarray(eps, dtype=np.float64)
     if radii.ndim != 1 or not len(radii):
         raise ValueError(f"eps is {eps!r}; give a list of radii, such as [0, 0.1, 0.2].")
-    attack = WorstCase(random_state=0) if attack is None else clone(attack)
+    for radius in radii:
+        check.check_eps(float(radius), "linf", ())
+    attack = own_attack(attack)
     X, y = check.check_samples(X), np.asarray(y)
     attack.set_params(bounds=check.check_bounds(attack.bounds, X))
     left = np.arange(len(X))

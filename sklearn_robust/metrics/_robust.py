@@ -3,15 +3,32 @@
 import joblib
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import gen_even_slices
+from sklearn.utils import check_consistent_length, gen_even_slices
 
 from .. import _validation as check
 from .._random import seed_of
 from ..attacks import WorstCase
 from ..attacks._faces import predicted_codes
-from ..differentiable import as_module
 
-__all__ = ["prediction_stability", "robust_score", "withstood"]
+__all__ = ["check_attack", "own_attack", "prediction_stability", "robust_score", "withstood"]
+
+
+def check_attack(attack):
+    """Raise unless ``attack`` is an attack instance, or None for the default."""
+    if attack is not None and (isinstance(attack, type) or not hasattr(attack, "evaluate")):
+        raise TypeError(f"attack is {attack!r}; give an attack instance, such as PGD(eps=0.1).")
+    return attack
+
+
+def own_attack(attack):
+    """Copy of a scorer's attack; None is the worst case over several losses."""
+    return WorstCase(random_state=0) if check_attack(attack) is None else clone(attack)
+
+
+def mean_of(robust, sample_weight):
+    """Weighted share of True."""
+    check_consistent_length(robust, sample_weight)
+    return float(np.average(robust, weights=sample_weight))
 
 
 def withstood(estimator, X, y=None, *, attack=None, n_jobs=None):
@@ -35,11 +52,11 @@ def withstood(estimator, X, y=None, *, attack=None, n_jobs=None):
     robust : bool array of shape (n_samples,)
         Clean errors are not robust.
     """
-    attack = WorstCase(random_state=0) if attack is None else clone(attack)
+    attack = own_attack(attack)
     if getattr(attack, "targeted", False):
         raise ValueError("A targeted attack does not measure robustness; use targeted=False.")
     attack._check_parameters()
-    view = as_module(estimator)
+    view = attack._view(estimator)
     X = check.check_samples(X)
     check.check_sample_shape(X, view.input_shape, view.name)
     predicted = predicted_codes(estimator, view, X)
@@ -126,7 +143,7 @@ def robust_score(estimator, X, y, *, attack=None, sample_weight=None, n_jobs=Non
     True
     """
     robust = withstood(estimator, X, y, attack=attack, n_jobs=n_jobs)
-    return float(np.average(robust, weights=sample_weight))
+    return mean_of(robust, sample_weight)
 
 
 def prediction_stability(estimator, X, y=None, *, attack=None, sample_weight=None, n_jobs=None):
@@ -164,4 +181,4 @@ def prediction_stability(estimator, X, y=None, *, attack=None, sample_weight=Non
     True
     """
     stable = withstood(estimator, X, None, attack=attack, n_jobs=n_jobs)
-    return float(np.average(stable, weights=sample_weight))
+    return mean_of(stable, sample_weight)

@@ -1,7 +1,6 @@
 """Robust accuracy as a scorer object."""
 
-from ..attacks import WorstCase
-from ._robust import robust_score
+from ._robust import check_attack, robust_score
 
 __all__ = ["RobustScorer", "make_robust_scorer"]
 
@@ -32,7 +31,8 @@ class RobustScorer:
         return True
 
     def __repr__(self):
-        return f"make_robust_scorer({self.attack!r})"
+        n_jobs = "" if self.n_jobs is None else f", n_jobs={self.n_jobs!r}"
+        return f"make_robust_scorer({self.attack!r}{n_jobs})"
 
 
 def make_robust_scorer(attack=None, *, n_jobs=None):
@@ -71,9 +71,4 @@ def make_robust_scorer(attack=None, *, n_jobs=None):
     >>> cross_val_score(model, X, y, scoring=scorer, cv=3).shape
     (3,)
     """
-    if attack is not None and not hasattr(attack, "evaluate"):
-        raise TypeError(
-            f"attack is {attack!r}; give an attack instance, such as PGD(eps=0.1) or "
-            f"{WorstCase.__name__}(eps=0.1)."
-        )
-    return RobustScorer(attack, n_jobs)
+    return RobustScorer(check_attack(attack), n_jobs)

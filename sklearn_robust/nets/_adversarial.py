@@ -16,10 +16,11 @@ _NOISE = 0x9E3779B9  # keeps the attack's stream apart from the shuffler's
 class AdversarialNet(BaseNet):
     """Net with an attack as a component: a class or an instance, and ``attack__...``.
 
-    A subclass may rename the component by ``_component``; None as its value switches it off.
+    A subclass may rename the component by ``_component``, and let None switch it off.
     """
 
     _component = "attack"
+    _attack_optional = False
     prefixes_ = [*BaseNet.prefixes_, "attack"]
 
     def initialize_module(self):
@@ -30,25 +31,33 @@ class AdversarialNet(BaseNet):
     def initialize_attack(self):
         """Set ``attack_``, with the box of the whole training data."""
         given, kwargs = getattr(self, self._component), self.get_params_for(self._component)
-        if given is None:
-            if kwargs:
-                raise ValueError(
-                    f"{sorted(kwargs)} is set for {self._component}=None; type "
-                    f"{self._component}=PGD, say."
-                )
+        if given is None and self._attack_optional and not kwargs:
             self.attack_ = None
             return self
+        if not hasattr(given, "perturb"):
+            raise ValueError(
+                f"{self._component} is {given!r}"
+                + (f" and {sorted(kwargs)} is set for it" if kwargs else "")
+                + f"; give an attack class or instance, {self._component}=PGD, say."
+            )
         attack = given(**kwargs) if isinstance(given, type) else clone(given).set_params(**kwargs)
         attack._check_parameters()
-        if self.extremes_ is not None:
-            attack.bounds_ = check.check_bounds(attack.bounds, self.extremes_)
+        if getattr(attack, "targeted", False):
+            raise ValueError(
+                f"{self._component} is targeted, but training has no targets; use targeted=False."
+            )
         self.attack_ = attack
+        self._set_box()
         return self
+
+    def _set_box(self):
+        """Give the attack the box of all the training data, known once some were seen."""
+        if self.extremes_ is not None:
+            self.attack_.bounds_ = check.check_bounds(self.attack_.bounds, self.extremes_)
 
     def _begin_training(self, seed):
         if self.attack_ is not None:
-            if self.extremes_ is not None:
-                self.attack_.bounds_ = check.check_bounds(self.attack_.bounds, self.extremes_)
+            self._set_box()
             generator = torch.Generator(device=self.device_)
             self.noise_ = StreamNoise(generator.manual_seed(seed ^ _NOISE))
 

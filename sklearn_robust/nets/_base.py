@@ -9,10 +9,11 @@ from torch import nn
 from .. import _validation as check
 from .._random import seed_of, torch_seed
 from ..attacks import auto_batch_size
+from ..differentiable import frozen
 from . import _data, _io
-from ._batches import Rows, as_rows
+from ._data import is_coded
 from ._device import resolve_device
-from ._module_check import check_outputs
+from ._module_check import check_outputs, check_shape
 from ._progress import EpochBar
 from ._signature import merge_signatures
 from ._skorch import SkorchAdapter
@@ -175,16 +176,7 @@ class BaseNet(SkorchAdapter):
 
     def _open(self, X, y, classes, reset):
         """Check the data, remember what they look like, and return them as a dataset."""
-        if is_dataset(X) and y is None:
-            labels, ends = _data.open_dataset(X)
-            _data.code_labels(self, labels, classes, reset)
-            data = _data.CodedDataset(X, self.labels_, type(self).__name__)
-        else:
-            X, y = _data.open_rows(self, X, y, reset)
-            if not reset:
-                check.check_sample_shape(X, self.input_shape_, type(self).__name__)
-            codes = _data.code_labels(self, y, classes, reset)
-            data, ends = Rows(X, codes), _data.extremes(X)
+        data, ends = _data.open_data(self, X, y, classes, reset)
         if reset or getattr(self, "extremes_", None) is None:
             self.input_shape_, self.extremes_ = ends.shape[1:], ends
         else:
@@ -217,32 +209,23 @@ class BaseNet(SkorchAdapter):
     def predict(self, X):
         """Most likely label of each sample, shape (n_samples,)."""
         codes = self._logits(X).argmax(1)
-        # skorch's own callbacks hand over datasets, whose labels are codes already.
-        return codes if is_dataset(X) else self.classes_[codes]
+        # skorch's callbacks hand over datasets whose labels are codes, and compare with those.
+        return codes if is_coded(X) else self.classes_[codes]
 
     def _logits(self, X):
         self.check_is_fitted()
-        if is_dataset(X):
-            X = (
-                as_rows(X).X
-                if as_rows(X) is not None
-                else np.stack([X[i][0] for i in range(len(X))])
-            )
-        else:
-            X = check.validate_samples(self, X, reset=False)
+        X = _data.samples_of(X) if is_dataset(X) else X
+        X = check.validate_samples(self, X, reset=False)
         check.check_sample_shape(X, self.input_shape_, type(self).__name__)
         size = auto_batch_size(X[0].size, self.device_)
-        training = self.module_.training
-        self.module_.eval()
-        try:
-            with torch.inference_mode():
-                parts = [
-                    self.compute_logits(torch.tensor(X[start : start + size], device=self.device_))
-                    for start in range(0, len(X), size)
-                ]
-                return torch.cat(parts).cpu().numpy()
-        finally:
-            self.module_.train(training)
+        with frozen(self.module_), torch.inference_mode():
+            parts = [
+                self.compute_logits(torch.tensor(X[start : start + size], device=self.device_))
+                for start in range(0, len(X), size)
+            ]
+            z = torch.cat(parts).cpu().numpy()
+        check_shape(z, len(X), len(self.classes_))
+        return z
 
     @property
     def classes_(self):
@@ -284,12 +267,7 @@ class BaseNet(SkorchAdapter):
         net : object
             Fitted net that accepts samples of any shape the module accepts.
         """
-        net = cls(module, **params)
-        net.labels_ = np.asarray(classes)
-        net.input_shape_ = net.extremes_ = None
-        net.initialize()
-        net.module_.eval()
-        return net
+        return _io.revive(cls(module, **params), np.asarray(classes), None)
 
     def save(self, path):
         """Write parameters (JSON) and weights to one file; no pickle.

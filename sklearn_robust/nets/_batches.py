@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Subset
 
-__all__ = ["Batches", "Rows", "as_rows"]
+__all__ = ["Batches", "JoinedLast", "Rows", "as_rows"]
 
 
 class Rows(Dataset):
@@ -91,6 +91,8 @@ class Batches:
         if isinstance(self.X, torch.Tensor):
             here = rows if isinstance(rows, slice) else rows.to(self.X.device)
             x, y = self.X[here], self.y[here]
+            if isinstance(rows, slice):
+                x = x.clone()  # a module that works in place must not reach the data
         else:
             x, y = torch.from_numpy(np.array(self.X[_numpy(rows)])), self.y[rows]
         return x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
@@ -98,3 +100,30 @@ class Batches:
 
 def _numpy(rows):
     return rows if isinstance(rows, slice) else rows.numpy()
+
+
+class JoinedLast:
+    """Batches of a loader; a last batch of one joins the batch before it.
+
+    Parameters
+    ----------
+    loader : iterable of (x, y)
+        skorch's loader of a user's dataset.
+    """
+
+    def __init__(self, loader):
+        self.loader = loader
+
+    def __len__(self):
+        return len(self.loader)
+
+    def __iter__(self):
+        held = None
+        for batch in self.loader:
+            if held is not None and len(batch[0]) == 1 < len(held[0]):
+                batch, held = [torch.cat(parts) for parts in zip(held, batch, strict=True)], None
+            if held is not None:
+                yield held
+            held = batch
+        if held is not None:
+            yield held

@@ -3,14 +3,42 @@
 import numpy as np
 import torch
 from sklearn.utils.multiclass import check_classification_targets
-from torch.utils.data import Dataset
+from skorch.utils import is_dataset
+from torch.utils.data import Dataset, Subset
 
 from .. import _validation as check
+from ._batches import Rows, as_rows
 
-__all__ = ["CodedDataset", "open_dataset", "open_rows"]
+__all__ = ["CodedDataset", "coded", "is_coded", "open_data", "samples_of"]
 
 
-def open_rows(net, X, y, reset):
+def open_data(net, X, y, classes, reset):
+    """Check the data of a fit and learn the net's classes from them.
+
+    Returns
+    -------
+    data : Rows or CodedDataset
+        Pairs of (sample, class code); ``data.y`` holds the codes.
+    ends : array of shape (2, *sample_shape)
+        Least and greatest value of each feature.
+    """
+    if not is_dataset(X):
+        X, y = _open_rows(net, X, y, reset)
+        return Rows(X, code_labels(net, y, classes, reset)), extremes(X)
+    if y is not None:
+        raise ValueError(
+            "y is given beside a Dataset, which yields (sample, label) pairs itself: pass the "
+            "Dataset alone, or X and y as arrays."
+        )
+    labels, ends = _walk(X)
+    if reset:
+        net.n_features_in_ = ends.shape[1]
+        vars(net).pop("feature_names_in_", None)
+    check.check_sample_shape(ends, None if reset else net.input_shape_, type(net).__name__)
+    return CodedDataset(X, code_labels(net, labels, classes, reset)), ends
+
+
+def _open_rows(net, X, y, reset):
     """Check arrays; return (X float32, y as given), with the net's feature count remembered."""
     if y is None:
         raise ValueError(
@@ -19,6 +47,7 @@ def open_rows(net, X, y, reset):
         )
     X, y = check.validate_samples(net, X, y, reset=reset, ensure_min_features=1)
     check_classification_targets(y)
+    check.check_sample_shape(X, None if reset else net.input_shape_, type(net).__name__)
     return X, y
 
 
@@ -42,48 +71,78 @@ def code_labels(net, y, classes, reset):
                 f"{type(net).__name__} got one class, {net.labels_[0]!r}; a classifier needs "
                 "samples of at least two classes."
             )
+    elif classes is not None and not np.array_equal(np.unique(classes), np.sort(net.labels_)):
+        raise ValueError(
+            f"classes is {np.unique(classes).tolist()}, but {type(net).__name__} knows "
+            f"{net.labels_.tolist()}: leave classes out, or start afresh with fit."
+        )
     return check.encode_labels(y, net.labels_, type(net).__name__)
 
 
 class CodedDataset(Dataset):
-    """A user's dataset with class codes in place of labels.
+    """A user's dataset with class codes in place of labels, and samples as float32 tensors.
 
     Parameters
     ----------
     dataset : torch.utils.data.Dataset
         Yields (sample, label) pairs.
-    labels : array of shape (n_classes,)
-        The classes in order.
-    who : str
-        Whose classes they are, for messages.
+    y : array of shape (n_samples,), int64
+        Class codes.
     """
 
-    def __init__(self, dataset, labels, who):
-        self.dataset, self.labels, self.who = dataset, labels, who
+    def __init__(self, dataset, y):
+        self.dataset, self.y = dataset, y
 
     def __len__(self):
-        return len(self.dataset)
+        return len(self.y)
 
     def __getitem__(self, index):
-        x, y = self.dataset[index]
-        code = check.encode_labels(np.atleast_1d(np.asarray(y)), self.labels, self.who)[0]
-        return torch.as_tensor(np.asarray(x), dtype=torch.float32), code
+        x = np.asarray(self.dataset[index][0])
+        return torch.as_tensor(x, dtype=torch.float32), self.y[index]
 
 
-def open_dataset(dataset):
-    """Walk once through a user's dataset: its labels (n,) and extremes (2, *sample_shape)."""
+def is_coded(dataset):
+    """Whether the labels of a dataset, or of the whole that it is a part of, are codes."""
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    return isinstance(dataset, (Rows, CodedDataset))
+
+
+def coded(net, dataset):
+    """Code the labels of a user's dataset as the net does."""
+    labels, _ = _walk(dataset)
+    return CodedDataset(dataset, check.encode_labels(labels, net.labels_, type(net).__name__))
+
+
+def samples_of(dataset):
+    """Stack the samples of a dataset; its items are samples or (sample, label) pairs."""
+    rows = as_rows(dataset)
+    if rows is not None:
+        return rows.X
+    items = (dataset[index] for index in range(len(dataset)))
+    return np.stack([np.asarray(i[0] if isinstance(i, (tuple, list)) else i) for i in items])
+
+
+def _walk(dataset):
+    """Go once through a user's dataset: its labels (n,) and extremes (2, *sample_shape)."""
     labels, low, high = [], None, None
     for index in range(len(dataset)):
         pair = dataset[index]
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise ValueError("A Dataset must yield (sample, label) pairs; pass y otherwise.")
+            raise ValueError("A Dataset must yield (sample, label) pairs; pass arrays otherwise.")
         x, label = np.asarray(pair[0]), np.asarray(pair[1]).item()
         check.refuse_bytes(x)
         x = x.astype(np.float32)
         if not np.isfinite(x).all():
             raise ValueError(f"Sample {index} of the Dataset contains NaN or infinity.")
-        low = x if low is None else np.minimum(low, x)
-        high = x if high is None else np.maximum(high, x)
+        if low is None:
+            low = high = x
+        if x.shape != low.shape:
+            raise ValueError(
+                f"Sample {index} of the Dataset has shape {x.shape} and the first one "
+                f"{low.shape}; give all samples one shape."
+            )
+        low, high = np.minimum(low, x), np.maximum(high, x)
         labels.append(label)
     if low is None:
         raise ValueError("The Dataset is empty; give at least two samples.")

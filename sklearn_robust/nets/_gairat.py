@@ -1,12 +1,14 @@
 """Geometry-aware instance-reweighted adversarial training."""
 
 import math
+import numbers
 
 import torch
 
 from .. import _functional as F
 from .. import _validation as check
 from ..attacks import PGD
+from ..attacks._gradient import GradientAttack
 from ._adversarial import AdversarialNet
 
 __all__ = ["GAIRATNet"]
@@ -24,7 +26,7 @@ class GAIRATNet(AdversarialNet):
     lam : float, default=-1.0
         Shift of the weight function: the larger, the flatter; ``np.inf`` weights all alike.
     burn_in : float or int, default=0.5
-        Epochs without weights: a share of ``max_epochs`` if below 1 (or a float), else a count.
+        Epochs without weights: a float is a share of ``max_epochs``, an integer a count.
     max_epochs : int, default=50
         Passes over the data.
     **kwargs
@@ -75,17 +77,25 @@ class GAIRATNet(AdversarialNet):
 
     def _check_parameters(self):
         super()._check_parameters()
-        check.check_number("lam", self.lam, low=-math.inf)
-        check.check_number("burn_in", self.burn_in)
-        if self._burn_in_epochs() > self.max_epochs:
+        check.check_number("lam", self.lam, low=-math.inf, strict=True)
+        if isinstance(self.burn_in, numbers.Integral):
+            check.check_count("burn_in", self.burn_in, low=0)
+        else:
+            check.check_number("burn_in", self.burn_in, high=1)
+
+    def initialize_attack(self):
+        """Set ``attack_``; kappa is counted along one run of a gradient attack."""
+        super().initialize_attack()
+        if not isinstance(self.attack_, GradientAttack) or self.attack_.n_restarts > 1:
             raise ValueError(
-                f"burn_in is {self.burn_in!r} epochs, longer than max_epochs={self.max_epochs}; "
-                "give a share below 1, or fewer epochs."
+                f"GAIRATNet counts kappa along one run of gradient steps and cannot use attack="
+                f"{self.attack_!r}; give PGD or BIM with n_restarts=1."
             )
+        return self
 
     def _burn_in_epochs(self):
-        share = isinstance(self.burn_in, float) and self.burn_in <= 1
-        return round(self.burn_in * self.max_epochs) if share else int(self.burn_in)
+        whole = isinstance(self.burn_in, numbers.Integral)
+        return self.burn_in if whole else round(self.burn_in * self.max_epochs)
 
     def batch_loss(self, x, y):
         """Weighted cross-entropy of the worst points found."""

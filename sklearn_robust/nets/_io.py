@@ -8,12 +8,19 @@ from importlib import import_module
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
+from skorch import NeuralNet
+from torch import nn
 
+from .._random import torch_seed
 from .._version import __version__
+from ..attacks._base import BaseAttack
+from ._device import resolve_device
 
-__all__ = ["load_net", "save_net"]
+__all__ = ["load_net", "revive", "save_net"]
 
-_TRUSTED = ("sklearn_robust.", "torch.", "builtins.")
+# What a file may name: classes of these kinds from these packages. All else could run code.
+_KINDS = (NeuralNet, BaseAttack, nn.Module, torch.optim.Optimizer)
+_PACKAGES = ("sklearn_robust", "torch.nn", "torch.optim")
 
 
 def _name_of(cls):
@@ -22,6 +29,8 @@ def _name_of(cls):
 
 def _encode(name, value):
     """JSON form of a parameter."""
+    if isinstance(value, nn.Module):
+        return {"instance": _name_of(type(value))}
     if isinstance(value, type):
         return {"class": _name_of(value)}
     if isinstance(value, BaseEstimator):
@@ -46,21 +55,29 @@ def _encode_all(params):
 
 
 def _class_of(name):
-    if not name.startswith(_TRUSTED):
-        raise ValueError(
-            f"the file names the class {name!r}, which is not imported from a file unasked: give "
-            "it as a parameter, load_net(path, module=YourModule)."
-        )
-    module, _, qualified = name.partition(":")
-    found = import_module(module)
-    for part in qualified.split("."):
-        found = getattr(found, part)
-    return found
+    module, _, qualified = str(name).partition(":")
+    if any(f"{module}.".startswith(f"{package}.") for package in _PACKAGES):
+        try:
+            found = getattr(import_module(module), qualified)
+        except (ImportError, AttributeError):
+            found = None
+        # Its own name, not that of something which the module happens to import.
+        if isinstance(found, type) and issubclass(found, _KINDS) and _name_of(found) == name:
+            return found
+    raise ValueError(
+        f"the file names the class {name!r}, which is not imported from a file unasked: give "
+        "it as a parameter, load_net(path, module=YourModule)."
+    )
 
 
 def _decode(value):
     if not isinstance(value, dict):
         return value
+    if "instance" in value:
+        raise ValueError(
+            f"the net was given a ready module, a {value['instance']}, and the file holds its "
+            "weights alone: build it again and give it, load_net(path, module=...)."
+        )
     if "class" in value:
         return _class_of(value["class"])
     if "object" in value:
@@ -88,11 +105,20 @@ def _same(a, b):
     return a is b or (type(a) is type(b) and isinstance(a, (int, float, str, bool)) and a == b)
 
 
+def revive(net, labels, input_shape):
+    """Make a new net a fitted one without training it; its weights are the module's own."""
+    net.labels_, net.input_shape_, net.extremes_ = labels, input_shape, None
+    if input_shape is not None:
+        net.n_features_in_ = input_shape[0]
+    with torch_seed(0, resolve_device(net.device)):
+        net.initialize()
+    net.module_.eval()
+    return net
+
+
 def save_net(net, path):
     """Write a fitted net; see ``BaseNet.save``."""
     params = _changed_params(net)
-    if isinstance(params.get("module"), torch.nn.Module):
-        params["module"] = type(params["module"])
     about = {
         "format": 1,
         "sklearn_robust": __version__,
@@ -101,7 +127,10 @@ def save_net(net, path):
         "params": _encode_all(params),
         "classes": _encode("classes", net.classes_),
         "input_shape": None if net.input_shape_ is None else list(net.input_shape_),
-        "history": [{k: v for k, v in row.items() if k != "batches"} for row in net.history],
+        "history": [
+            {key: _encode(key, value) for key, value in row.items() if key != "batches"}
+            for row in net.history
+        ],
     }
     state = io.BytesIO()
     torch.save(net.module_.state_dict(), state)
@@ -130,7 +159,8 @@ def load_net(path, **params):
     Raises
     ------
     ValueError
-        If the file is no saved net, or names a class from elsewhere.
+        If the file is no saved net, names a class from elsewhere, or holds weights that do not
+        fit the module.
 
     Examples
     --------
@@ -153,18 +183,15 @@ def load_net(path, **params):
         raise ValueError(f"{path} is not a net written by net.save(path).") from error
     cls = _class_of(about["net"])
     saved = {k: _decode(v) for k, v in about["params"].items() if k not in params}
-    net = cls(**{**saved, **params})
-    net.labels_ = _decode(about["classes"])
-    net.input_shape_ = None if about["input_shape"] is None else tuple(about["input_shape"])
-    net.extremes_ = None
-    if net.input_shape_ is not None:
-        net.n_features_in_ = net.input_shape_[0]
-    net.initialize()
+    shape = about["input_shape"]
+    net = revive(cls(**{**saved, **params}), _decode(about["classes"]), shape and tuple(shape))
     state = torch.load(weights, map_location=net.device_, weights_only=True)
-    net.module_.load_state_dict(state)
-    net.module_.eval()
+    try:
+        net.module_.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"the weights in {path} do not fit the module: {error}") from error
     for row in about["history"]:
         net.history.new_epoch()
         for key, value in row.items():
-            net.history.record(key, value)
+            net.history.record(key, _decode(value))
     return net

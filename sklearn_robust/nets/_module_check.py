@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-__all__ = ["check_outputs"]
+__all__ = ["check_outputs", "check_shape"]
 
 
 def check_outputs(net, data, n_probe=16):
@@ -17,15 +17,19 @@ def check_outputs(net, data, n_probe=16):
     net.module_.eval()
     with torch.no_grad():
         z = net.compute_logits(x.to(net.device_))
-    n_classes = len(net.classes_)
-    if z.shape != (n_probe, n_classes):
-        raise ValueError(
-            f"the module returns an output of shape {tuple(z.shape)} for {n_probe} samples, but y "
-            f"has {n_classes} classes: it must return logits of shape (n_samples, {n_classes})."
-        )
+    check_shape(z, n_probe, len(net.classes_))
     sums = z.sum(1)
     if bool((z >= 0).all()) and bool(((sums - 1).abs() < 1e-4).all()):
         raise ValueError(
             "the module's outputs look like probabilities (not negative, rows sum to 1): remove "
             "its last Softmax so that it returns logits."
+        )
+
+
+def check_shape(z, n_samples, n_classes):
+    """Raise unless there is one logit for each sample and class."""
+    if tuple(z.shape) != (n_samples, n_classes):
+        raise ValueError(
+            f"the module returns an output of shape {tuple(z.shape)} for {n_samples} samples, but "
+            f"there are {n_classes} classes: it must return logits (n_samples, {n_classes})."
         )

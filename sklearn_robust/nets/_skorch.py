@@ -12,11 +12,13 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer, PassthroughScoring, PrintLog
 from skorch.utils import is_dataset
 from torch import nn
+from torch.utils.data import DataLoader
 
 from .. import _validation as check
 from ..exceptions import TrainingDivergedError
 from ..modules import auto_module
-from ._batches import Batches, as_rows
+from ._batches import Batches, JoinedLast, as_rows
+from ._data import coded, is_coded
 from ._device import device_given, resolve_device
 from ._progress import EpochBar
 
@@ -81,15 +83,18 @@ class SkorchAdapter(NeuralNetClassifier):
         return X if is_dataset(X) else super().get_dataset(X, y)
 
     def get_split_datasets(self, X, y=None, **fit_params):
-        """Split off validation rows when ``train_split`` asks for them."""
-        rows = as_rows(X)
-        return super().get_split_datasets(X, None if rows is None else rows.y, **fit_params)
+        """Split off validation rows when ``train_split`` asks for them, or take those it brings."""
+        train, valid = super().get_split_datasets(X, X.y, **fit_params)
+        return train, valid if valid is None or is_coded(valid) else coded(self, valid)
 
     def get_iterator(self, dataset, training=False):
         """Batches by index slices where the data are arrays, else skorch's loader."""
         rows = as_rows(dataset)
-        if rows is None:
-            return super().get_iterator(dataset, training)
+        prefix = "iterator_train" if training else "iterator_valid"
+        asked = set(self.get_params_for(prefix)) - {"shuffle"}
+        if rows is None or asked or getattr(self, prefix) is not DataLoader:
+            loader = super().get_iterator(dataset, training)
+            return JoinedLast(loader) if training else loader
         shuffle = training and self.iterator_train__shuffle
         return Batches(rows, self.batch_size, self.device_, self.shuffler_ if shuffle else None)
 
@@ -117,34 +122,35 @@ class SkorchAdapter(NeuralNetClassifier):
         """One pass over the data; a loss that is no number ends it."""
         if iterator is None:
             return
-        if training:
-            self._keep_good_state()
+        if training and not hasattr(self, "good_state_"):
+            self._keep_state()
         count = 0
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
             loss = step["loss"].item()
             if training and not math.isfinite(loss):
-                self._diverged(loss)
+                self._diverged(f"the loss of {type(self).__name__} became {loss}")
             self.history.record_batch(prefix + "_loss", loss)
             self.history.record_batch(prefix + "_batch_size", len(batch[0]))
             self.notify("on_batch_end", batch=batch, training=training, **step)
             count += 1
         self.history.record(prefix + "_batch_count", count)
+        if training:
+            if not all(bool(p.isfinite().all()) for p in self.module_.parameters()):
+                self._diverged(f"the weights of {type(self).__name__} became infinite or NaN")
+            self._keep_state()
 
-    def _keep_good_state(self):
+    def _keep_state(self):
         state = self.module_.state_dict()
-        if all(bool(v.isfinite().all()) for v in state.values() if v.is_floating_point()):
-            self.good_state_ = {name: value.clone() for name, value in state.items()}
-        else:
-            self._diverged(math.nan)
+        self.good_state_ = {name: value.clone() for name, value in state.items()}
 
-    def _diverged(self, loss):
+    def _diverged(self, what):
         epoch = len(self.history)
         self.module_.load_state_dict(self.good_state_)
         kept = f"the weights after epoch {epoch - 1}" if epoch > 1 else "the initial weights"
         raise TrainingDivergedError(
-            f"the loss of {type(self).__name__} became {loss} in epoch {epoch}; {kept} are kept. "
+            f"{what} in epoch {epoch}; {kept} are kept. "
             f"Lower lr (now {self.lr:g}), scale the features, or weaken the penalty or attack."
         )
 
@@ -160,7 +166,8 @@ class SkorchAdapter(NeuralNetClassifier):
                 self._params_to_validate.add(name)
         if any(name.startswith("callbacks") for name in params) and not self.initialized_:
             self.__dict__.update({k: params.pop(k) for k in list(params) if k == "callbacks"})
-        with device_given(self) if "device" not in params else nullcontext():
+        rebuilding = self.initialized_ and "device" not in params
+        with device_given(self) if rebuilding else nullcontext():
             super().set_params(**params)
         return self
 
