@@ -19,7 +19,9 @@ __all__ = [
     "check_samples",
     "check_sample_shape",
     "encode_labels",
+    "power_scaler",
     "refuse_bytes",
+    "svm_gamma",
     "validate_samples",
 ]
 
@@ -28,9 +30,14 @@ NORMS = {"linf": "linf", "l2": "l2", "l1": "l1", np.inf: "linf", 2: "l2", 1: "l1
 
 def refuse_bytes(X):
     """Refuse images of bytes, whose values would be a million times beyond any usual eps."""
-    if getattr(X, "dtype", None) in (np.uint8, torch.uint8) and X.max() > 1:
+    # A frame has a dtype for each column.
+    kinds = {str(kind) for kind in np.ravel(getattr(X, "dtypes", getattr(X, "dtype", None)))}
+    if not kinds <= {"uint8", "torch.uint8"} or 0 in X.shape:
+        return
+    top = int(X.max().max())
+    if top > 1:
         raise ValueError(
-            f"X is uint8 with values up to {int(X.max())}: divide by 255 (X / 255) so that pixels "
+            f"X is uint8 with values up to {top}: divide by 255 (X / 255) so that pixels "
             "lie in [0, 1], or type X.astype('float32') if these are no images."
         )
 
@@ -210,3 +217,16 @@ def check_bounds(bounds, X):
             "bounds, or type bounds=None for no box."
         )
     return low, high
+
+
+# scikit-learn keeps these fitted values under private names only.
+
+
+def svm_gamma(model):
+    """Kernel coefficient that an SVC or NuSVC computed for ``gamma="scale"`` or ``"auto"``."""
+    return float(model._gamma)
+
+
+def power_scaler(transformer):
+    """Scaler behind a PowerTransformer, or None if it does not standardise."""
+    return transformer._scaler if transformer.standardize else None

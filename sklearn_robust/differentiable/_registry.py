@@ -10,9 +10,9 @@ from ._view import View
 
 __all__ = ["as_module", "build", "register"]
 
-_ADVICE = (
-    "Register one with sklearn_robust.differentiable.register, or put a differentiable model in "
-    "its place"
+BLACK_BOX = (
+    "Attack it with sklearn_robust.attacks.Square, which needs scores only; robust_score does so "
+    "by itself, with a BlackBoxWarning."
 )
 
 
@@ -20,8 +20,8 @@ _ADVICE = (
 def build(estimator):
     """Return the torch module of a fitted estimator or transformer."""
     raise NotDifferentiableError(
-        f"{type(estimator).__name__} has no differentiable view, so no gradient reaches its "
-        f"input. {_ADVICE}."
+        f"{type(estimator).__name__} has no differentiable view, so no gradient reaches its input. "
+        f"Register one with sklearn_robust.differentiable.register. {BLACK_BOX}"
     )
 
 
@@ -35,27 +35,52 @@ def register(cls, function=None):
     function : callable, optional
         ``function(fitted) -> torch.nn.Module``. The module maps raw samples (n, ...) to
         logits (n, n_classes) for a classifier, to the transformed samples for a transformer,
-        and should compute in the dtype of its input. Without it, ``register`` is a decorator.
+        and should compute in the dtype of its input. Give it an attribute ``tabular = True`` to
+        have samples checked against the estimator's ``n_features_in_``. Without the function,
+        ``register`` is a decorator.
 
     Returns
     -------
     function : callable
         The function, or a decorator for it.
 
+    See Also
+    --------
+    as_module : Uses what is registered, inside pipelines and ensembles, too.
+
+    Notes
+    -----
+    Ensembles that average probabilities take the softmax of a registered classifier's logits, so
+    its ``predict_proba`` has to be just that.
+
     Examples
     --------
-    >>> from sklearn.preprocessing import FunctionTransformer
-    >>> from torch import nn
-    >>> from sklearn_robust.differentiable import register
-    >>> class Halve(FunctionTransformer):
+    A transformer of one's own, at work in a pipeline:
+
+    >>> import torch
+    >>> from sklearn.base import BaseEstimator, TransformerMixin
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn_robust.differentiable import as_module, register
+    >>> class Halve(TransformerMixin, BaseEstimator):
+    ...     def fit(self, X, y=None):
+    ...         self.fitted_ = True
+    ...         return self
+    ...
     ...     def transform(self, X):
     ...         return X / 2
-    >>> class HalveModule(nn.Module):
+    >>> class HalveModule(torch.nn.Module):
     ...     def forward(self, x):
     ...         return x / 2
     >>> @register(Halve)
     ... def halve_as_module(fitted):
     ...     return HalveModule()
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = make_pipeline(Halve(), LogisticRegression(max_iter=1000)).fit(X, y)
+    >>> z = as_module(model)(torch.tensor(X))
+    >>> bool(abs(z.numpy() - model.decision_function(X)).max() < 1e-8)
+    True
     """
     return build.register(cls) if function is None else build.register(cls, function)
 
@@ -89,9 +114,20 @@ def as_module(estimator):
 
     Notes
     -----
-    The view computes in the dtype of its input; scikit-learn's own classifiers run in float64
-    inside. For linear classifiers the logits are the decision function (two columns, -f/2 and
-    f/2, when it is binary and has a single one).
+    Transformers compute in the dtype of the input, scikit-learn's own classifiers in float64.
+    The logits are the ``decision_function`` where the classifier has one (with two classes, the
+    columns -f/2 and f/2 of it), else the log-probabilities. Ensembles and calibrated classifiers
+    give log-probabilities.
+
+    Multiclass SVC, NuSVC and OneVsOneClassifier count the duels that a class wins. Their logits
+    are the decision function of shape "ovr", which jumps where a duel is decided otherwise, and
+    their gradient knows nothing of the jumps. ``as_module(estimator).surrogate`` gives logits
+    without jumps, whose largest belongs to the same class except close to a tie; attacks on such
+    an estimator follow it and leave the verdict to ``predict``. Elsewhere it is the view itself.
+
+    Missing values do not exist here: an imputer passes samples through. Box-Cox transforms give
+    NaN, and some classifiers raise in ``predict``, if an attack leaves the positive numbers;
+    ``bounds`` prevents that.
 
     Examples
     --------
@@ -108,6 +144,8 @@ def as_module(estimator):
         return estimator
     _check_fitted(estimator)
     body = build(estimator)
+    if "forward" in getattr(body, "refused", {}):
+        raise NotDifferentiableError(body.refused["forward"])
     shape = getattr(estimator, "input_shape_", None)
     n_features = getattr(estimator, "n_features_in_", None)
     if shape is None and n_features is not None and getattr(body, "tabular", False):

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from ._responses import Response
+
 __all__ = ["AnyDtype", "View", "device_of"]
 
 
@@ -77,6 +79,14 @@ class View(nn.Module):
         return self._classes
 
     @property
+    def surrogate(self):
+        """View whose gradient is worth following: this one, unless its logits jump."""
+        if not getattr(self.body, "jumps", False):
+            return self
+        body = Response(self.body, "surrogate")
+        return View(body, self._classes, input_shape=self.input_shape, name=self.name)
+
+    @property
     def device(self):
         """Where the view computes."""
         return device_of(self)
@@ -93,6 +103,11 @@ class View(nn.Module):
             )
         if self._classes is None:
             self._classes = np.arange(z.shape[1])
+        if len(self._classes) != z.shape[1]:
+            raise ValueError(
+                f"{self.name} returns {z.shape[1]} logits a sample but has {len(self._classes)} "
+                "classes: give it one output for each class, in the order of classes_."
+            )
         return z
 
     def tensor(self, X):

@@ -7,25 +7,24 @@ from torch import nn
 
 from ..exceptions import NotDifferentiableError
 from ._registry import build, register
+from ._responses import Chain, Response, naming
 
-__all__ = []
+__all__ = ["transformer"]
+
+
+def transformer(fitted):
+    """Build the module of an estimator in a transformer's place."""
+    return Response(build(fitted), "transform")
 
 
 @register(Pipeline)
 def _pipeline(pipeline):
+    steps = [step for step in pipeline.steps if step[1] not in (None, "passthrough")]
     parts = []
-    for name, step in pipeline.steps:
-        if step is None or (isinstance(step, str) and step == "passthrough"):
-            continue
-        try:
-            parts.append(build(step))
-        except NotDifferentiableError as error:
-            raise NotDifferentiableError(
-                f"Step {name!r} of the pipeline cannot be differentiated: {error}"
-            ) from error
-    body = nn.Sequential(*parts)
-    body.tabular = any(getattr(part, "tabular", False) for part in parts)
-    return body
+    for number, (name, step) in enumerate(steps, 1):
+        with naming(f"Step {name!r} of the pipeline"):
+            parts.append(build(step) if number == len(steps) else transformer(step))
+    return Chain(parts[:-1], parts[-1] if parts else nn.Identity())
 
 
 @register(FrozenEstimator)

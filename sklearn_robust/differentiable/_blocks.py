@@ -1,0 +1,194 @@
+"""Torch building blocks of the views; each computes in the dtype of its input."""
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import nn
+
+__all__ = [
+    "Clip",
+    "Columns",
+    "Matrix",
+    "Piecewise",
+    "Scale",
+    "Sequence",
+    "Shift",
+    "Union",
+    "buffer",
+    "log_of",
+]
+
+
+def buffer(values):
+    """Float64 tensor with a copy of ``values``, which may be sparse."""
+    if sparse.issparse(values):
+        values = values.toarray()
+    return torch.as_tensor(np.array(values, dtype=np.float64))
+
+
+def log_of(p):
+    """Logarithm of probabilities in float64; that of 0 is finite and has no gradient."""
+    p = p.double()
+    return p.clamp_min(torch.finfo(p.dtype).tiny).log()
+
+
+class Sequence(nn.Sequential):
+    """Modules of features, one after the other."""
+
+    tabular = True
+
+
+class Shift(nn.Module):
+    """``x + by``.
+
+    Parameters
+    ----------
+    by : array of shape (n_features,) or float
+        What to add.
+    """
+
+    tabular = True
+
+    def __init__(self, by):
+        super().__init__()
+        self.register_buffer("by", buffer(by))
+
+    def forward(self, x):
+        """Shifted samples, shape of ``x``."""
+        return x + self.by.to(x.dtype)
+
+
+class Scale(nn.Module):
+    """``x * by``.
+
+    Parameters
+    ----------
+    by : array of shape (n_features,) or float
+        What to multiply with.
+    """
+
+    tabular = True
+
+    def __init__(self, by):
+        super().__init__()
+        self.register_buffer("by", buffer(by))
+
+    def forward(self, x):
+        """Scaled samples, shape of ``x``."""
+        return x * self.by.to(x.dtype)
+
+
+class Clip(nn.Module):
+    """Clip every feature to a range.
+
+    Parameters
+    ----------
+    low, high : float
+        The range.
+    """
+
+    tabular = True
+
+    def __init__(self, low, high):
+        super().__init__()
+        self.low, self.high = float(low), float(high)
+
+    def forward(self, x):
+        """Clipped samples, shape of ``x``."""
+        return x.clamp(self.low, self.high)
+
+
+class Matrix(nn.Module):
+    """``x @ weight + bias``.
+
+    Parameters
+    ----------
+    weight : array of shape (n_features, n_outputs)
+        Matrix.
+    bias : array of shape (n_outputs,) or float, default=0.0
+        Added to each row.
+    """
+
+    tabular = True
+
+    def __init__(self, weight, bias=0.0):
+        super().__init__()
+        self.register_buffer("weight", buffer(weight))
+        self.register_buffer("bias", buffer(bias))
+
+    def forward(self, x):
+        """Affine images (n, n_outputs)."""
+        return x @ self.weight.to(x.dtype) + self.bias.to(x.dtype)
+
+
+class Columns(nn.Module):
+    """Some of the features.
+
+    Parameters
+    ----------
+    index : array of ints
+        Features to keep, in order.
+    """
+
+    tabular = True
+
+    def __init__(self, index):
+        super().__init__()
+        self.register_buffer("index", torch.as_tensor(np.array(index, dtype=np.int64)))
+
+    def forward(self, x):
+        """Kept features (n, len(index))."""
+        return x[:, self.index]
+
+
+class Union(nn.Module):
+    """Outputs of several modules side by side, computed from the same samples.
+
+    Parameters
+    ----------
+    parts : list of torch.nn.Module
+        Each maps (n, n_features) to (n, n_outputs).
+    """
+
+    tabular = True
+
+    def __init__(self, parts):
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+
+    def forward(self, x):
+        """All outputs, concatenated."""
+        return torch.cat([part(x) for part in self.parts], 1)
+
+
+class Piecewise(nn.Module):
+    """Polynomials between breakpoints, each feature with its own.
+
+    Beyond the outer breakpoints the outer polynomials go on.
+
+    Parameters
+    ----------
+    breaks : array of shape (n_features, n_pieces + 1)
+        Increasing breakpoints.
+    coefficients : array of shape (n_features, n_pieces, degree + 1, n_outputs)
+        Highest power first, of the distance to the piece's left breakpoint.
+    """
+
+    tabular = True
+
+    def __init__(self, breaks, coefficients):
+        super().__init__()
+        self.register_buffer("breaks", buffer(breaks))
+        self.register_buffer("coefficients", buffer(coefficients))
+
+    def forward(self, x):
+        """Values (n, n_features, n_outputs) in float64."""
+        t = x.double()
+        inner = self.breaks[:, 1:-1].contiguous()
+        piece = torch.searchsorted(inner, t.detach().T.contiguous(), right=True).T
+        feature = torch.arange(t.shape[1], device=t.device).expand_as(piece)
+        steps = (t - self.breaks[feature, piece])[..., None]
+        out = 0.0
+        for power in range(self.coefficients.shape[2]):
+            out = out * steps + self.coefficients[feature, piece, power]
+        return out

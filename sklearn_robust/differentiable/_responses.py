@@ -1,0 +1,160 @@
+"""What a fitted classifier answers: logits, and what other estimators ask of it."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..exceptions import NotDifferentiableError
+
+__all__ = [
+    "Chain",
+    "Response",
+    "Responses",
+    "naming",
+    "normalized",
+    "respond",
+    "signed_pair",
+    "two_columns",
+]
+
+
+def two_columns(weight, bias):
+    """Give a linear map with one output f the outputs -f/2 and f/2; leave others as they are."""
+    weight, bias = np.asarray(weight), np.atleast_1d(bias)
+    if weight.shape[1] > 1:
+        return weight, bias
+    return np.hstack([-weight, weight]) / 2, np.hstack([-bias, bias]) / 2
+
+
+def signed_pair(f):
+    """Logits (-f/2, f/2) of a decision function f of shape (n, 1)."""
+    return torch.cat([-f, f], 1) / 2
+
+
+def normalized(log_p):
+    """Log-probabilities that sum to one in each row."""
+    return log_p - log_p.logsumexp(1, keepdim=True)
+
+
+class Responses(nn.Module):
+    """Base of a classifier's module: ``forward`` gives logits, the methods other answers.
+
+    The methods here are right for a module whose logits are the decision function (binary: its
+    difference of two columns) and whose probabilities are their softmax. They serve modules of
+    other classes, too.
+
+    Attributes
+    ----------
+    tabular : bool
+        Whether samples are rows of features.
+    jumps : bool
+        Whether the logits jump, so that ``surrogate`` differs from them.
+    refused : dict
+        Reasons, by name, why an answer has no gradient.
+    """
+
+    tabular = True
+    jumps = False
+    refused: dict[str, str] = {}
+
+    def decision(self, x):
+        """Decision function (n, n_outputs) in float64, one column if there are two classes."""
+        z = self(x).double()
+        return z[:, 1:] - z[:, :1] if z.shape[1] == 2 else z
+
+    def log_proba(self, x):
+        """Log-probabilities (n, n_classes) in float64."""
+        return self(x).double().log_softmax(1)
+
+    def surrogate(self, x):
+        """Logits whose gradient is worth following: the logits, unless those jump."""
+        return self(x)
+
+    def transform(self, x):
+        """Give what the estimator returns when used as a transformer."""
+        return self(x)
+
+
+def respond(body, name, x):
+    """Answer ``name`` of a module, which need not be one of Responses."""
+    owner = type(body) if isinstance(body, Responses) else Responses
+    return getattr(owner, name)(body, x)
+
+
+class Response(nn.Module):
+    """One answer of a classifier's module, as a module.
+
+    Parameters
+    ----------
+    body : torch.nn.Module
+        Module of a fitted estimator.
+    name : {"forward", "decision", "log_proba", "surrogate", "transform"}
+        The answer.
+
+    Raises
+    ------
+    NotDifferentiableError
+        If that answer has no gradient.
+    """
+
+    def __init__(self, body, name):
+        super().__init__()
+        reason = getattr(body, "refused", {}).get(name)
+        if reason is not None:
+            raise NotDifferentiableError(reason)
+        self.body, self.name = body, name
+        self.tabular = getattr(body, "tabular", False)
+
+    def forward(self, x):
+        """Give the answer for the samples ``x``."""
+        return self.body(x) if self.name == "forward" else respond(self.body, self.name, x)
+
+
+class Chain(Responses):
+    """A classifier behind transformers.
+
+    Parameters
+    ----------
+    steps : list of torch.nn.Module
+        Transformers, in order.
+    last : torch.nn.Module
+        What they feed.
+    """
+
+    def __init__(self, steps, last):
+        super().__init__()
+        self.steps, self.last = nn.Sequential(*steps), last
+        self.tabular = getattr(steps[0] if steps else last, "tabular", False)
+        self.jumps = getattr(last, "jumps", False)
+        self.refused = getattr(last, "refused", {})
+
+    def forward(self, x):
+        """Logits of the last step."""
+        return self.last(self.steps(x))
+
+    def decision(self, x):
+        """Decision function of the last step."""
+        return respond(self.last, "decision", self.steps(x))
+
+    def log_proba(self, x):
+        """Log-probabilities of the last step."""
+        return respond(self.last, "log_proba", self.steps(x))
+
+    def surrogate(self, x):
+        """Logits of the last step without jumps."""
+        return respond(self.last, "surrogate", self.steps(x))
+
+    def transform(self, x):
+        """Transform samples by all steps."""
+        return respond(self.last, "transform", self.steps(x))
+
+
+@contextmanager
+def naming(part):
+    """Say which part of an estimator an error is about."""
+    try:
+        yield
+    except NotDifferentiableError as error:
+        raise NotDifferentiableError(f"{part} cannot be differentiated: {error}") from error
