@@ -1,5 +1,8 @@
 """What all nets that attack their own batches share."""
 
+import copy
+
+import numpy as np
 import torch
 from sklearn.base import clone
 
@@ -17,11 +20,30 @@ class AdversarialNet(BaseNet):
     """Net with an attack as a component: a class or an instance, and ``attack__...``.
 
     A subclass may rename the component by ``_component``, and let None switch it off.
+
+    Parameters
+    ----------
+    module : "auto", torch.nn.Module class or instance, default="auto"
+        As for :class:`NaturalNet`, which documents all shared parameters.
+    eps_warm_up : float, default=1
+        Epochs over which the attack's eps grows linearly from 0; 0 starts with the full ball.
+        Large balls need it: with eps = 0.3 on MNIST a net that meets the full ball at once stays
+        at chance for long.
+    **kwargs
+        Shared parameters.
     """
 
     _component = "attack"
     _attack_optional = False
     prefixes_ = [*BaseNet.prefixes_, "attack"]
+
+    def __init__(self, module="auto", *, eps_warm_up=1, **kwargs):
+        super().__init__(module, **kwargs)
+        self.eps_warm_up = eps_warm_up
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        check.check_number("eps_warm_up", self.eps_warm_up)
 
     def initialize_module(self):
         """Build the module, and the attack that will search around each batch."""
@@ -79,8 +101,20 @@ class AdversarialNet(BaseNet):
             Crafted in eval mode: neither BatchNorm's statistics nor any gradient move.
         """
         noise = getattr(self, "noise_", None)
+        attack = self._attack_now()
         with frozen(self.module_):
-            return self.attack_.perturb(self.compute_logits, x, y, observe=observe, noise=noise)
+            return attack.perturb(self.compute_logits, x, y, observe=observe, noise=noise)
+
+    def _attack_now(self):
+        """Return the attack, with less than its radius while that warms up."""
+        share = getattr(self, "progress_", 0) / self.eps_warm_up if self.eps_warm_up else 1
+        if share >= 1:
+            return self.attack_
+        weaker = copy.copy(self.attack_)
+        weaker.eps = share * np.asarray(8 / 255 if weaker.eps is None else weaker.eps)
+        if getattr(weaker, "step_size", None) is not None:
+            weaker.step_size = max(share, 1e-9) * weaker.step_size
+        return weaker
 
     def _live_prefixes(self):
         return (*super()._live_prefixes(), self._component)

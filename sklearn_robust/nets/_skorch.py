@@ -126,6 +126,8 @@ class SkorchAdapter(NeuralNetClassifier):
             self._keep_state()
         count = 0
         for batch in iterator:
+            if training:
+                self.progress_ = len(self.history) - 1 + count / len(iterator)
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
             loss = step["loss"].item()
