@@ -1,0 +1,104 @@
+"""The folder of a report."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ._attack import ATTACKS
+from ._errors import BadInput
+from ._page import write_page
+from ._results import Results
+
+__all__ = ["open_folder", "read_results", "write_report"]
+
+
+def open_folder(path):
+    """Make the folder of a report.
+
+    Parameters
+    ----------
+    path : str
+        Where it shall be.
+
+    Returns
+    -------
+    folder : pathlib.Path
+        A folder that can be written to.
+
+    Raises
+    ------
+    BadInput
+        If it cannot be made or written to, or holds a page that no report put there.
+    """
+    folder = Path(path).expanduser()
+    if (folder / "index.html").exists() and not (folder / "results.json").exists():
+        raise BadInput(
+            f"{folder} has an index.html that is not of a report; give another folder as --output."
+        )
+    try:
+        for part in ("nets", "figures"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        probe = folder / "results.json.part"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise BadInput(
+            f"cannot write to {folder} ({error.strerror}); give another folder as --output."
+        ) from error
+    return folder
+
+
+def write_report(results, folder):
+    """Write numbers, then figures, then the page.
+
+    Parameters
+    ----------
+    results : Results
+        What was found.
+    folder : pathlib.Path
+        Where to.
+
+    Returns
+    -------
+    page : pathlib.Path
+        The page to open in a browser.
+    """
+    text = json.dumps(results.plain, indent=1, allow_nan=False)
+    (folder / "results.json").write_text(text + "\n", encoding="utf-8")
+    np.savez_compressed(folder / "arrays.npz", **results.arrays)
+    with open(folder / "results.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["net", "attack", "eps", "accuracy", "n_samples", "train_seconds"])
+        writer.writerows(_rows(results))
+    return write_page(results, folder)
+
+
+def read_results(folder):
+    """Read what :func:`write_report` wrote, to draw it anew.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The folder of a report.
+
+    Returns
+    -------
+    results : Results
+        All that the page shows.
+    """
+    plain = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+        return Results(plain, dict(arrays))
+
+
+def _rows(results):
+    n = results["data"]["n_test"]
+    for name in results.trained:
+        net = results["nets"][name]
+        seconds = round(net["training"]["seconds"], 3)
+        yield name, "natural", 0.0, net["natural"], n, seconds
+        for attack in ATTACKS:
+            for eps, accuracy in zip(results["radii"], results.curve(name, attack), strict=False):
+                yield name, attack, eps, accuracy, n, seconds

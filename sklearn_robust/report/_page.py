@@ -1,0 +1,134 @@
+"""One self-contained page of HTML from sections."""
+
+import re
+from functools import singledispatch
+from html import escape
+from importlib.resources import files
+from string import Template
+
+from ..plotting._style import style, to_png, to_svg
+from ._blocks import Cell, Code, Figure, Points, Table, Text
+from .sections import SECTIONS
+from .sections._words import count
+
+__all__ = ["write_page"]
+
+
+def write_page(results, folder):
+    """Write ``index.html`` and the folder ``figures``.
+
+    Parameters
+    ----------
+    results : Results
+        What to show.
+    folder : pathlib.Path
+        Where to.
+
+    Returns
+    -------
+    page : pathlib.Path
+        The page.
+    """
+    sections = [section for make in SECTIONS if (section := make(results)) is not None]
+    parts = files(__package__)
+    page = Template((parts / "page.html").read_text(encoding="utf-8")).substitute(
+        style=(parts / "page.css").read_text(encoding="utf-8"),
+        title=escape(_title(results)),
+        version=escape(results["about"]["sklearn_robust"]),
+        date=escape(results["about"]["date"][:10]),
+        links="\n".join(f'<li><a href="#{s.name}">{escape(s.title)}</a></li>' for s in sections),
+        sections="\n".join(_section(section, folder) for section in sections),
+    )
+    path = folder / "index.html"
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _title(results):
+    return f"Robustness of {count(len(results.trained), 'net')} on {results['data']['title']}"
+
+
+def _section(section, folder):
+    blocks = "\n".join(render(block, folder) for block in section.blocks)
+    title = f"<h2>{escape(section.title)}</h2>"
+    return f'<section id="{section.name}">\n{title}\n{blocks}\n</section>'
+
+
+def _inline(text):
+    """Escaped text with its bold and code."""
+    text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(text, quote=False))
+    return re.sub(r"`(.+?)`", r"<code>\1</code>", text)
+
+
+@singledispatch
+def render(block, folder):
+    """HTML of a block; files that belong to it are written to ``folder``."""
+    raise TypeError(f"a report cannot show {type(block).__name__}")
+
+
+@render.register
+def _(block: Text, folder):
+    return f"<p>{_inline(block.text)}</p>"
+
+
+@render.register
+def _(block: Points, folder):
+    return "<ul>" + "".join(f"<li>{_inline(point)}</li>" for point in block.points) + "</ul>"
+
+
+@render.register
+def _(block: Code, folder):
+    return f'<pre tabindex="0"><code>{escape(block.text)}</code></pre>'
+
+
+@render.register
+def _(block: Table, folder):
+    head = "".join(f"<tr>{row}</tr>" for row in _head(block.head) if row)
+    body = "".join(f"<tr>{_row(row)}</tr>" for row in block.rows)
+    note = f'<p class="note">{_inline(block.note)}</p>' if block.note else ""
+    spans = "".join(f'<colgroup span="{max(1, len(names))}">' for _, names in block.head)
+    label = escape(re.sub(r"[*`]", "", block.caption))
+    return (
+        f'<div class="table" role="region" tabindex="0" aria-label="{label}"><table>'
+        f"<caption>{_inline(block.caption)}</caption>{spans}"
+        f"<thead>{head}</thead><tbody>{body}</tbody></table></div>{note}"
+    )
+
+
+def _head(groups):
+    """One or two lines of headings."""
+    span = ' rowspan="2"' if any(names for _, names in groups) else ""
+    first, second = [], []
+    for title, names in groups:
+        if names:
+            first.append(f'<th scope="colgroup" colspan="{len(names)}">{escape(title)}</th>')
+            second += [f'<th scope="col">{escape(name)}</th>' for name in names]
+        else:
+            first.append(f'<th scope="col"{span}>{escape(title)}</th>')
+    return "".join(first), "".join(second)
+
+
+def _row(cells):
+    heading, *rest = cells
+    return f'<th scope="row">{escape(heading)}</th>' + "".join(map(_cell, rest))
+
+
+def _cell(cell):
+    cell = cell if isinstance(cell, Cell) else Cell(str(cell))
+    shade = "" if cell.share is None else f' style="--share:{cell.share:.3f}"'
+    text = _inline(cell.text)
+    kind = ' class="words"' if cell.words else ""
+    return f"<td{kind}{shade}>{f'<strong>{text}</strong>' if cell.best else text}</td>"
+
+
+@render.register
+def _(block: Figure, folder):
+    with style():
+        figure = block.draw()
+    to_png(figure, folder / "figures" / f"{block.name}.png")
+    svg = to_svg(figure, block.name)
+    named = svg.replace("<svg", f'<svg role="img" aria-label="{escape(block.alt)}"', 1)
+    return (
+        f'<figure><div class="plot" tabindex="0">{named}</div>'
+        f"<figcaption>{_inline(block.caption)}</figcaption></figure>"
+    )

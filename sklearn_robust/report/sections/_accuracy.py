@@ -1,0 +1,53 @@
+"""The tables of the papers: rows are nets, columns are attacks."""
+
+from ...plotting._style import shown_radius
+from .._attack import ATTACKS, WORST
+from .._blocks import Cell, Section, Table
+from ._words import percent
+
+__all__ = ["accuracy"]
+
+
+def accuracy(results):
+    """Accuracy of every net under every attack, at the strengths that were asked for."""
+    names, eps = results.trained, results["eps"]
+    columns = [("natural", None)] + [(attack, radius) for attack in ATTACKS for radius in eps]
+    values = {name: [_value(results, name, *column) for column in columns] for name in names}
+    best = [_best(values[name][place] for name in names) for place in range(len(columns))]
+    rows = [[name, *map(_cell, values[name], best)] for name in names]
+    radii = [shown_radius(radius) for radius in eps]
+    head = [("net", []), ("natural", []), *((attack, radii) for attack in ATTACKS)]
+    table = Table(_caption(results), head, rows, _note(results))
+    return Section("accuracy", "Accuracy under attack", [table])
+
+
+def _value(results, name, attack, eps):
+    if eps is None:
+        return results["nets"][name]["natural"]
+    return results.accuracy(name, attack, eps)
+
+
+def _best(column):
+    found = [value for value in column if value is not None]
+    return max(found) if len(found) > 1 else None
+
+
+def _cell(value, best):
+    if value is None:
+        return Cell("–")
+    return Cell(percent(value, ""), share=value, best=value == best)
+
+
+def _caption(results):
+    data = results["data"]
+    return f"Accuracy (%) on {data['n_test']:,} test samples of {data['title']}, by attack and eps"
+
+
+def _note(results):
+    return (
+        f"eps is the greatest change of any value of a sample ({results['norm']} norm), in the "
+        "units of the data. FGSM takes one step; BIM and C&W (the margin loss inside the same "
+        f"ball) take 10, each a quarter of eps; the {WORST} counts a sample only if it withstands "
+        "all of these and PGD with 40 steps on cross-entropy, margin and scaled cross-entropy, at "
+        "this strength and at every smaller one. **Bold** is best in its column."
+    )

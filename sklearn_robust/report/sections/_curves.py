@@ -1,0 +1,122 @@
+"""Accuracy against the strength of the attack."""
+
+from ...plotting._style import (
+    MUTED,
+    eps_axis,
+    make_figure,
+    percent_axis,
+)
+from .._attack import PAPER_ATTACKS, WORST
+from .._blocks import Figure, Section
+from .._results import interval
+from ._words import CERTAIN, look, percent, strength
+
+__all__ = ["curves"]
+
+_DASHES = dict(zip(PAPER_ATTACKS, (":", (0, (5, 2)), (0, (6, 2, 1, 2))), strict=True))
+
+
+def curves(results):
+    """Curves of the worst case for all nets, and of each attack for every net."""
+    if not results.attacked:
+        return None
+    order = results["verdict"]["ranking"]
+    return Section(
+        "curves",
+        "Robustness curves",
+        [
+            Figure(
+                "robustness-curves",
+                lambda: _draw_worst(results, order),
+                f"Worst case against the strength of the attack. Bands are {CERTAIN} intervals. A "
+                "sound curve falls below guessing when the attack is strong enough; one that stays "
+                "up hints at an attack that failed.",
+                _alt(results, order),
+            ),
+            Figure(
+                "attacks",
+                lambda: _draw_attacks(results, order),
+                "The same nets, one panel each: what a single attack would have claimed, and the "
+                "worst case below it. Wide gaps are the accuracy that a weak evaluation invents.",
+                "One panel for each net with the accuracy under FGSM, BIM, C&W and the worst case "
+                "against eps; the worst case is lowest everywhere. The table has the numbers.",
+            ),
+        ],
+    )
+
+
+def _alt(results, order):
+    top = results["radii"][-1]
+    ends = [f"{name} {percent(results.curve(name)[-1])}" for name in order]
+    return (
+        "Lines that fall from natural accuracy as eps grows. The order at "
+        f"{strength(results['verdict_eps'])}, best first: {', '.join(order)}. "
+        f"At {strength(top)}: {', '.join(ends)}."
+    )
+
+
+def _points(results, name, attack):
+    """Radii and accuracies, as far as any net keeps a sample."""
+    alive = max(sum(share > 0 for share in results.curve(other)) for other in results.attacked)
+    curve = [results["nets"][name]["natural"], *results.curve(name, attack)][: alive + 2]
+    return [0.0, *results["radii"]][: len(curve)], curve
+
+
+def _draw_worst(results, order):
+    figure, axis = make_figure(9, 4.4)
+    n, eps = results["data"]["n_test"], results["verdict_eps"]
+    chance = 1 / len(results["data"]["classes"])
+    for name in order:
+        radii, curve = _points(results, name, WORST)
+        low, high = zip(*(interval(share, n) for share in curve), strict=True)
+        label = f"{name}  {percent(results.accuracy(name, WORST, eps))}"
+        axis.fill_between(radii, low, high, color=look(name)["color"], alpha=0.13, lw=0)
+        axis.plot(radii, curve, label=label, **look(name))
+    eps_axis(axis, radii)
+    percent_axis(axis, "worst-case accuracy (%)")
+    axis.axvline(eps, color=MUTED, lw=1, ls=(0, (4, 3)), zorder=0)
+    axis.axhline(chance, color=MUTED, lw=1, ls=":", zorder=0)
+    axis.annotate(
+        "guessing",
+        (axis.get_xlim()[1], chance),
+        xytext=(-2, 3),
+        ha="right",
+        textcoords="offset points",
+        color=MUTED,
+        fontsize=8.5,
+    )
+    figure.legend(loc="outside right upper", title=f"at {strength(eps)}", alignment="left")
+    return figure
+
+
+def _draw_attacks(results, order, n_columns=3):
+    n_rows = -(-len(order) // n_columns)
+    figure, axes = make_figure(
+        9,
+        0.5 + 2.5 * n_rows,
+        nrows=n_rows,
+        ncols=n_columns,
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+    )
+    for axis in axes.flat[len(order) :]:
+        axis.set_visible(False)
+    for place, (axis, name) in enumerate(zip(axes.flat, order, strict=False)):
+        for attack, dashes in _DASHES.items():
+            radii, curve = _points(results, name, attack)
+            axis.plot(radii, curve, color=MUTED, ls=dashes, lw=1.5, label=attack)
+        axis.plot(*_points(results, name, WORST), **look(name), lw=2.4, label=WORST)
+        axis.set_title(name)
+        eps_axis(axis, radii, n_ticks=4, prune="upper")
+        percent_axis(axis)
+        if place % n_columns:
+            axis.set_ylabel("")
+        if place + n_columns < len(order):
+            axis.set_xlabel("")
+        else:
+            axis.xaxis.set_tick_params(labelbottom=True)
+    lines, labels = axes.flat[0].get_legend_handles_labels()
+    labels[-1] += " (in the colour of the net)"
+    figure.legend(lines, labels, loc="outside upper left", ncols=4)
+    return figure
