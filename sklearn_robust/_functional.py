@@ -4,6 +4,8 @@ Notation: ``z`` holds the logits, shape (n, n_classes); ``y`` the class codes, s
 Every loss is one that an untargeted attack maximises.
 """
 
+import math
+
 import torch
 from torch.nn import functional as F
 
@@ -14,6 +16,7 @@ __all__ = [
     "flat_norm",
     "gair_log_weights",
     "input_gradient",
+    "jensen_shannon",
     "kl",
     "log_others",
     "margin",
@@ -21,7 +24,9 @@ __all__ = [
     "rivals",
     "runner_up",
     "scaled_cross_entropy",
+    "smooth_margin",
     "targeted_dlr",
+    "total_variation",
 ]
 
 
@@ -37,6 +42,15 @@ def _of(z, y):
 def margin(z, y):
     """Decision function S(x) = z_y - max_{i != y} z_i (paper 001, eq. 2)."""
     return _of(z, y) - _others(z, y).amax(1)
+
+
+def smooth_margin(z, y, tau=1.0):
+    """Smooth S_tau = z_y - tau log sum_{i != y} exp(z_i / tau), at most S and near it for small tau.
+
+    With tau = 1 it is -log(exp(CE) - 1): its gradient is opposite to that of cross-entropy, and
+    does not vanish where that loss is flat.
+    """
+    return _of(z, y) - tau * log_others(z / tau, y)
 
 
 def runner_up(z, y):
@@ -96,6 +110,18 @@ def kl(z, reference):
     """Divergence KL(softmax(reference) || softmax(z))."""
     log_p = reference.log_softmax(1)
     return (log_p.exp() * (log_p - z.log_softmax(1))).sum(1)
+
+
+def jensen_shannon(z, reference):
+    """Jensen-Shannon divergence of softmax(z) and softmax(reference), at most log 2."""
+    log_p, log_q = reference.log_softmax(1), z.log_softmax(1)
+    log_m = torch.logaddexp(log_p, log_q) - math.log(2)
+    return ((log_p.exp() * (log_p - log_m)).sum(1) + (log_q.exp() * (log_q - log_m)).sum(1)) / 2
+
+
+def total_variation(z, reference):
+    """Total variation distance of softmax(z) and softmax(reference), at most 1."""
+    return (z.softmax(1) - reference.softmax(1)).abs().sum(1) / 2
 
 
 def input_gradient(values, x, *, create_graph=False, retain_graph=None):

@@ -56,9 +56,12 @@ def validate_samples(estimator, X, y="no_validation", **kwargs):
     return validate_data(estimator, X, y, **kwargs)
 
 
-def check_samples(X):
-    """Return finite float32 samples (n, ...) in C order, or say what is wrong with them."""
-    return check_array(_as_array(X), dtype=np.float32, order="C", allow_nd=True, input_name="X")
+def check_samples(X, dtype=np.float32):
+    """Return finite samples (n, ...) in C order, or say what is wrong with them.
+
+    They are float32, or of the first of several dtypes unless they already are of another.
+    """
+    return check_array(_as_array(X), dtype=dtype, order="C", allow_nd=True, input_name="X")
 
 
 def check_sample_shape(X, wanted, who):
