@@ -15,6 +15,7 @@ __all__ = [
     "Shift",
     "Union",
     "buffer",
+    "confine",
     "log_of",
 ]
 
@@ -24,6 +25,16 @@ def buffer(values):
     if sparse.issparse(values):
         values = values.toarray()
     return torch.as_tensor(np.array(values, dtype=np.float64))
+
+
+def confine(x, low=None, high=None):
+    """Clamp ``x`` with slope 1 at the bounds themselves, where data often lie.
+
+    The slope of ``torch.clamp`` there is 0 or 1 by version; 0 would hide the way back inside.
+    """
+    if low is not None:
+        x = torch.where(x < low, low, x)
+    return x if high is None else torch.where(x > high, high, x)
 
 
 def log_of(p):
@@ -95,7 +106,7 @@ class Clip(nn.Module):
 
     def forward(self, x):
         """Clipped samples, shape of ``x``."""
-        return x.clamp(self.low, self.high)
+        return confine(x, self.low, self.high)
 
 
 class Matrix(nn.Module):

@@ -1,13 +1,14 @@
 """Views of transformers that make several features of one."""
 
+from math import factorial
+
 import numpy as np
 import torch
-from scipy.interpolate import PPoly
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 from torch import nn
 
 from ..exceptions import NotDifferentiableError
-from ._blocks import Piecewise, buffer
+from ._blocks import Piecewise, buffer, confine
 from ._registry import register
 
 __all__ = ["Monomials", "Splines"]
@@ -60,16 +61,16 @@ class Splines(nn.Module):
 
     def __init__(self, splines, extrapolation, n_kept):
         super().__init__()
-        pieces = [_pieces(spline) for spline in splines]
-        breaks = np.stack([p.x for p in pieces])
-        coefficients = np.stack([p.c.transpose(1, 0, 2)[..., :n_kept] for p in pieces])
+        breaks = np.stack([spline.t[spline.k : len(spline.t) - spline.k] for spline in splines])
+        coefficients = np.stack([_taylor(s, b[:-1]) for s, b in zip(splines, breaks, strict=True)])
+        coefficients = coefficients[..., :n_kept]
         self.inside = Piecewise(breaks, coefficients)
         self.register_buffer("low", buffer(breaks[:, 0]))
         self.register_buffer("high", buffer(breaks[:, -1]))
         self.extrapolation = extrapolation
         if extrapolation == "linear":
-            ends = zip(pieces, breaks[:, [0, -1]], strict=True)
-            slopes = np.stack([piece.derivative()(end)[:, :n_kept] for piece, end in ends])
+            ends = zip(splines, breaks[:, [0, -1]], strict=True)
+            slopes = np.stack([spline(end, nu=1)[:, :n_kept] for spline, end in ends])
             self.register_buffer("slopes", buffer(slopes))
 
     def forward(self, x):
@@ -79,18 +80,17 @@ class Splines(nn.Module):
             t = self.low + (t - self.low).remainder(self.high - self.low)
         if self.extrapolation not in ("constant", "linear"):
             return self.inside(t).flatten(1).to(x.dtype)
-        out = self.inside(t.clamp(self.low, self.high))
+        out = self.inside(confine(t, self.low, self.high))
         if self.extrapolation == "linear":
-            below, above = t - t.clamp(min=self.low), t - t.clamp(max=self.high)
+            below, above = t - confine(t, low=self.low), t - confine(t, high=self.high)
             out = out + below[..., None] * self.slopes[:, 0] + above[..., None] * self.slopes[:, 1]
         return out.flatten(1).to(x.dtype)
 
 
-def _pieces(spline):
-    """Polynomials of a B-spline between its inner knots."""
-    whole = PPoly.from_spline((spline.t, spline.c, spline.k))
-    inner = slice(spline.k, len(spline.t) - spline.k - 1)
-    return PPoly(whole.c[:, inner], whole.x[spline.k : len(spline.t) - spline.k])
+def _taylor(spline, points):
+    """Coefficients (n_points, degree + 1, n_outputs) right of each point, highest power first."""
+    powers = range(spline.k, -1, -1)
+    return np.stack([spline(points, nu=power) / factorial(power) for power in powers], axis=1)
 
 
 @register(PolynomialFeatures)
@@ -104,6 +104,11 @@ def _spline_transformer(transformer):
     if degree == 0:
         raise NotDifferentiableError(
             "SplineTransformer(degree=0) is constant between knots. Use a degree of at least 1."
+        )
+    if degree == 1 and transformer.extrapolation == "linear":
+        raise NotDifferentiableError(
+            "SplineTransformer(degree=1, extrapolation='linear') jumps between knots from its "
+            "second feature on. Type extrapolation='continue', which is linear for this degree."
         )
     for feature, spline in enumerate(splines):
         if not np.all(np.diff(spline.t[degree:-degree]) > 0):

@@ -13,7 +13,7 @@ from sklearn.linear_model import (
 from sklearn.svm import LinearSVC
 from torch.nn import functional as F
 
-from ._blocks import Matrix, buffer, log_of
+from ._blocks import Matrix, buffer, confine, log_of
 from ._registry import register
 from ._responses import Responses, normalized, two_columns
 
@@ -48,7 +48,7 @@ class Linear(Responses):
         binary = z.shape[1] == 2
         if self.link == "modified_huber":
             f = 2 * z if binary else z
-            return normalized(log_of((f.clamp(-1, 1) + 1) / 2))
+            return normalized(log_of((confine(f, -1, 1) + 1) / 2))
         if self.link == "one_vs_rest" and not binary:
             return normalized(F.logsigmoid(z))
         return z.log_softmax(1)
@@ -64,7 +64,7 @@ class Discriminant(Linear):
     """
 
     def __init__(self, model):
-        super().__init__(model.coef_.T, model.intercept_)
+        super().__init__(_weights(model), model.intercept_)
         if not hasattr(model, "scalings_"):
             self.refused = {"transform": "LinearDiscriminantAnalysis(solver='lsqr') maps nothing."}
             return
@@ -82,7 +82,7 @@ class Discriminant(Linear):
 @register(RidgeClassifier)
 @register(RidgeClassifierCV)
 def _linear(model):
-    return Linear(_dense(model.coef_).T, model.intercept_)
+    return Linear(_weights(model), model.intercept_)
 
 
 if hasattr(sklearn.linear_model, "PassiveAggressiveClassifier"):  # until scikit-learn 1.10
@@ -94,13 +94,13 @@ def _logistic_regression(model):
     scheme = getattr(model, "multi_class", "auto")  # until scikit-learn 1.8
     single = scheme == "ovr" or (scheme != "multinomial" and model.solver == "liblinear")
     link = "one_vs_rest" if single else "softmax"
-    return Linear(_dense(model.coef_).T, model.intercept_, link)
+    return Linear(_weights(model), model.intercept_, link)
 
 
 @register(SGDClassifier)
 def _sgd(model):
     link = "modified_huber" if model.loss == "modified_huber" else "one_vs_rest"
-    return Linear(_dense(model.coef_).T, model.intercept_, link)
+    return Linear(_weights(model), model.intercept_, link)
 
 
 @register(LinearDiscriminantAnalysis)
@@ -108,5 +108,7 @@ def _discriminant(model):
     return Discriminant(model)
 
 
-def _dense(coef):
-    return coef.toarray() if hasattr(coef, "toarray") else np.asarray(coef)
+def _weights(model):
+    """Coefficients (n_features, n_outputs), which may be kept sparse or in one dimension."""
+    coef = model.coef_
+    return np.atleast_2d(coef.toarray() if hasattr(coef, "toarray") else coef).T

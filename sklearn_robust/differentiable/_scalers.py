@@ -16,7 +16,7 @@ from torch import nn
 
 from .._validation import power_scaler
 from ..exceptions import NotDifferentiableError
-from ._blocks import Clip, Piecewise, Scale, Sequence, Shift, buffer
+from ._blocks import Clip, Piecewise, Scale, Sequence, Shift, buffer, confine
 from ._registry import build, register
 
 __all__ = ["BoxCox", "Elementwise", "Quantiles", "UnitNorm", "YeoJohnson"]
@@ -87,8 +87,8 @@ class YeoJohnson(nn.Module):
     def forward(self, x):
         """Features of the same shape."""
         lam = self.lambdas.to(x.dtype)
-        above = _power(x.clamp_min(0).log1p(), lam)
-        below = -_power((-x).clamp_min(0).log1p(), 2 - lam)
+        above = _power(confine(x, low=0).log1p(), lam)
+        below = -_power(confine(-x, low=0).log1p(), 2 - lam)
         return torch.where(x >= 0, above, below)
 
 
@@ -120,7 +120,7 @@ class Quantiles(nn.Module):
     def forward(self, x):
         """Features of the same shape."""
         t = x.double()
-        level = self.lines(t.clamp(self.low, self.high))[..., 0]
+        level = self.lines(confine(t, self.low, self.high))[..., 0]
         if self.normal:
             level = torch.where(t - self.edge < self.low, 0.0, level)
             level = torch.where(t + self.edge > self.high, 1.0, level)

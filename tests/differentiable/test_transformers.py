@@ -1,0 +1,246 @@
+"""Each transformer's module: the same features, the same slopes, in the dtype of its input."""
+
+import pickle
+from copy import copy
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.decomposition import PCA, FactorAnalysis, FastICA, IncrementalPCA, TruncatedSVD
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.feature_selection import (
+    RFE,
+    SelectFromModel,
+    SelectKBest,
+    SequentialFeatureSelector,
+    VarianceThreshold,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.kernel_approximation import Nystroem, RBFSampler
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    PolynomialFeatures,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    SplineTransformer,
+    StandardScaler,
+)
+from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
+
+from sklearn_robust.differentiable._meta import transformer
+from sklearn_robust.exceptions import NotDifferentiableError
+
+LINEAR = LogisticRegression(max_iter=1000)
+
+TRANSFORMERS = {
+    "standard": StandardScaler(),
+    "standard-mean": StandardScaler(with_std=False),
+    "standard-std": StandardScaler(with_mean=False),
+    "robust": RobustScaler(),
+    "robust-unit": RobustScaler(with_centering=False, unit_variance=True),
+    "min-max": MinMaxScaler((-1, 2)),
+    "min-max-clip": MinMaxScaler(clip=True),
+    "max-abs": MaxAbsScaler(),
+    **{f"normalizer-{norm}": Normalizer(norm) for norm in ("l1", "l2", "max")},
+    "yeo-johnson": PowerTransformer(),
+    "yeo-johnson-raw": PowerTransformer(standardize=False),
+    "box-cox": PowerTransformer("box-cox"),
+    "quantile-uniform": QuantileTransformer(n_quantiles=40),
+    "quantile-normal": QuantileTransformer(n_quantiles=40, output_distribution="normal"),
+    "pca": PCA(2),
+    "pca-whiten": PCA(whiten=True),
+    "incremental-pca": IncrementalPCA(3, whiten=True),
+    "truncated-svd": TruncatedSVD(2, random_state=0),
+    "factor-analysis": FactorAnalysis(2),
+    "fast-ica": FastICA(2, whiten="unit-variance", random_state=0, max_iter=1000),
+    "fast-ica-white": FastICA(whiten=False, random_state=0, tol=10),
+    "gaussian-projection": GaussianRandomProjection(3, random_state=0),
+    "sparse-projection": SparseRandomProjection(3, random_state=0),
+    "polynomial": PolynomialFeatures(3),
+    "polynomial-interactions": PolynomialFeatures((2, 3), interaction_only=True),
+    "polynomial-no-bias": PolynomialFeatures(2, include_bias=False, order="F"),
+    **{
+        f"spline-{degree}-{beyond}": SplineTransformer(5, degree=degree, extrapolation=beyond)
+        for degree in (1, 2, 3)
+        for beyond in ("error", "constant", "linear", "continue", "periodic")
+        if (degree, beyond) != (1, "linear")
+    },
+    "spline-no-bias": SplineTransformer(include_bias=False, knots="quantile"),
+    "spline-linear-no-bias": SplineTransformer(include_bias=False, extrapolation="linear"),
+    "spline-sparse": SplineTransformer(sparse_output=True),
+    "rbf-sampler": RBFSampler(n_components=10, random_state=0),
+    "nystroem": Nystroem(n_components=10, random_state=0),
+    "nystroem-linear": Nystroem("linear", n_components=3, random_state=0),
+    "nystroem-poly": Nystroem("poly", n_components=10, degree=2, coef0=2, random_state=0),
+    "nystroem-polynomial": Nystroem("polynomial", n_components=10, random_state=0),
+    "nystroem-sigmoid": Nystroem("sigmoid", kernel_params={"gamma": 0.01}, n_components=3),
+    "lda-svd": LinearDiscriminantAnalysis(),
+    "lda-eigen": LinearDiscriminantAnalysis(solver="eigen", n_components=1),
+    "variance": VarianceThreshold(0.3),
+    "k-best": SelectKBest(k=2),
+    "from-model": SelectFromModel(LINEAR),
+    "rfe": RFE(LINEAR, n_features_to_select=2),
+    "sequential": SequentialFeatureSelector(LINEAR, n_features_to_select=2, cv=2),
+    "imputer": SimpleImputer(),
+    "identity": FunctionTransformer(),
+    "log": FunctionTransformer(np.log1p),
+    "abs": FunctionTransformer(np.abs),
+    "union": make_union(StandardScaler(), PCA(2), "passthrough", "drop"),
+    "pipeline": make_pipeline(StandardScaler(), "passthrough", PCA(2), MinMaxScaler()),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_features_and_slopes_are_those_of_the_transformer(follows, flowers, name):
+    X, y = flowers()
+    fitted = TRANSFORMERS[name].fit(X, y)
+    inside = np.random.default_rng(1).permuted(X, axis=0)[:40] * 0.98 + X.mean(0) * 0.02
+    follows(transformer(fitted), fitted, inside)
+
+
+BEYOND = [name for name in TRANSFORMERS if "error" not in name and "box-cox" not in name]
+BEYOND = [name for name in BEYOND if name not in ("log", "spline-no-bias", "spline-sparse")]
+
+
+@pytest.mark.parametrize("name", [*BEYOND, "spline-no-bias", "spline-sparse"])
+def test_samples_beyond_the_training_data_are_mapped_alike(follows, flowers, name):
+    X, y = flowers()
+    fitted = TRANSFORMERS[name].fit(X, y)
+    noise = np.random.default_rng(2).normal(0, 3, (40, 4))
+    follows(transformer(fitted), fitted, X[:40] + noise)
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_modules_compute_in_the_dtype_of_their_input(flowers, name):
+    X, y = flowers()
+    module = transformer(TRANSFORMERS[name].fit(X, y))
+    x = torch.tensor(X[1:-1])
+    out = module(x.float())
+    assert out.dtype == torch.float32
+    torch.testing.assert_close(out, module(x).float(), rtol=1e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_modules_survive_pickling(flowers, name):
+    X, y = flowers()
+    module = transformer(TRANSFORMERS[name].fit(X, y))
+    x = torch.tensor(X)
+    assert torch.equal(pickle.loads(pickle.dumps(module))(x), module(x))
+
+
+def test_standardising_far_from_zero_keeps_float32_digits():
+    X = np.random.default_rng(0).normal(1000, 0.1, (50, 2)).astype(np.float32)
+    scaler = StandardScaler().fit(X)
+    out = transformer(scaler)(torch.tensor(X)).numpy()
+    np.testing.assert_allclose(out, scaler.transform(X), atol=2e-3)
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2", "max"])
+def test_a_sample_of_zeros_stays_and_has_finite_slopes(norm):
+    module = transformer(Normalizer(norm).fit(np.ones((2, 3))))
+    x = torch.zeros(1, 3, requires_grad=True)
+    out = module(x)
+    out.sum().backward()
+    assert torch.equal(out, torch.zeros(1, 3))
+    assert torch.isfinite(x.grad).all()
+
+
+@pytest.mark.parametrize(
+    "fitted",
+    [
+        PowerTransformer(standardize=False),
+        MinMaxScaler(clip=True),
+        QuantileTransformer(n_quantiles=20),
+        SplineTransformer(include_bias=False, extrapolation="constant"),
+    ],
+    ids=lambda fitted: type(fitted).__name__,
+)
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_the_ends_of_the_data_have_the_slope_inside(fitted, end):
+    """Pixels of 0 and 1 are common: no gradient may be lost there."""
+    module = transformer(fitted.fit(np.linspace(0, 1, 20)[:, None] ** 2))
+
+    def slope(value):
+        x = torch.full((1, 1), value, dtype=torch.float64, requires_grad=True)
+        out = module(x)
+        (grad,) = torch.autograd.grad((out * torch.arange(1, 1 + out.shape[1])).sum(), x)
+        return float(grad)
+
+    assert slope(end) == pytest.approx(slope(abs(end - 1e-9)), abs=1e-6) != 0
+
+
+@cache
+def bent(method):
+    return PowerTransformer(method, standardize=False).fit(np.arange(1.0, 5)[:, None])
+
+
+def bends_alike(method, lam, value):
+    fitted = copy(bent(method))
+    fitted.lambdas_ = np.array([lam])
+    out = transformer(fitted)(torch.tensor([[value]], dtype=torch.float64)).numpy()
+    np.testing.assert_allclose(out, fitted.transform([[value]]), rtol=1e-7, atol=1e-9)
+
+
+@given(
+    lam=st.sampled_from([-1.5, -1e-3, 0.0, 1e-12, 0.5, 1.0, 2.0, 2 - 1e-12, 3.0]),
+    value=st.floats(-20, 20),
+)
+def test_yeo_johnson_holds_for_any_exponent(lam, value):
+    bends_alike("yeo-johnson", lam, value)
+
+
+@given(lam=st.sampled_from([-1.5, 0.0, 1e-12, 0.5, 2.0]), value=st.floats(1e-3, 20))
+def test_box_cox_holds_for_any_exponent(lam, value):
+    bends_alike("box-cox", lam, value)
+
+
+@pytest.mark.filterwarnings("ignore:Skipping features without any observed values")
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("flags", [True, False])
+@pytest.mark.parametrize("strategy", ["median", "constant"])
+def test_imputers_keep_drop_and_flag_the_same_columns(strategy, flags, keep):
+    X = np.random.default_rng(0).normal(size=(20, 4))
+    X[3, 0] = X[5, 2] = np.nan
+    X[:, 1] = np.nan
+    imputer = SimpleImputer(strategy=strategy, add_indicator=flags, keep_empty_features=keep)
+    imputer.fit(X)
+    full = np.random.default_rng(1).normal(size=(6, 4))
+    out = transformer(imputer)(torch.tensor(full)).numpy()
+    np.testing.assert_allclose(out, imputer.transform(full))
+
+
+@pytest.mark.parametrize(
+    ("fitted", "message"),
+    [
+        (SimpleImputer(missing_values=0), "Mark missing values as NaN"),
+        (FunctionTransformer(np.sign), "hides its function"),
+        (FunctionTransformer(np.log, kw_args={"where": True}), "hides its function"),
+        (Nystroem("laplacian", n_components=3), "kernel='laplacian'"),
+        (LinearDiscriminantAnalysis(solver="lsqr"), "maps nothing"),
+        (SplineTransformer(degree=0), "degree of at least 1"),
+        (SplineTransformer(degree=1, extrapolation="linear"), "extrapolation='continue'"),
+    ],
+    ids=lambda case: type(case).__name__,
+)
+def test_what_jumps_or_hides_is_refused(flowers, fitted, message):
+    with pytest.raises(NotDifferentiableError, match=message):
+        transformer(fitted.fit(*flowers()))
+
+
+def test_tied_quantiles_and_flat_splines_are_refused_by_feature():
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    X[:20, 1] = 0
+    with pytest.raises(NotDifferentiableError, match="1 features .first feature 1.*jumps"):
+        transformer(QuantileTransformer(n_quantiles=30).fit(X))
+    X[:, 2] = 5
+    with pytest.raises(NotDifferentiableError, match="number 2.*VarianceThreshold"):
+        transformer(SplineTransformer().fit(X))
