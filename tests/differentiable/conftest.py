@@ -48,10 +48,11 @@ def agrees():
     """Give a check that a view says what its classifier says, and climbs what it climbs.
 
     ``method`` names what the logits are compared with; by default that is the decision function
-    if there is one, else the log-probabilities.
+    if there is one, else the log-probabilities. ``kinks`` is the share of slopes that may differ
+    because a step of the differences straddles a kink.
     """
 
-    def check(model, X, method=None):
+    def check(model, X, method=None, kinks=0.0):
         decides = hasattr(model, "decision_function")
         method = method or ("decision_function" if decides else "predict_log_proba")
         view, read = as_module(model), READINGS[method]
@@ -59,6 +60,7 @@ def agrees():
         def oracle(points):
             return getattr(model, method)(points).reshape(len(points), -1)
 
+        X = X + np.random.default_rng(1).uniform(-0.01, 0.01, X.shape)  # away from any kink
         with torch.no_grad():
             z = view(torch.tensor(X))
         assert z.dtype == torch.float64
@@ -67,7 +69,8 @@ def agrees():
         steep = differences(oracle, X)
         tolerance = 1e-5 * max(1, np.abs(steep).max())
         found = slopes(lambda x: read(view(x)), X)
-        np.testing.assert_allclose(found, steep, rtol=1e-4, atol=tolerance)
+        alike = np.isclose(found, steep, rtol=1e-4, atol=tolerance)
+        assert 1 - alike.mean() <= kinks, (found[~alike], steep[~alike])
         return view
 
     return check
