@@ -107,7 +107,8 @@ class AdversarialNet(BaseNet):
 
     def _attack_now(self):
         """Return the attack, with less than its radius while that warms up."""
-        share = getattr(self, "progress_", 0) / self.eps_warm_up if self.eps_warm_up else 1
+        progress = getattr(self, "progress_", np.inf)  # outside fit all is warm
+        share = progress / self.eps_warm_up if self.eps_warm_up else 1
         if share >= 1:
             return self.attack_
         weaker = copy.copy(self.attack_)

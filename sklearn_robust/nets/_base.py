@@ -20,6 +20,8 @@ from ._skorch import SkorchAdapter
 
 __all__ = ["BaseNet"]
 
+_SKORCHS_OWN = {"initialized_", "virtual_params_"}  # with which skorch copies a net
+
 
 class BaseNet(SkorchAdapter):
     """Base of all nets. A subclass writes :meth:`batch_loss`, its training objective.
@@ -43,6 +45,11 @@ class BaseNet(SkorchAdapter):
         verbose=0,
         **kwargs,
     ):
+        for name in {name for name in kwargs if name.endswith("_")} - _SKORCHS_OWN:
+            raise TypeError(
+                f"{type(self).__name__} got an unexpected argument {name!r}: no parameter ends in "
+                "an underscore."
+            )
         super().__init__(
             module,
             criterion=criterion,
@@ -154,10 +161,10 @@ class BaseNet(SkorchAdapter):
             self.shuffler_ = torch.Generator().manual_seed(seed + done)
             self._begin_training(seed + done)
             try:
-                super().partial_fit(data, None)
+                super().partial_fit(data, getattr(data, "y", None))
             finally:
                 self.module_.eval()
-                for name in ("shuffler_", "noise_", "good_state_"):
+                for name in ("shuffler_", "noise_", "good_state_", "progress_"):
                     self.__dict__.pop(name, None)
                 for _, callback in self.callbacks_:
                     if isinstance(callback, EpochBar):

@@ -2,7 +2,8 @@
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset, Subset
+from skorch.dataset import Dataset
+from torch.utils.data import Subset
 
 __all__ = ["Batches", "JoinedLast", "Rows", "as_rows"]
 
@@ -14,18 +15,20 @@ class Rows(Dataset):
     ----------
     X : array of shape (n, ...), float32
         Samples; a read-only array (a memory map, say) stays where it is.
-    y : array of shape (n,), int64
+    codes : array of shape (n,), int64
         Class codes.
+    y : array of shape (n,)
+        Labels, which skorch's scoring callbacks compare with what ``predict`` says of ``X``.
     """
 
-    def __init__(self, X, y):
-        self.X, self.y = X, y
+    def __init__(self, X, codes, y):
+        self.X, self.codes, self.y = X, codes, y
 
     def __len__(self):
         return len(self.X)
 
     def __getitem__(self, index):
-        return np.array(self.X[index]), self.y[index]
+        return np.array(self.X[index]), self.codes[index]
 
 
 def as_rows(dataset):
@@ -34,7 +37,7 @@ def as_rows(dataset):
         return dataset
     if isinstance(dataset, Subset) and (rows := as_rows(dataset.dataset)) is not None:
         chosen = np.asarray(dataset.indices)
-        return Rows(rows.X[chosen], rows.y[chosen])
+        return Rows(rows.X[chosen], rows.codes[chosen], rows.y[chosen])
     return None
 
 
@@ -64,7 +67,7 @@ class Batches:
     def __init__(self, rows, batch_size, device, generator=None):
         self.generator = generator
         self.device = torch.device(device)
-        self.X, self.y = rows.X, torch.as_tensor(rows.y)
+        self.X, self.y = rows.X, torch.as_tensor(rows.codes)
         if self.X.flags.writeable:
             self.X = torch.from_numpy(self.X)
             if _fits(rows.X.nbytes, self.device):

@@ -18,13 +18,13 @@ def open_data(net, X, y, classes, reset):
     Returns
     -------
     data : Rows or CodedDataset
-        Pairs of (sample, class code); ``data.y`` holds the codes.
+        Pairs of (sample, class code); ``data.codes`` holds the codes.
     ends : array of shape (2, *sample_shape)
         Least and greatest value of each feature.
     """
     if not is_dataset(X):
         X, y = _open_rows(net, X, y, reset)
-        return Rows(X, code_labels(net, y, classes, reset)), extremes(X)
+        return Rows(X, code_labels(net, y, classes, reset), y), extremes(X)
     if y is not None:
         raise ValueError(
             "y is given beside a Dataset, which yields (sample, label) pairs itself: pass the "
@@ -86,19 +86,19 @@ class CodedDataset(Dataset):
     ----------
     dataset : torch.utils.data.Dataset
         Yields (sample, label) pairs.
-    y : array of shape (n_samples,), int64
+    codes : array of shape (n_samples,), int64
         Class codes.
     """
 
-    def __init__(self, dataset, y):
-        self.dataset, self.y = dataset, y
+    def __init__(self, dataset, codes):
+        self.dataset, self.codes = dataset, codes
 
     def __len__(self):
-        return len(self.y)
+        return len(self.codes)
 
     def __getitem__(self, index):
         x = np.asarray(self.dataset[index][0])
-        return torch.as_tensor(x, dtype=torch.float32), self.y[index]
+        return torch.as_tensor(x, dtype=torch.float32), self.codes[index]
 
 
 def is_coded(dataset):

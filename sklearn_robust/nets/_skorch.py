@@ -84,7 +84,7 @@ class SkorchAdapter(NeuralNetClassifier):
 
     def get_split_datasets(self, X, y=None, **fit_params):
         """Split off validation rows when ``train_split`` asks for them, or take those it brings."""
-        train, valid = super().get_split_datasets(X, X.y, **fit_params)
+        train, valid = super().get_split_datasets(X, X.codes, **fit_params)
         return train, valid if valid is None or is_coded(valid) else coded(self, valid)
 
     def get_iterator(self, dataset, training=False):
