@@ -1,0 +1,95 @@
+"""Singular values of a convolution with its true padding, without writing its matrix down."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.sparse.linalg import LinearOperator, svds
+
+__all__ = ["quadrature", "top_values"]
+
+
+class _Both:
+    """A convolution and its adjoint on flat batches, the smaller of its two spaces first."""
+
+    def __init__(self, conv):
+        self.conv = conv
+        n_out, self.n_in = conv.dims
+        self.small, self.large = sorted((n_out, self.n_in))
+        self.like = {"dtype": conv.weight.dtype, "device": conv.weight.device}
+
+    def forward(self, x):
+        return self.conv.apply(x.reshape(len(x), *self.conv.in_shape)).flatten(1)
+
+    def adjoint(self, y):
+        x = torch.zeros(len(y), self.n_in, **self.like, requires_grad=True)
+        with torch.enable_grad():
+            return torch.autograd.grad(self.forward(x), x, y)[0]
+
+    def gram(self, u):
+        """M^T M or M M^T, whichever is smaller, of rows."""
+        if self.small == self.n_in:
+            return self.adjoint(self.forward(u))
+        return self.forward(self.adjoint(u))
+
+
+def top_values(conv, k, seed=0):
+    """Largest ``k`` singular values by implicitly restarted Lanczos, descending."""
+    both = _Both(conv)
+    n_out, n_in = conv.dims
+    if not 1 <= k < both.small:
+        raise ValueError(
+            f"k is {k}; method='lanczos' finds from 1 to {both.small - 1} of the {both.small} "
+            "singular values of this layer."
+        )
+
+    def product(function):
+        def times(v):
+            v = torch.as_tensor(np.ascontiguousarray(v).reshape(1, -1), **both.like)
+            return function(v).flatten().detach().cpu().double().numpy()
+
+        return times
+
+    matrix = LinearOperator(
+        (n_out, n_in), matvec=product(both.forward), rmatvec=product(both.adjoint), dtype=float
+    )
+    start = np.random.default_rng(seed).standard_normal(both.small)
+    values = svds(matrix, k=k, v0=start, return_singular_vectors=False)
+    return torch.from_numpy(np.sort(values)[::-1].copy())
+
+
+def quadrature(conv, n_probes=8, n_steps=30, seed=0):
+    """Stochastic Lanczos quadrature: nodes and weights that stand for the spectrum.
+
+    Sums over the singular values become sums over the nodes; all moments come from the same
+    quadrature, so that their differences do not cancel wrongly.
+
+    Returns
+    -------
+    values, weights : float64 tensors of shape (n_probes * n_steps,)
+        Nodes, and how many singular values each stands for.
+    """
+    both = _Both(conv)
+    n_steps = min(n_steps, both.small)
+    generator = torch.Generator().manual_seed(seed)
+    signs = torch.randint(2, (n_probes, both.small), generator=generator) * 2 - 1
+    u = signs.to(**both.like) / both.small**0.5
+    basis, diagonal, beside = [u], [], []
+    for _ in range(n_steps):
+        v = both.gram(basis[-1])
+        diagonal.append((v * basis[-1]).sum(1))
+        known = torch.stack(basis, 1)  # (n_probes, step, small)
+        for _ in range(2):  # orthogonal to all before, twice because rounding spoils once
+            v = v - torch.einsum("ps,psn->pn", torch.einsum("pn,psn->ps", v, known), known)
+        length = v.norm(dim=1)
+        beside.append(length)
+        # A space that is exhausted goes on with zeros, which couple to nothing.
+        going = length > torch.finfo(v.dtype).eps ** 0.75 * diagonal[0]
+        basis.append(torch.where(going[:, None], v / length.clamp_min(1e-30)[:, None], 0))
+        beside[-1] = torch.where(going, length, 0)
+    matrix = torch.diag_embed(torch.stack(diagonal, 1).double())
+    off = torch.stack(beside[:-1], 1).double() if n_steps > 1 else matrix.new_zeros(n_probes, 0)
+    matrix = matrix + torch.diag_embed(off, 1) + torch.diag_embed(off, -1)
+    squares, vectors = torch.linalg.eigh(matrix.cpu())
+    weights = vectors[:, 0].square() * (both.small / n_probes)
+    return squares.clamp_min(0).sqrt().flatten(), weights.flatten()

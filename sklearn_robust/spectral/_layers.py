@@ -1,0 +1,250 @@
+"""The linear layers of a traced model, batch normalisation folded into them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+from torch.nn.modules.conv import _ConvNd
+
+from ._maps import Convolution, Dense, Diagonal, computable, map_of
+from ._trace import Ref, tensors_in
+
+__all__ = ["Layer", "channel_factors", "last_matrix", "layers_of", "linear_map"]
+
+_NORMS = {  # positions of the training flag and of eps among the arguments
+    "native_batch_norm": (5, 7),
+    "cudnn_batch_norm": (5, 7),
+    "miopen_batch_norm": (5, 7),
+    "_native_batch_norm_legit": (5, 7),
+    "_native_batch_norm_legit_no_training": (None, 6),
+}
+_SAMPLE_NORMS = (nn.GroupNorm, nn.LayerNorm, nn.modules.instancenorm._InstanceNorm)
+_REASONS = {
+    _SAMPLE_NORMS: "divides by a statistic of each sample",
+    (nn.MultiheadAttention,): "attention: its matrix depends on the sample",
+    (nn.RNNBase, nn.RNNCellBase): "recurrent: its map depends on the sample",
+}
+# What commutes with a positive factor a channel.
+_HOMOGENEOUS = {"relu", "relu_", "leaky_relu", "leaky_relu_", "max_pool2d", "avg_pool1d"}
+_HOMOGENEOUS |= {f"max_pool{n}d_with_indices" for n in (2, 3)}
+_HOMOGENEOUS |= {f"avg_pool{n}d" for n in (2, 3)} | {f"_adaptive_avg_pool{n}d" for n in (2, 3)}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One row of a report.
+
+    Attributes
+    ----------
+    name : str
+        Dotted name of the module.
+    kind : str
+        Name of its class.
+    shape : tuple
+        Shape of a sample at its input.
+    map : Dense, Convolution, Diagonal or None
+        Its linear map; None where there is none.
+    node : int
+        Number of its node in the trace.
+    note : str
+        What was folded into it, or why it is skipped.
+    """
+
+    name: str
+    kind: str
+    shape: tuple
+    map: Dense | Convolution | Diagonal | None
+    node: int
+    note: str = ""
+
+
+def layers_of(trace, fold_bn=True):
+    """List the layers with weights in the order of the run; those without a map say why."""
+    layers = {}
+    for number, node in enumerate(trace.nodes):
+        linear = None if node.call and _reason(node.call.module) else linear_map(trace, node)
+        factors = channel_factors(node)
+        if factors is not None:
+            linear = Diagonal(factors, math.prod(node.shape[2:]))
+        if linear is not None:
+            layers[number] = _layer(node, number, linear)
+    done = {id(trace.nodes[number].call) for number in layers}
+    if fold_bn:
+        _fold(trace, layers)
+    rows = list(layers.values()) + _skipped(trace, done)
+    return _distinct(sorted(rows, key=lambda layer: layer.node))
+
+
+def _layer(node, number, linear):
+    name = node.call.name if node.call else "model"
+    kind = type(node.call.module).__name__ if node.call else node.op
+    shape = node.shapes[0][1:]
+    if node.call and node.op == "addmm" and len(node.call.shape) > 2:
+        shape = node.call.shape[1:]
+    return Layer(name, kind, tuple(shape), linear, number)
+
+
+def _distinct(rows):
+    """Number the layers that one module computes in one run."""
+    seen: dict[str, int] = {}
+    for place, layer in enumerate(rows):
+        seen[layer.name] = seen.get(layer.name, 0) + 1
+        if seen[layer.name] > 1:
+            rows[place] = replace(layer, name=f"{layer.name}#{seen[layer.name]}")
+    return rows
+
+
+def _reason(module):
+    return next((why for kinds, why in _REASONS.items() if isinstance(module, kinds)), None)
+
+
+def _skipped(trace, done):
+    """Rows for the modules with weights that are no linear layer."""
+    fused = {
+        id(node.call): f"computed as one operation, {node.op}"
+        for node in trace.nodes
+        if node.call and any(isinstance(t, nn.Parameter) for t in tensors_in(node.args))
+    }
+    rows = []
+    for call in trace.calls:
+        if id(call) in done:
+            continue
+        reason = _reason(call.module)
+        if reason is None and any(True for _ in call.module.parameters(recurse=False)):
+            reason = "no fixed linear map"
+        if isinstance(call.module, nn.modules.batchnorm._NormBase) and reason:
+            reason = _REASONS[_SAMPLE_NORMS]
+        reason = reason or fused.get(id(call))
+        if reason:
+            kind, shape = type(call.module).__name__, call.shape[1:]
+            rows.append(Layer(call.name, kind, shape, None, call.start, f"skipped: {reason}"))
+    return rows
+
+
+def linear_map(trace, node):
+    """Linear map that a node applies to each sample; None if it is no layer."""
+    if node.op == "convolution" and isinstance(node.args[0], Ref) and _constant(node.args[1]):
+        return _convolution(node)
+    where = {"addmm": (1, 2), "mm": (0, 1), "linear": (0, 1)}.get(node.op)
+    if where is None:
+        return None
+    x, weight = (node.args[place] for place in where)
+    if not (isinstance(x, Ref) and _constant(weight)) or len(node.inputs) > 1:
+        return None
+    matrix = computable(weight if node.op == "linear" else weight.T)
+    matrix = matrix * node.kwargs.get("alpha", 1)
+    return Dense(matrix, max(1, math.prod(x.shape[:-1]) // trace.n_rows))
+
+
+def _constant(value):
+    return isinstance(value, torch.Tensor)
+
+
+def _convolution(node):
+    _, weight, _, stride, padding, dilation, transposed, _, groups = node.args
+    weight = computable(weight)
+    module = node.call.module if node.call else None
+    if isinstance(module, _ConvNd) and module.transposed == transposed:
+        known = map_of(module, node.call.shape[-weight.ndim + 1 :])
+        return replace(known, weight=weight)  # as used: reparametrised, say
+    n_axes = weight.ndim - 2
+    return Convolution(
+        weight,
+        size=tuple((node.shape if transposed else node.shapes[0])[-n_axes:]),
+        stride=tuple(stride),
+        padding=tuple((p, p) for p in padding),
+        dilation=tuple(dilation),
+        groups=groups,
+        transposed=transposed,
+    )
+
+
+def channel_factors(node):
+    """Factor of each channel under batch normalisation in eval mode; None for another node."""
+    if node.op not in _NORMS:
+        return None
+    training, eps = _NORMS[node.op]
+    _, weight, _, mean, variance = node.args[:5]
+    if mean is None or (training is not None and node.args[training]):
+        return None
+    scale = (computable(variance) + node.args[eps]).rsqrt()
+    return scale if weight is None else computable(weight) * scale
+
+
+def _fold(trace, layers):
+    """Fold each batch normalisation into the layer before it, else into those behind."""
+    readers = trace.consumers()
+    for number in [n for n, layer in layers.items() if isinstance(layer.map, Diagonal)]:
+        norm = layers[number]
+        source = trace.nodes[number].inputs[0]
+        before = layers.get(source)
+        if before and not isinstance(before.map, Diagonal) and readers[source] == [number]:
+            layers[source] = _absorb(before, norm, outputs=norm.map.factors)
+            del layers[number]
+            continue
+        behind = _reached(trace, layers, readers, number, norm.map.factors.abs())
+        if behind:
+            for place, factors in behind:
+                layers[place] = _absorb(layers[place], norm, inputs=factors)
+            del layers[number]
+
+
+def _absorb(layer, norm, **factors):
+    note = f"folds {norm.name}" if not layer.note else f"{layer.note} and {norm.name}"
+    return replace(layer, map=layer.map.scaled(**factors), note=note)
+
+
+def _reached(trace, layers, readers, number, factors):
+    """Layers that factors of a node's channels can be moved into, or None if some are lost.
+
+    ReLU(a x + b) = |a| ReLU(sign(a) x + b / |a|): a factor passes on to whatever follows.
+    """
+    found = []
+    for reader in readers[number]:
+        node = trace.nodes[reader]
+        if reader in layers and not isinstance(layers[reader].map, Diagonal):
+            width = node.shapes[0][-1 if isinstance(layers[reader].map, Dense) else 1]
+            if width != len(factors):
+                return None
+            found.append((reader, factors))
+            continue
+        moved = _moved(node, factors)
+        rest = None if moved is None else _reached(trace, layers, readers, reader, moved)
+        if not rest:
+            return None
+        found += rest
+    return found
+
+
+def _moved(node, factors):
+    """Factors of the channels behind a node, or None if it does not pass them on."""
+    if node.op in _HOMOGENEOUS:
+        return factors
+    before, after = node.shapes[0], node.shape
+    if node.op == "mean" and before[:2] == after[:2]:
+        return factors
+    if node.op in ("view", "_unsafe_view") and before[1] == len(factors):
+        width = math.prod(before[1:])
+        if after == (before[0], width):
+            return factors.repeat_interleave(width // len(factors))
+    return None
+
+
+def last_matrix(trace):
+    """Matrix (n_classes, n_features) of the last layer and the node of its input, or None.
+
+    What adds a constant, or the same to all logits, leaves the differences of the logits alone.
+    """
+    number = trace.output
+    while number is not None:
+        node = trace.nodes[number]
+        linear = linear_map(trace, node)
+        if isinstance(linear, Dense) and linear.copies == 1:
+            return linear.matrix, node.inputs[0]
+        if node.op not in ("add", "_log_softmax") or len(node.inputs) != 1:
+            return None
+        number = node.inputs[0]
+    return None
