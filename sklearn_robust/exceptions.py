@@ -3,12 +3,17 @@
 __all__ = [
     "BlackBoxWarning",
     "NotDifferentiableError",
+    "NotLinearizableError",
     "TrainingDivergedError",
 ]
 
 
 class NotDifferentiableError(TypeError):
     """An estimator, or one step of a pipeline, has no differentiable view."""
+
+
+class NotLinearizableError(ValueError):
+    """A network whose non-linear parts cannot be left out: no affine network is behind it."""
 
 
 class BlackBoxWarning(UserWarning):

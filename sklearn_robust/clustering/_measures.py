@@ -1,0 +1,95 @@
+"""How well classes lie in groups: contrast, silhouette, purity of the tree, permutation test."""
+
+from itertools import combinations
+from math import comb, prod
+
+import numpy as np
+from sklearn.metrics import adjusted_rand_score, silhouette_score
+from sklearn.utils import Bunch
+
+__all__ = ["agreement", "contrast", "dendrogram_purity", "permutation_p", "silhouette"]
+
+_N_EXACT = 10_000  # arrangements of classes that are all looked at
+_N_DRAWS = 9_999
+
+
+def _pairs(similarity):
+    return similarity[np.triu_indices(len(similarity), 1)]
+
+
+def contrast(similarity, codes):
+    """Mean similarity of two classes of one group minus that of two classes of different groups.
+
+    NaN where there is no pair of either kind.
+    """
+    values, same = _pairs(similarity), _pairs(codes[:, None] == codes)
+    if same.all() or not same.any():
+        return float("nan")
+    return float(values[same].mean() - values[~same].mean())
+
+
+def silhouette(distance, codes):
+    """Mean silhouette of the classes; NaN unless there are 2 to n_classes - 1 groups."""
+    if not 2 <= len(np.unique(codes)) < len(codes):
+        return float("nan")
+    return float(silhouette_score(distance, codes, metric="precomputed"))
+
+
+def dendrogram_purity(children, codes):
+    """Mean share of two classes' common group in the smallest subtree that holds both.
+
+    The mean is over all pairs of classes of one group; 1 means that each group is a subtree.
+    """
+    counts = list(np.eye(codes.max() + 1)[codes])  # of each group, below each node
+    total = n_pairs = 0.0
+    for left, right in children:
+        node, joined = counts[left] + counts[right], counts[left] * counts[right]
+        total += (joined * node).sum() / node.sum()
+        n_pairs += joined.sum()
+        counts.append(node)
+    return float(total / n_pairs)
+
+
+def permutation_p(similarity, codes):
+    """Share of all arrangements of the classes in groups of these sizes with such a contrast.
+
+    Exact up to 10,000 arrangements, else from 9,999 random ones besides the one given; those
+    are the same in every call.
+    """
+    values, (first, second) = _pairs(similarity), np.triu_indices(len(codes), 1)
+
+    def within(codes):  # rises with the contrast, since the sizes fix the numbers of pairs
+        return values[codes[first] == codes[second]].sum()
+
+    sizes = np.bincount(codes).tolist()
+    left = np.cumsum(sizes[::-1])[::-1].tolist()
+    if prod(map(comb, left, sizes)) <= _N_EXACT:
+        sums = [within(arrangement) for arrangement in _arrangements(sizes, range(len(codes)))]
+    else:
+        rng = np.random.default_rng(0)
+        sums = [within(codes), *(within(rng.permutation(codes)) for _ in range(_N_DRAWS))]
+    return float(np.mean(np.array(sums) >= within(codes) - 1e-9 * np.abs(values).sum()))
+
+
+def _arrangements(sizes, free, codes=None, group=0):
+    codes = np.zeros(len(free), dtype=np.int64) if codes is None else codes
+    if group == len(sizes) - 1:
+        codes[list(free)] = group
+        yield codes.copy()
+        return
+    for chosen in combinations(free, sizes[group]):
+        codes[list(chosen)] = group
+        rest = [number for number in free if number not in chosen]
+        yield from _arrangements(sizes, rest, codes, group + 1)
+
+
+def agreement(clustering, codes):
+    """Compare a fitted ClassClustering with known superclasses, given as codes; a Bunch."""
+    correlation = clustering.correlation_
+    return Bunch(
+        contrast=contrast(correlation, codes),
+        silhouette=silhouette(1 - correlation, codes),
+        adjusted_rand=float(adjusted_rand_score(codes, clustering.labels_)),
+        dendrogram_purity=dendrogram_purity(clustering.children_, codes),
+        p_value=permutation_p(correlation, codes),
+    )
