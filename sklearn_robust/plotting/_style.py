@@ -101,9 +101,10 @@ def shown_radius(eps):
 
 def percent_axis(axis, label="accuracy (%)"):
     """Show the shares 0 to 1 on a y axis as percentages."""
-    from matplotlib.ticker import PercentFormatter
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     axis.set(ylim=(-0.02, 1.02), ylabel=label)
+    axis.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axis.yaxis.set_major_formatter(PercentFormatter(1, symbol="", decimals=0))
 
 

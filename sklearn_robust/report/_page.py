@@ -83,7 +83,7 @@ def _(block: Code, folder):
 
 @render.register
 def _(block: Table, folder):
-    head = "".join(f"<tr>{row}</tr>" for row in _head(block.head) if row)
+    head = "".join(f"<tr>{row}</tr>" for row in _head(block) if row)
     body = "".join(f"<tr>{_row(row)}</tr>" for row in block.rows)
     note = f'<p class="note">{_inline(block.note)}</p>' if block.note else ""
     spans = "".join(f'<colgroup span="{max(1, len(names))}">' for _, names in block.head)
@@ -95,16 +95,20 @@ def _(block: Table, folder):
     )
 
 
-def _head(groups):
-    """One or two lines of headings."""
-    span = ' rowspan="2"' if any(names for _, names in groups) else ""
-    first, second = [], []
-    for title, names in groups:
+def _head(block):
+    """One or two lines of headings; those above words begin at the left, as the words do."""
+    span = ' rowspan="2"' if any(names for _, names in block.head) else ""
+    cells = block.rows[0] if block.rows else []
+    first, second, place = [], [], 0
+    for title, names in block.head:
         if names:
             first.append(f'<th scope="colgroup" colspan="{len(names)}">{escape(title)}</th>')
             second += [f'<th scope="col">{escape(name)}</th>' for name in names]
         else:
-            first.append(f'<th scope="col"{span}>{escape(title)}</th>')
+            words = place < len(cells) and isinstance(cells[place], Cell) and cells[place].words
+            kind = ' class="words"' if words else ""
+            first.append(f'<th scope="col"{kind}{span}>{escape(title)}</th>')
+        place += max(1, len(names))
     return "".join(first), "".join(second)
 
 

@@ -71,8 +71,9 @@ def _draw_net(axis, results, name):
     _fill(axis, arrays[f"regions/{name}"], found["extent"])
     for code in np.unique(codes):
         shape, color = _SHAPES[code % len(_SHAPES)], _COLORS[code % len(_COLORS)]
-        axis.scatter(*points[codes == code].T, 17, color, shape, edgecolor=PAPER, linewidth=0.5)
-    axis.scatter(*points[~kept].T, 26, INK, "x", linewidth=1.3)
+        line = {"marker": shape, "edgecolor": PAPER, "linewidth": 0.5}
+        axis.scatter(*points[codes == code].T, s=17, color=color, **line)
+    axis.scatter(*points[~kept].T, s=26, color=INK, marker="x", linewidth=1.3)
     if not kept.all():
         _draw_ball(axis, points[~kept][0], found["eps"])
     axis.set_title(f"{name}: {percent(float(np.mean(results.mask(name, found['eps']))))}")

@@ -1,0 +1,269 @@
+"""A whole comparison, from the request to the page."""
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from sklearn_robust import NaturalNet, load_net
+from sklearn_robust.attacks import BIM, FGSM
+from sklearn_robust.exceptions import TrainingDivergedError
+from sklearn_robust.report import BadInput, Settings, compare
+from sklearn_robust.report import _work as work
+from sklearn_robust.report._attack import ATTACKS, PAPER_ATTACKS, WORST
+from sklearn_robust.report._compare import _radii
+from sklearn_robust.report._data import load_data
+from sklearn_robust.report._files import read_results
+from sklearn_robust.report._page import write_page
+from sklearn_robust.report._train import make_net, train_net
+
+VOID = {"meta", "colgroup", "br", "hr", "img", "input", "link"}
+
+
+class Page(HTMLParser):
+    """Collect what a reader and a checker of the page look for."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.links, self.words, self.tags = [], [], [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.append(tag)
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        self.links += [value for key, value in attrs.items() if key.endswith(("href", "src"))]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+@pytest.fixture(params=["moons", "digits"])
+def report(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_the_page_stands_alone(report):
+    text = (report[1] / "index.html").read_text(encoding="utf-8")
+    page = Page(text)
+    assert len(page.ids) == len(set(page.ids))
+    assert "script" not in page.tags
+    inside = [link for link in page.links if link.startswith(("#", "data:"))]
+    assert page.links == inside and {link[1:] for link in inside if link[0] == "#"} <= set(page.ids)
+    assert re.findall(r"url\((?!#)[^)]*\)", text) == []
+
+
+def test_every_figure_is_a_file_and_has_words(report):
+    text = (report[1] / "index.html").read_text(encoding="utf-8")
+    files = sorted((report[1] / "figures").iterdir())
+    assert len(files) == 6 and all(file.stat().st_size > 5000 for file in files)
+    assert text.count("<figure>") == text.count("<figcaption>") == text.count('role="img"') == 6
+
+
+def test_pictures_suit_the_data(moons, digits):
+    names = [
+        {path.stem for path in (folder / "figures").iterdir()} for _, folder in (moons, digits)
+    ]
+    assert names[0] - names[1] == {"regions"} and names[1] - names[0] == {"examples"}
+
+
+def test_the_page_shows_the_numbers(report):
+    results, folder = report
+    words = Page((folder / "index.html").read_text(encoding="utf-8")).words
+    for name in results.trained:
+        assert name in words
+        for attack in ATTACKS:
+            for eps in results["eps"]:
+                assert f"{100 * results.accuracy(name, attack, eps):.1f}" in words
+    assert results["about"]["command"] in words
+
+
+def test_json_holds_all_that_the_page_shows(report, tmp_path):
+    results, folder = report
+    again = read_results(folder)
+    assert again.plain == json.loads(json.dumps(results.plain))
+    (tmp_path / "figures").mkdir()
+    page = write_page(again, tmp_path)
+    assert page.read_text(encoding="utf-8") == (folder / "index.html").read_text(encoding="utf-8")
+
+
+def test_csv_holds_the_same_numbers(report):
+    results, folder = report
+    with open(folder / "results.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(results.trained) * (1 + len(ATTACKS) * len(results["radii"]))
+    for row in rows:
+        if row["attack"] == "natural":
+            assert float(row["accuracy"]) == results["nets"][row["net"]]["natural"]
+        else:
+            found = results.accuracy(row["net"], row["attack"], float(row["eps"]))
+            assert float(row["accuracy"]) == found
+
+
+def test_saved_nets_have_the_accuracies_of_the_report(report):
+    results, folder = report
+    asked = results["settings"]
+    data = load_data(asked["data"], samples=asked["samples"])
+    for name in results.trained:
+        net = load_net(folder / results["nets"][name]["file"])
+        assert net.score(data.X_test, data.y_test) == results["nets"][name]["natural"]
+        fooled = FGSM(eps=results["eps"][0]).evaluate(net, data.X_test, data.y_test).fooled
+        found = results.accuracy(name, "FGSM", results["eps"][0])
+        assert found == pytest.approx(1 - fooled.mean())
+
+
+def test_the_worst_case_is_worst_and_never_rises(report):
+    results = report[0]
+    for name in results.trained:
+        worst = np.array([results.mask(name, eps) for eps in results["radii"]])
+        assert not np.any(worst[1:] & ~worst[:-1])
+        for attack in PAPER_ATTACKS:
+            single = np.array([results.mask(name, eps, attack) for eps in results["radii"]])
+            assert not np.any(worst & ~single)
+        assert results.curve(name, WORST) == worst.mean(1).tolist()
+
+
+def test_adversarial_nets_train_with_the_middle_strength():
+    settings = Settings(data="digits", train_eps=0.07, epochs=3, seed=5)
+    for name, eps in {"MinMaxNet": 0.07, "AdvTrainNet": 0.07, "NaturalNet": None}.items():
+        params = make_net(name, settings).get_params()
+        assert params.get("attack__eps") == eps
+        assert (params["max_epochs"], params["random_state"]) == (3, 5)
+
+
+def test_watching_a_net_does_not_change_it():
+    data = load_data("moons", train_samples=150, samples=50)
+    settings = Settings(data="moons", train_eps=0.05, epochs=3)
+    told = []
+    net, facts = train_net("MinMaxNet", data, settings, lambda: told.append(1), lambda: False)
+    alone = make_net("MinMaxNet", settings).fit(data.X_train, data.y_train)
+    for name, value in net.module_.state_dict().items():
+        assert value.equal(alone.module_.state_dict()[name])
+    assert len(told) == facts["epochs"] == len(facts["attacked_accuracy"]) == 3
+    fooled = BIM(eps=0.05).evaluate(net, data.X_test, data.y_test).fooled
+    assert facts["attacked_accuracy"][-1] == pytest.approx(1 - fooled.mean())
+    assert facts["natural_accuracy"][-1] == net.score(data.X_test, data.y_test)
+
+
+@pytest.mark.parametrize(
+    ("eps", "radii"),
+    [
+        ((0.05, 0.1, 0.2), [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4]),
+        ((0.02, 0.1), [0.02, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2]),
+    ],
+)
+def test_curves_pass_through_the_strengths_of_the_table(eps, radii):
+    assert _radii(eps) == pytest.approx(radii)
+    assert set(eps) <= set(_radii(eps))
+
+
+def test_processes_find_the_same_numbers(moons, run):
+    results, _ = run("moons", ("NaturalNet", "MinMaxNet"), n_jobs=2)
+    for name in results.trained:
+        first, second = (found["nets"][name] for found in (moons[0], results))
+        assert first["attacks"] == second["attacks"]
+        assert first["training"]["train_loss"] == second["training"]["train_loss"]
+    assert list(results["nets"]) == ["NaturalNet", "MinMaxNet"]
+
+
+def interrupt(monkeypatch, stage, name):
+    """Let Ctrl-C come at the first step of a stage of a net."""
+    original = work.run_net
+
+    def run_net(asked, data, settings, tell, stop):
+        def tell_or_interrupt(*step):
+            if step == (stage, name):
+                raise KeyboardInterrupt
+            tell(*step)
+
+        return original(asked, data, settings, tell_or_interrupt, stop)
+
+    monkeypatch.setattr(work, "run_net", run_net)
+
+
+@pytest.mark.parametrize("stage", ["training", "attacks"])
+def test_an_interruption_reports_what_is_there(stage, monkeypatch, run):
+    interrupt(monkeypatch, stage, "MinMaxNet")
+    results, folder = run("moons", ("NaturalNet", "MinMaxNet", "AdvTrainNet"))
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    assert results["interrupted"] and results.attacked == ["NaturalNet"]
+    assert list(results["nets"]) == ["NaturalNet", "MinMaxNet"]
+    assert (
+        "This comparison was interrupted" in text and "Unfinished: MinMaxNet, AdvTrainNet" in text
+    )
+    assert (stage == "attacks") == (folder / "nets" / "MinMaxNet.net").exists()
+
+
+def test_an_interruption_before_any_attack_still_shows_training(monkeypatch, run):
+    interrupt(monkeypatch, "attacks", "NaturalNet")
+    results, folder = run("moons", ("NaturalNet",))
+    assert results["verdict"] is None and results.trained == ["NaturalNet"]
+    assert "No net was attacked" in (folder / "index.html").read_text(encoding="utf-8")
+
+
+def test_an_interruption_before_any_net_reports_nothing(monkeypatch, run):
+    interrupt(monkeypatch, "training", "NaturalNet")
+    with pytest.raises(KeyboardInterrupt):
+        run("moons", ("NaturalNet",))
+
+
+def test_one_failed_net_does_not_cost_the_others(monkeypatch, run):
+    def fit(self, X, y):
+        raise TrainingDivergedError("the loss of NaturalNet became nan")
+
+    monkeypatch.setattr(NaturalNet, "fit", fit)
+    results, folder = run("moons", ("NaturalNet", "JacobianRegNet"))
+    assert results.attacked == ["JacobianRegNet"]
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    assert "NaturalNet is missing: the loss of NaturalNet became nan" in text
+    with pytest.raises(BadInput, match="no net could be trained. NaturalNet: the loss"):
+        run("moons", ("NaturalNet",))
+
+
+def test_rows_of_many_features_need_strengths_and_have_no_picture(tmp_path, run):
+    rng = np.random.default_rng(0)
+    y = np.array(["no $", "yes <b>"])[np.arange(80) % 2]
+    X = rng.normal(size=(80, 5)).astype("float32") + 3 * (y == "no $")[:, None]
+    path = tmp_path / "rows.npz"
+    np.savez(path, X_train=X, y_train=y, X_test=X[:30], y_test=y[:30])
+    with pytest.raises(BadInput, match="no usual strengths .* give some"):
+        compare(Settings(data=str(path), output=str(tmp_path / "out"), verbosity=0))
+    results, folder = run(str(path), ("NaturalNet",), eps=(0.5,))
+    assert results["data"]["bounds"] is None
+    assert {path.stem for path in (folder / "figures").iterdir()} & {"examples", "regions"} == set()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"nets": ("NaturalNet", "Nett")}, "there is no net Nett; choose from"),
+        ({"nets": ()}, "there is no net nothing"),
+        ({"nets": ("NaturalNet", "NaturalNet")}, "names a net twice"),
+        ({"device": "gpu"}, "device is 'gpu'"),
+    ],
+)
+def test_requests_without_sense_are_refused(changes, words, tmp_path):
+    with pytest.raises(BadInput, match=words):
+        compare(Settings(data="moons", output=str(tmp_path), verbosity=0, **changes))
+
+
+def test_a_page_of_somebody_else_is_kept(tmp_path):
+    page = tmp_path / "index.html"
+    page.write_text("mine")
+    with pytest.raises(BadInput, match="has an index.html that is not of a report"):
+        compare(Settings(data="moons", output=str(tmp_path), verbosity=0))
+    assert page.read_text() == "mine" and list(tmp_path.iterdir()) == [page]
