@@ -1,7 +1,38 @@
-"""Scorers of robustness: functions of (estimator, X, y), greater is better."""
+"""How robust a classifier is: scores under attack, and indicators that need none.
 
+Scores and scorers are functions of (estimator, X, y), greater is better. Indicators give one entry
+a sample.
+"""
+
+from ._boundary import boundary_distance
 from ._curve import robustness_curve
+from ._divergence import prediction_divergence
+from ._hessian import hessian_eigvals
+from ._hessian_norm import hessian_norm
+from ._indicator import robustness_indicator
+from ._indicator_scorer import make_indicator_scorer
+from ._jacobian import input_jacobian, jacobian_norm, jacobian_sparsity
+from ._margin import decision_margin
 from ._robust import prediction_stability, robust_score
 from ._scorer import make_robust_scorer
+from ._taylor import taylor_bound
+from ._taylor_radius import taylor_radius
 
-__all__ = ["make_robust_scorer", "prediction_stability", "robust_score", "robustness_curve"]
+__all__ = [
+    "boundary_distance",
+    "decision_margin",
+    "hessian_eigvals",
+    "hessian_norm",
+    "input_jacobian",
+    "jacobian_norm",
+    "jacobian_sparsity",
+    "make_indicator_scorer",
+    "make_robust_scorer",
+    "prediction_divergence",
+    "prediction_stability",
+    "robust_score",
+    "robustness_curve",
+    "robustness_indicator",
+    "taylor_bound",
+    "taylor_radius",
+]

@@ -1,0 +1,92 @@
+"""Directions in input space: where attacks go, random ones, and given ones."""
+
+import numpy as np
+import torch
+
+from .. import _functional as F
+from .. import _validation as check
+from ..attacks._norms import ORDERS, column
+from ._probe import slope
+
+__all__ = ["DIRECTIONS", "direction_tensor", "steepest", "unit"]
+
+DIRECTIONS = ("cw", "ce", "ce_ll", "random")
+
+
+def unit(v, norm):
+    """Vectors of length 1 in the norm; those of zeros stay as they are."""
+    size = column(F.flat_norm(v, ORDERS[norm]), v)
+    return v / torch.where(size > 0, size, 1)
+
+
+def steepest(grad, norm):
+    """Return unit vectors along which a linear function of that gradient rises most."""
+    if norm == "linf":
+        return grad.sign()
+    if norm == "l2":
+        peak = column(grad.flatten(1).abs().amax(1), grad)
+        return unit(grad / torch.where(peak > 0, peak, 1), norm)  # its square could underflow
+    flat = grad.flatten(1)
+    first = flat.abs().argmax(1, keepdim=True)
+    return torch.zeros_like(flat).scatter(1, first, flat.gather(1, first).sign()).view_as(grad)
+
+
+def direction_tensor(direction, probe, x, y, rows, norm, noise, stream=0):
+    """Return unit vectors, shape of ``x``, in a direction of that name, or in the given one.
+
+    Parameters
+    ----------
+    direction : str or array
+        One of ``DIRECTIONS``, or an array that :func:`check_direction` returned.
+    probe : Probe
+        The classifier.
+    x, y : tensors
+        Samples and class codes.
+    rows : slice
+        Which of the samples these are.
+    norm : {"linf", "l2", "l1"}
+        Unit of length, which also says what is steepest.
+    noise : RowNoise
+        Source of the random directions.
+    stream : int
+        Number of the random direction.
+    """
+    if not isinstance(direction, str):
+        given = torch.as_tensor(direction[rows] if direction.ndim == x.ndim else direction)
+        return unit(given.to(x).expand_as(x), norm)
+    if direction == "random":
+        normal = noise.normal(x, stream)
+        return steepest(normal, norm) if norm == "linf" else unit(_spread(normal, norm), norm)
+    logits = probe.logits
+    if direction == "cw":
+        return steepest(-slope(lambda x, y: F.margin(logits(x), y), x, y), norm)
+    # Cross-entropy is a function of the smooth margin that falls, and its gradient has that
+    # direction, but does not vanish by rounding where the classifier is sure.
+    sign = -1
+    if direction == "ce_ll":
+        with torch.no_grad():
+            y, sign = probe.view(x).argmin(1), 1
+    return steepest(sign * slope(lambda x, y: F.smooth_margin(logits(x), y), x, y), norm)
+
+
+def _spread(normal, norm):
+    """Vectors whose direction is uniform: on the sphere for l2, on the faces of the l1 ball."""
+    if norm == "l2":
+        return normal
+    u = torch.special.ndtr(normal.double()).clamp(1e-12, 1 - 1e-12)
+    return ((0.5 - u).sign() * (1 - 2 * (u - 0.5).abs()).log()).to(normal)
+
+
+def check_direction(direction, X):
+    """Return a name of ``DIRECTIONS``, or an array of a sample's shape or that of X."""
+    if isinstance(direction, str):
+        return check.check_choice("direction", direction, DIRECTIONS)
+    array = np.asarray(direction, dtype=np.float64)
+    if array.shape not in (X.shape, X.shape[1:]) or not np.all(np.isfinite(array)):
+        raise ValueError(
+            f"A direction has shape {array.shape}, but the samples have shape {X.shape[1:]}: give "
+            f"finite numbers of that shape, or one of {sorted(DIRECTIONS)}."
+        )
+    if not np.any(array):
+        raise ValueError("A direction holds zeros only: give one that leads somewhere.")
+    return array

@@ -1,0 +1,141 @@
+"""How much the predicted probabilities can change inside a ball."""
+
+import torch
+
+from .. import _functional as F
+from .. import _validation as check
+from .._random import seed_of
+from ..attacks import PGD
+from ._probe import Probe
+
+__all__ = ["prediction_divergence"]
+
+_DIVERGENCES = {"kl": F.kl, "js": F.jensen_shannon, "tv": F.total_variation}
+
+
+def prediction_divergence(
+    estimator,
+    X,
+    y=None,
+    *,
+    eps=None,
+    norm="linf",
+    max_iter=10,
+    n_restarts=1,
+    divergence="kl",
+    logit_normalization=None,
+    bounds="auto",
+    random_state=None,
+    batch_size=None,
+    verbose=0,
+):
+    """Largest divergence of the prediction found inside a ball around each sample; no labels.
+
+    Parameters
+    ----------
+    estimator : fitted classifier, Pipeline, or torch.nn.Module of logits
+        What to look at.
+    X : array-like of shape (n_samples, ...)
+        Samples.
+    y : ignored
+        Accepted so that it has the signature of its siblings.
+    eps : float or array of the samples' shape, default=None
+        Radius of the ball in the units of X; None means 8/255 for linf.
+    norm : {"linf", "l2", "l1"}, default="linf"
+        Norm of the ball.
+    max_iter : int, default=10
+        Steps of the search.
+    n_restarts : int, default=1
+        Random starts. There is always one: the gradient at the sample itself is zero.
+    divergence : {"kl", "js", "tv"}, default="kl"
+        Kullback-Leibler, Jensen-Shannon (at most log 2), or total variation (at most 1).
+    logit_normalization : {None, "std"}, default=None
+        "std" divides the logits by their standard deviation around the mean of each sample, over
+        all of X: then a rescaling of the logits changes nothing. A choice of ours; the paper's own
+        normalisation is another.
+    bounds : "auto", None or (low, high), default="auto"
+        Box of the data.
+    random_state : int, RandomState or None, default=None
+        Seed of the random starts.
+    batch_size : int, default=None
+        Samples computed together; None fits the cache.
+    verbose : int, default=0
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    divergence : array of shape (n_samples,), float64
+        At least 0, in nats for "kl" and "js"; lower is more robust, and 0 for a constant model. A
+        search finds a lower bound of the maximum.
+
+    See Also
+    --------
+    prediction_stability : Share of predictions that do not change.
+
+    Notes
+    -----
+    ``psi(x) = max_{||d|| <= eps} D(P(x), P(x + d))`` with the probabilities P = softmax(z), the
+    largest over all points that a projected gradient ascent meets. For a small l2 ball it is
+    ``eps^2 / 2`` times the largest eigenvalue of the Fisher matrix, which is
+    ``hessian_eigvals(..., of="loss", method="gauss_newton", k=1)``.
+
+    References
+    ----------
+    Yu et al., "Interpreting and evaluating neural network robustness", IJCAI 2019,
+    arXiv 1905.04270.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_robust.metrics import prediction_divergence
+    >>> X, y = load_iris(return_X_y=True)
+    >>> weak, strong = (LogisticRegression(C=C, max_iter=5000).fit(X, y) for C in (0.01, 100))
+    >>> sizes = [prediction_divergence(model, X, eps=0.1, random_state=0).mean()
+    ...          for model in (weak, strong)]
+    >>> bool(sizes[0] < sizes[1])
+    True
+    """
+    check.check_choice("divergence", divergence, _DIVERGENCES)
+    if logit_normalization is not None:
+        check.check_choice("logit_normalization", logit_normalization, ("std",))
+    probe, of = Probe(estimator, X), _DIVERGENCES[divergence]
+    attack = PGD(
+        eps=eps,
+        norm=norm,
+        bounds=check.check_bounds(bounds, probe.X),
+        max_iter=max_iter,
+        n_restarts=n_restarts,
+        random_state=seed_of(random_state),
+    )
+    logits = _normalized(probe) if logit_normalization else probe.logits
+
+    def largest(x, _):
+        with torch.no_grad():
+            reference = logits(x)
+        found = torch.zeros(len(x), dtype=torch.float64, device=x.device)
+
+        def observe(step, rows, z, x_adv):
+            found[rows] = torch.maximum(found[rows], of(z.double(), reference[rows].double()))
+
+        # The attack hands the loss the labels of its rows: here they number the rows.
+        rows = torch.arange(len(x), device=x.device)
+        attack.set_params(loss=lambda z, rows: of(z, reference[rows]))
+        x_adv = attack.perturb(logits, x, rows, observe=observe)
+        with torch.no_grad():
+            observe(max_iter, rows, logits(x_adv), x_adv)
+        return found
+
+    return probe.map(largest, "prediction_divergence", batch_size=batch_size, verbose=verbose)
+
+
+def _normalized(probe):
+    """Logits over their standard deviation around each sample's mean, over all samples."""
+
+    def centered(x, y):
+        z = probe.view(x)
+        return z - z.mean(1, keepdim=True)
+
+    with torch.no_grad():
+        scale = float(probe.map(centered, "prediction_divergence").std())
+    return (lambda x: probe.logits(x) / scale) if scale > 0 else probe.logits

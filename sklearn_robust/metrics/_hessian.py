@@ -1,0 +1,217 @@
+"""Second-order indicators: the spectrum of the input Hessian."""
+
+import warnings
+
+import torch
+
+from .. import _validation as check
+from .._random import RowNoise
+from ..attacks import auto_batch_size
+from ._curvature import (
+    HessianProduct,
+    dense_hessian,
+    difference_hessian,
+    gauss_newton_eigvals,
+    is_piecewise_linear,
+)
+from ._lanczos import largest, top_eigvals
+from ._probe import Probe
+
+__all__ = ["DENSE", "choose_method", "eigvals_of", "hessian_eigvals", "moderate_rows", "starts"]
+
+METHODS = ("auto", "exact", "lanczos", "gauss_newton", "finite_difference")
+DENSE = 256  # features up to which a whole matrix costs no more than an iteration
+_NUMBERS = 2**24  # held at once
+
+
+def hessian_eigvals(
+    estimator,
+    X,
+    y,
+    *,
+    of="margin",
+    k=None,
+    method="auto",
+    tau=1.0,
+    step=None,
+    batch_size=None,
+    verbose=0,
+):
+    """Eigenvalues of the Hessian of the decision function with respect to each sample.
+
+    Parameters
+    ----------
+    estimator : fitted classifier, Pipeline, or torch.nn.Module of logits
+        What to look at; through a pipeline the Hessian is in the units of this X.
+    X : array-like of shape (n_samples, ...)
+        Samples.
+    y : array-like of shape (n_samples,)
+        True labels.
+    of : {"margin", "loss", "smooth_margin"} or callable, default="margin"
+        Whose Hessian: of the decision function, of the cross-entropy, of the margin with a soft
+        maximum, or of ``of(z, y) -> (n,)`` on tensors of logits and class codes. Logits of
+        ReLU networks are piecewise linear: the Hessian of their margin is zero, and that of the
+        other two is not.
+    k : int, default=None
+        How many, those of largest magnitude; None means all.
+    method : {"auto", "exact", "lanczos", "gauss_newton", "finite_difference"}, default="auto"
+        "exact" builds the whole matrix. "lanczos" needs ``k`` and products with vectors only.
+        "gauss_newton" ignores the curvature of the logits: exact, and very quick, where they
+        are piecewise linear ("loss" and "smooth_margin" only). "finite_difference" takes
+        differences of the gradient over ``step``: curvature at a scale, not a Hessian, but of use
+        where that is zero. "auto" finds out whether the logits are piecewise linear and takes the
+        quickest exact way.
+    tau : float, default=1.0
+        Temperature of the smooth margin.
+    step : float, default=None
+        Distance over which "finite_difference" looks, in units of X; half the eps of the threat is
+        a good start.
+    batch_size : int, default=None
+        Samples computed together; None depends on the memory they need.
+    verbose : int, default=0
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    eigenvalues : array of shape (n_samples, k) or (n_samples, n_features), float64
+        Ascending.
+
+    Warns
+    -----
+    UserWarning
+        If the margin is piecewise linear: the eigenvalues are then zeros, not rounding errors.
+
+    Raises
+    ------
+    ValueError
+        If ``k`` exceeds the number of features, or an option lacks what it needs.
+
+    See Also
+    --------
+    hessian_norm : One number a sample.
+    taylor_bound : What gradient and curvature together allow.
+
+    Notes
+    -----
+    ``H = Q diag(lam) Q^T`` in ``S(x + d) ~ S(x) + J^T d + d^T H d / 2`` (paper 001, eqs. 4 and 8).
+    Computed in float64, whatever the precision of X: in float32 the null space of a matrix of low
+    rank looks like curvature. Lanczos iterates all samples together, with full
+    reorthogonalisation, until the residual is 1e-8 of the largest eigenvalue. Gauss-Newton takes
+    one backward pass a class. The paper reports a Hessian of S of nets that are piecewise linear;
+    how it was obtained is not known.
+
+    References
+    ----------
+    Yu et al., "Interpreting adversarial robustness: a view from decision surface in input
+    space", arXiv 1810.00144.
+
+    Examples
+    --------
+    Logistic regression has a linear margin but a curved loss, of one rank less than classes:
+
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_robust.metrics import hessian_eigvals
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LogisticRegression(max_iter=1000).fit(X, y)
+    >>> eigenvalues = hessian_eigvals(model, X, y, of="loss")
+    >>> eigenvalues.shape, (eigenvalues > 1e-9 * eigenvalues.max()).sum(axis=1).max().item()
+    ((150, 4), 2)
+    """
+    probe = Probe(estimator, X, y)
+    if k is not None and check.check_count("k", k) > probe.n_features:
+        raise ValueError(
+            f"k is {k}, but a sample has {probe.n_features} features: give at most "
+            f"{probe.n_features}, or None for all."
+        )
+    method = choose_method(probe, of=of, k=k, method=method)
+    if method == "finite_difference":
+        check_step(step)
+    options = {"of": of, "k": k, "method": method, "tau": tau, "step": step}
+    return eigvals_of(probe, **options, batch_size=batch_size, verbose=verbose)
+
+
+def eigvals_of(probe, *, of, k, method, tau=1.0, step=None, batch_size=None, verbose=0):
+    """Eigenvalues for the samples of a probe, by the method that :func:`choose_method` returned."""
+    d, value = probe.n_features, probe.scalar(of, tau)
+    ways = {
+        "zero": lambda x, y: x.new_zeros(len(x), d),
+        "exact": lambda x, y: torch.linalg.eigvalsh(dense_hessian(value, x, y)),
+        "finite_difference": lambda x, y: torch.linalg.eigvalsh(
+            difference_hessian(value, x, y, step)
+        ),
+        "gauss_newton": lambda x, y: gauss_newton_eigvals(probe.logits, x, y, of, tau),
+        "lanczos": lambda x, y: top_eigvals(HessianProduct(value, x, y), starts(x), k),
+    }
+
+    def chosen(x, y):
+        found = ways[method](x, y)
+        lacking = max(0, (k or d) - found.shape[1])  # closed forms leave out zeros
+        return largest(torch.nn.functional.pad(found, (0, lacking)), k or d)
+
+    size = batch_size or moderate_rows(probe, method)
+    return probe.map(
+        chosen, "hessian_eigvals", batch_size=size, verbose=verbose, dtype=torch.float64
+    )
+
+
+def choose_method(probe, *, of, k, method):
+    """Resolve "auto", and "zero" where there is no curvature at all; refuse what cannot be."""
+    check.check_choice("method", method, METHODS)
+    probe.scalar(of)  # refuses an unknown name
+    if method == "gauss_newton" and (callable(of) or of == "margin"):
+        raise ValueError(
+            f"method='gauss_newton' does not know the curvature of of={of!r}: choose of='loss' or "
+            "of='smooth_margin', or another method."
+        )
+    if method == "lanczos" and k is None:
+        raise ValueError("method='lanczos' finds the largest eigenvalues; type k=10, say.")
+    if method in ("gauss_newton", "finite_difference"):
+        return method
+    linear = is_piecewise_linear(probe.logits, first_rows(probe))
+    if linear and not callable(of) and of == "margin":
+        warn_of_zeros(probe)
+        return "zero"
+    if method != "auto":
+        return method
+    if linear and not callable(of):
+        return "gauss_newton"
+    return "exact" if k is None or probe.n_features <= DENSE else "lanczos"
+
+
+def first_rows(probe):
+    """Return some samples by which to judge whether the logits are piecewise linear."""
+    return probe.view.tensor(probe.X[:16]).double()
+
+
+def warn_of_zeros(probe):
+    """Say that a margin has no Hessian worth the name, and what to ask instead."""
+    warnings.warn(
+        f"The margin of {probe.view.name} is piecewise linear, so its Hessian is zero wherever it "
+        "exists: ask for of='loss' or of='smooth_margin', or for method='finite_difference' with a "
+        "step to see how it bends over that distance.",
+        stacklevel=4,
+    )
+
+
+def check_step(step):
+    """Raise unless ``step`` is a positive distance."""
+    if step is None:
+        raise ValueError(
+            "method='finite_difference' looks over a distance: type step=0.05, say, half the eps "
+            "of the threat."
+        )
+    check.check_number("step", step, strict=True)
+
+
+def starts(x, seed=0, number=0):
+    """Return the function ``step -> (n, n_features)`` that gives Lanczos its random vectors."""
+    noise = RowNoise(seed, x).spawn(number)
+    return lambda step: noise.normal(x, step).flatten(1)
+
+
+def moderate_rows(probe, method):
+    """Count the samples whose working memory is moderate."""
+    d = probe.n_features
+    each = {"lanczos": 64 * d, "gauss_newton": 32 * d, "zero": d}.get(method, d * d)
+    return max(1, min(auto_batch_size(d, probe.view.device), _NUMBERS // each))

@@ -1,0 +1,169 @@
+"""The paper's pair of numbers, and what explains them."""
+
+import warnings
+
+import numpy as np
+import torch
+from sklearn.utils import Bunch, check_random_state
+
+from .. import _functional as F
+from .. import _validation as check
+from ._hessian import DENSE, choose_method, eigvals_of
+from ._hessian_norm import norm_of
+from ._jacobian import near_zero_share
+from ._probe import Probe, value_and_slope
+
+__all__ = [
+    "curved",
+    "pick_samples",
+    "robustness_indicator",
+    "second_order",
+    "warn_if_constant",
+]
+
+_JACOBIAN_ZERO, _HESSIAN_ZERO = 1e-3, 1e-6
+
+
+def robustness_indicator(
+    estimator,
+    X,
+    y,
+    *,
+    n_samples=100,
+    curvature_of="auto",
+    method="auto",
+    random_state=None,
+    batch_size=None,
+    verbose=0,
+):
+    """Describe how robust a classifier is by its gradient and curvature, without attacking it.
+
+    Parameters
+    ----------
+    estimator : fitted classifier, Pipeline, or torch.nn.Module of logits
+        What to look at.
+    X : array-like of shape (n_samples, ...)
+        Samples.
+    y : array-like of shape (n_samples,)
+        True labels.
+    n_samples : int or None, default=100
+        How many of the samples to look at, drawn at random; None means all.
+    curvature_of : {"auto", "margin", "loss", "smooth_margin"}, default="auto"
+        Whose Hessian. "auto" is the margin, or the loss where the margin is piecewise linear and
+        has none; name one to compare classifiers of both kinds.
+    method : {"auto", "exact", "stochastic"}, default="auto"
+        How to find the curvature, as for :func:`hessian_norm`.
+    random_state : int, RandomState or None, default=None
+        Draws the samples and the random probes.
+    batch_size : int, default=None
+        Samples computed together; None depends on the memory they need.
+    verbose : int, default=0
+        Whether to show progress bars.
+
+    Returns
+    -------
+    indicator : Bunch
+        Means over the samples: ``jacobian`` (of ``|J_i|``), ``curvature`` (of ``|lam_i|``),
+        ``margin``, ``jacobian_sparsity`` (share of ``|J_i| <= 1e-3``), ``hessian_sparsity`` (share
+        of ``|lam_i| <= 1e-6 max |lam|``; NaN where the spectrum is only estimated).
+        ``curvature_of`` says whose Hessian it was, ``samples`` holds the same numbers for each
+        sample, ``index`` which samples these are.
+
+    Warns
+    -----
+    UserWarning
+        If all the samples are given one label: small numbers of a constant model mean nothing.
+
+    See Also
+    --------
+    make_indicator_scorer : For searches, beside a robust score.
+
+    Notes
+    -----
+    The paper's indicator is the pair of ``mean |J_i|`` and ``mean |lam_i|``, the lower the more
+    robust. Neither knows the margin that must be overcome, and both grow with the logits: compare
+    nets that were trained alike, and read them beside :func:`robust_score`.
+
+    References
+    ----------
+    Yu et al., "Interpreting adversarial robustness: a view from decision surface in input
+    space", arXiv 1810.00144.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_robust.metrics import robustness_indicator
+    >>> X, y = load_iris(return_X_y=True)
+    >>> weak, strong = (LogisticRegression(C=C, max_iter=5000).fit(X, y) for C in (0.01, 100))
+    >>> weak = robustness_indicator(weak, X, y, random_state=0)
+    >>> strong = robustness_indicator(strong, X, y, random_state=0)
+    >>> bool(weak.jacobian < strong.jacobian), weak.curvature_of
+    (True, 'loss')
+    """
+    rng = check_random_state(random_state)
+    probe = Probe(estimator, X, y)
+    index = pick_samples(len(probe.X), n_samples, rng)
+    probe = probe.take(index)
+    warn_if_constant(probe)
+    options = {"batch_size": batch_size, "verbose": verbose}
+    curvature_of = curved(probe, curvature_of)
+    samples = _first_order(probe, options)
+    samples |= second_order(probe, curvature_of, method, rng.randint(2**31 - 1), options)
+    means = {name: float(np.mean(values)) for name, values in samples.items()}
+    return Bunch(**means, curvature_of=curvature_of, samples=Bunch(**samples), index=index)
+
+
+def pick_samples(n, n_samples, rng):
+    """Return the sorted positions of ``n_samples`` of n samples, all of them at most."""
+    if n_samples is None or check.check_count("n_samples", n_samples) >= n:
+        return np.arange(n)
+    return np.sort(rng.choice(n, n_samples, replace=False))
+
+
+def warn_if_constant(probe):
+    """Say that indicators of a constant model mean nothing, if it is one."""
+    predicted = probe.view.codes(probe.X)
+    if len(np.unique(probe.codes)) > 1 and len(np.unique(predicted)) == 1:
+        warnings.warn(
+            f"{probe.view.name} gives all samples one label: a model that ignores its input has a "
+            "gradient of zero, and its small indicators do not make it robust.",
+            stacklevel=3,
+        )
+
+
+def curved(probe, of):
+    """Resolve "auto": the margin, or the loss where the margin is piecewise linear."""
+    if of != "auto":
+        return of
+    known = choose_method(probe, of="loss", k=None, method="auto")
+    return "loss" if known == "gauss_newton" else "margin"
+
+
+def _first_order(probe, options):
+    value = probe.scalar("margin")
+
+    def numbers(x, y):
+        margin, J = value_and_slope(value, x, y)
+        size = F.flat_norm(J.double(), 1) / probe.n_features
+        sparsity = near_zero_share(J.flatten(1), _JACOBIAN_ZERO, relative=False)
+        return torch.stack([size, margin.double(), sparsity], 1)
+
+    columns = probe.map(numbers, "robustness_indicator: gradient", **options).T
+    return dict(zip(("jacobian", "margin", "jacobian_sparsity"), columns, strict=True))
+
+
+def second_order(probe, of, method, seed, options):
+    """Mean magnitude of the eigenvalues and share of zeros among them, one of each a sample."""
+    check.check_choice("method", method, ("auto", "exact", "stochastic"))
+    known = choose_method(probe, of=of, k=None, method="auto")
+    large = method == "auto" and probe.n_features > DENSE
+    if known == "exact" and (large or method == "stochastic"):
+        options = {"average": True, "of": of, "random_state": seed, **options}
+        curvature = norm_of(probe, norm="nuclear", method="stochastic", **options)
+        return {"curvature": curvature, "hessian_sparsity": np.full(len(probe.X), np.nan)}
+    eigvals = torch.from_numpy(eigvals_of(probe, of=of, k=None, method=known, **options))
+    return {
+        "curvature": eigvals.abs().mean(1).numpy(),
+        "hessian_sparsity": near_zero_share(eigvals, _HESSIAN_ZERO, relative=True).numpy(),
+    }

@@ -1,0 +1,97 @@
+"""Lanczos iteration for many symmetric matrices at once, known by their products alone."""
+
+from itertools import islice
+
+import torch
+
+__all__ = ["lanczos", "quadrature", "top_eigvals"]
+
+
+def lanczos(product, v):
+    """Yield the growing tridiagonal matrices of a batch, ``(alpha, beta)`` after each step.
+
+    Every new vector is orthogonalised twice against all before it. Where a sequence breaks down,
+    because it spans an invariant subspace, it goes on from a vector of its own orthogonal to that
+    (with a beta of 0): eigenvalues of the rest are found, and none that are not there.
+
+    Parameters
+    ----------
+    product : callable
+        Maps (n, d) to (n, d).
+    v : callable
+        ``v(step) -> (n, d)``, random vectors; step 0 starts, others follow a breakdown.
+
+    Yields
+    ------
+    alpha, beta : tensors of shape (n, step + 1)
+        Diagonal, and what couples each step to the next.
+    """
+    q = v(0)
+    q = q / q.norm(dim=1, keepdim=True)
+    n, d = q.shape
+    basis = q.new_empty(n, 0, d)
+    alpha = beta = q.new_empty(n, 0)
+    for step in range(d):
+        if step >= basis.shape[1]:
+            basis = torch.cat([basis, q.new_zeros(n, max(16, step), d)], 1)
+        basis[:, step] = q
+        known = basis[:, : step + 1]
+        w = product(q)
+        alpha = torch.cat([alpha, (w * q).sum(1, keepdim=True)], 1)
+        w = _orthogonal(_orthogonal(w, known), known)
+        size = w.norm(dim=1, keepdim=True)
+        scale = alpha.abs().amax(1, keepdim=True)
+        if step:
+            scale = torch.maximum(scale, beta.amax(1, keepdim=True))
+        broken = size <= 1e-10 * scale  # true for a matrix of zeros, too
+        beta = torch.cat([beta, torch.where(broken, 0, size)], 1)
+        yield alpha, beta
+        if step + 1 == d:
+            return
+        if bool(broken.any()):
+            fresh = _orthogonal(_orthogonal(v(step + 1), known), known)
+            w = torch.where(broken, fresh, w)
+        q = w / w.norm(dim=1, keepdim=True)
+
+
+def _orthogonal(w, basis):
+    """Part of each ``w`` (n, d) that is orthogonal to its basis (n, m, d)."""
+    return w - torch.einsum("nm,nmd->nd", torch.einsum("nmd,nd->nm", basis, w), basis)
+
+
+def _tridiagonal(alpha, beta):
+    T = torch.diag_embed(alpha)
+    off = beta[:, : alpha.shape[1] - 1]
+    return T + torch.diag_embed(off, 1) + torch.diag_embed(off, -1)
+
+
+def top_eigvals(product, v, k, *, tol=1e-8):
+    """Return the ``k`` eigenvalues of largest magnitude of each matrix, ascending, (n, k).
+
+    Stops once every one of them has a residual of at most ``tol`` times the largest, which
+    makes their own errors about the square of that; after n_features steps they are exact.
+    A multiple eigenvalue may be found too few times unless the sequence breaks down on it.
+    """
+    for alpha, beta in lanczos(product, v):
+        n_steps = alpha.shape[1]
+        if n_steps < 2 * k + 8 or n_steps % 4:
+            continue
+        theta, s = torch.linalg.eigh(_tridiagonal(alpha, beta))
+        rank = theta.abs().argsort(dim=1, descending=True)[:, :k]
+        residual = (beta[:, -1:] * s[:, -1].abs()).gather(1, rank).amax(1)
+        if bool((residual <= tol * theta.abs().amax(1)).all()):
+            return largest(theta, k)
+    return largest(torch.linalg.eigvalsh(_tridiagonal(alpha, beta)), k)
+
+
+def largest(eigenvalues, k):
+    """Return the ``k`` entries of largest magnitude of each row, ascending."""
+    rank = eigenvalues.abs().argsort(dim=1, descending=True)[:, :k]
+    return eigenvalues.gather(1, rank).sort(dim=1).values
+
+
+def quadrature(product, v, n_steps):
+    """Nodes and weights (n, n_steps) of the spectral density seen by the vectors ``v(0)``."""
+    *_, (alpha, beta) = islice(lanczos(product, v), n_steps)
+    theta, s = torch.linalg.eigh(_tridiagonal(alpha, beta))
+    return theta, s[:, 0].square()
