@@ -107,7 +107,7 @@ class SparseSchedule:
 
 
 def n_changed(d):
-    """Number of features that each perturbation changes, shape (n,)."""
+    """Count the features that each perturbation changes, shape (n,)."""
     return (d != 0).flatten(1).sum(1)
 
 

@@ -14,7 +14,7 @@ from ._core import TensorAttack
 from ._faces import batches_of, predicted_codes
 from ._norms import ORDERS
 from ._scores import scores_of
-from ._task import Box, Task
+from ._task import Box, Outcome, Task
 
 __all__ = ["BaseAttack"]
 
@@ -100,8 +100,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
 
     def _generate(self, estimator, X, y, bounds):
         view, codes = self._open(estimator, X, y)
-        parts = [out.x_adv for out in self._outcomes(view, X, codes, bounds)]
-        return torch.cat(parts).cpu().numpy().astype(np.float32, copy=False)
+        return _array(Outcome.join(self._outcomes(view, X, codes, bounds)).x_adv)
 
     def evaluate(self, estimator, X, y=None):
         """Attack until fooled, and let the estimator itself confirm every success.
@@ -132,23 +131,28 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         view, codes = self._open(estimator, X, y)
 
         def confirm(x_adv, wanted):
-            points = x_adv.cpu().numpy().astype(np.float32, copy=False)
-            agreed = predicted_codes(estimator, view, points) == wanted.cpu().numpy()
+            agreed = predicted_codes(estimator, view, _array(x_adv)) == wanted.cpu().numpy()
             return torch.as_tensor(agreed == self.targeted, device=x_adv.device)
 
         flags = {"stop": True, "checked": checked, "confirm": confirm}
-        result = _gather(self._outcomes(view, X, codes, bounds, **flags))
-        gap = (result.X_adv.astype(np.float64) - X).reshape(len(X), -1)
-        length = np.linalg.norm(gap, self._order(), axis=1)
-        result.distance = np.where(result.fooled, length, np.inf)
-        return result
+        outcome = Outcome.join(self._outcomes(view, X, codes, bounds, **flags))
+        X_adv, fooled = _array(outcome.x_adv), outcome.fooled.cpu().numpy()
+        gap = (X_adv.astype(np.float64) - X).reshape(len(X), -1)
+        distance = np.where(fooled, np.linalg.norm(gap, self._order(), axis=1), np.inf)
+        return Bunch(
+            X_adv=X_adv,
+            fooled=fooled,
+            distance=distance,
+            n_queries=outcome.n_queries.cpu().numpy(),
+            loss=outcome.loss.cpu().numpy(),
+        )
 
     def _order(self):
         return ORDERS[check.check_norm(self.norm)]
 
     def _view(self, estimator):
         """Find what to ask for logits; an attack without gradients asks any classifier."""
-        return as_module(estimator) if self._needs_gradient else scores_of(estimator)
+        return as_module(estimator).surrogate if self._needs_gradient else scores_of(estimator)
 
     def _open(self, estimator, X, y):
         view = self._view(estimator)
@@ -164,8 +168,14 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         return view, check.encode_labels(y, view.classes_, view.name)
 
     def _outcomes(self, view, X, codes, bounds, **flags):
+        """Outcomes of one batch after the other."""
         seed = seed_of(self.random_state)
-        for rows in batches_of(X, self.batch_size, view.device, self.verbose, type(self).__name__):
+        return self._batches(self._attack, view, X, codes, bounds, seed, **flags)
+
+    def _batches(self, attack, view, X, codes, bounds, seed, *, index=None, label="", **flags):
+        index = np.arange(len(X)) if index is None else index
+        label = f"{type(self).__name__} {label}".rstrip()
+        for rows in batches_of(X, self.batch_size, view.device, self.verbose, label):
             x = view.tensor(X[rows])
             task = Task(
                 logits=view,
@@ -173,12 +183,12 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
                 y=torch.as_tensor(codes[rows], device=x.device),
                 box=Box(bounds, x),
                 noise=RowNoise(seed, x),
-                index=torch.arange(rows.start, rows.stop, device=x.device),
+                index=torch.as_tensor(index[rows], device=x.device),
                 on_nan=self.on_nan,
                 **flags,
             )
             with torch_seed(seed, x.device):  # for models that draw random numbers themselves
-                outcome = self._attack(task)
+                outcome = attack(task)
             yield outcome
 
     def __sklearn_tags__(self):
@@ -188,15 +198,5 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         return tags
 
 
-def _gather(outcomes):
-    parts = list(outcomes)
-
-    def column(name):
-        return torch.cat([getattr(part, name) for part in parts]).cpu().numpy()
-
-    return Bunch(
-        X_adv=column("x_adv").astype(np.float32, copy=False),
-        fooled=column("fooled"),
-        n_queries=column("n_queries"),
-        loss=column("loss"),
-    )
+def _array(x):
+    return x.cpu().numpy().astype(np.float32, copy=False)

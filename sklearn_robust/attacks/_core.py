@@ -93,8 +93,9 @@ class TensorAttack:
         agreed = task.confirmed(outcome)
         denied = torch.nonzero(outcome.fooled & ~agreed).flatten()
         if len(denied):  # rounding flipped a near tie: search on to the last step
-            again = self._search(task.part(denied, 0, stop=False, judge=True))
-            again.fooled = task.part(denied, 0).confirmed(again)
+            part = task.part(denied, stop=False, judge=True)
+            again = self._search(part)
+            again.fooled = part.confirmed(again)
             outcome.update(denied, again)
         return outcome
 

@@ -128,7 +128,7 @@ class FAB(MinimumNormAttack):
                     self._walk(task, hunt, rows, x_adv, others)
 
     def _boundaries(self, task):
-        """Sets of classes to walk to the boundary of, one after the other."""
+        """List the sets of classes to walk to the boundary of, one after the other."""
         if task.targeted:
             return [None]
         rivals = F.rivals(task.clean(), task.y)

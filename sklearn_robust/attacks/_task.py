@@ -92,13 +92,14 @@ class Task:
         """Positions of all samples of the batch."""
         return torch.arange(len(self.x), device=self.x.device)
 
-    def part(self, rows, number, **changes):
-        """Task of some rows, with random numbers of its own."""
+    def part(self, rows, number=None, **changes):
+        """Task of some rows; a ``number`` gives it random numbers of its own."""
+        noise = self.noise[rows]
         return replace(
             self,
             x=self.x[rows],
             y=self.y[rows],
-            noise=self.noise[rows].spawn(number),
+            noise=noise if number is None else noise.spawn(number),
             index=self.index[rows],
             known=None if self.known is None else self.known[rows],
             n_queries=None,
@@ -188,6 +189,12 @@ class Outcome:
             z, rows = task.clean(), task.rows()
             outcome.record(rows, task.x, objective(z, rows), task.fooled(z, rows))
         return outcome
+
+    @classmethod
+    def join(cls, parts):
+        """Outcome of all samples, from those of the batches."""
+        columns = zip(*((p.x_adv, p.fooled, p.loss, p.n_queries) for p in parts), strict=True)
+        return cls(*(torch.cat(column) for column in columns))
 
     def record(self, rows, x_adv, loss, fooled):
         """Keep the points that are better: success first, the larger loss next."""

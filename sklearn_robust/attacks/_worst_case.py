@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 from sklearn.base import clone
 
+from .._random import seed_of
 from .._validation import check_norm
 from ._base import BaseAttack
 from ._losses import make_objective
@@ -108,17 +110,18 @@ class WorstCase(BaseAttack):
     def _needs_gradient(self):
         return any(member._needs_gradient for member in self._members())
 
+    def _chosen(self):
+        if self.attacks is None:
+            return [PGD(max_iter=40, loss=loss) for loss in _LOSSES]
+        return [self.attacks] if isinstance(self.attacks, BaseAttack) else list(self.attacks)
+
+    def _given(self):
+        given = {name: getattr(self, name) for name in ("eps", "norm", "mask", "integer")}
+        return {name: value for name, value in given.items() if value is not None}
+
     def _members(self):
         """List the attacks, with the cascade's own settings in place of theirs."""
-        if self.attacks is None:
-            members = [PGD(max_iter=40, loss=loss) for loss in _LOSSES]
-        elif isinstance(self.attacks, BaseAttack):
-            members = [clone(self.attacks)]
-        else:
-            members = [clone(attack) for attack in self.attacks]
-        given = {name: getattr(self, name) for name in ("eps", "norm", "mask", "integer")}
-        given = {name: value for name, value in given.items() if value is not None}
-        return [member.set_params(**given) for member in members]
+        return [clone(attack).set_params(**self._given()) for attack in self._chosen()]
 
     def _check_parameters(self):
         members = self._members()
@@ -137,15 +140,46 @@ class WorstCase(BaseAttack):
     def _order(self):
         return ORDERS[check_norm(self._members()[0].norm)]
 
-    def _attack(self, task):
+    def _stages(self):
+        """List the stages (name, attack on one batch), the clean samples first."""
+
+        def run(member, number):
+            def stage(task):
+                part = task.part(task.rows(), number, judge=True, checked=task.stop)
+                return member._attack(part)
+
+            return type(member).__name__, stage
+
+        members = enumerate(self._members())
+        return [("clean", self._check_clean), *(run(member, number) for number, member in members)]
+
+    def _check_clean(self, task):
+        if task.stop:
+            task.clean()  # known to all parts from now on
         task = replace(task, targeted=self.targeted)
-        total = Outcome.after_clean(task, make_objective("margin", task.targeted, task.y, None))
-        total.fooled = task.confirmed(total)
-        rows = torch.nonzero(~total.fooled).flatten()
-        for number, member in enumerate(self._members()):
+        objective = make_objective("margin", task.targeted, task.y, None)
+        outcome = Outcome.after_clean(task, objective)
+        outcome.fooled = task.confirmed(outcome)
+        return outcome
+
+    def _outcomes(self, view, X, codes, bounds, **flags):
+        """Outcome of all samples: what one stage leaves is batched anew for the next."""
+        seed, rows, total = seed_of(self.random_state), np.arange(len(X)), None
+        for name, stage in self._stages():
+            data = (view, X[rows], codes[rows], bounds, seed)
+            part = Outcome.join(self._batches(stage, *data, index=rows, label=name, **flags))
+            total = part if total is None else total.update(torch.as_tensor(rows), part)
+            rows = np.flatnonzero(~total.fooled.cpu().numpy())
             if not len(rows):
                 break
-            part = task.part(rows, number, judge=True, checked=task.stop)
-            total.update(rows, member._attack(part))
+        return [total]
+
+    def _attack(self, task):
+        total = rows = None
+        for _, stage in self._stages():
+            part = stage(task if rows is None else task.part(rows))
+            total = part if rows is None else total.update(rows, part)
             rows = torch.nonzero(~total.fooled).flatten()
+            if not len(rows):
+                break
         return total
