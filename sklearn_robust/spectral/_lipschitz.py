@@ -151,6 +151,11 @@ def _pad(node, incoming):
     return incoming[0] * math.sqrt(math.prod(1 + n for n in node.args[1]))
 
 
+def _log_softmax(node, incoming):
+    # Its Jacobian I - 1 p^T projects along 1: of norm sqrt(K) |p|, and |p| is 1 at most.
+    return incoming[0] * math.sqrt(node.shape[node.args[1]])
+
+
 def _leaky(node, incoming):
     slope = float(node.args[1]) if len(node.args) > 1 else 0.01
     return incoming[0] * max(1.0, abs(slope))
@@ -184,6 +189,7 @@ _RULES = {
     **dict.fromkeys(["leaky_relu", "leaky_relu_"], _leaky),
     **dict.fromkeys(["elu", "elu_"], _elu),
     **{f"{kind}_pad{n}d": _pad for kind in ("reflection", "replication") for n in (1, 2, 3)},
+    "_log_softmax": _log_softmax,
     "_prelu_kernel": _prelu,
     "expand": lambda node, incoming: incoming[0] * _spread(node),
     "index": _index,
