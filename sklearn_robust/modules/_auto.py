@@ -7,7 +7,7 @@ from ._mnist import MNISTConvNet
 SMALLEST, SMALL, LARGE = 4, 16, 64
 
 
-def auto_module(input_shape, n_classes):
+def auto_module(input_shape, n_classes, **params):
     """Build the network that suits the shape of the samples: the ``module="auto"`` of the nets.
 
     Parameters
@@ -16,6 +16,8 @@ def auto_module(input_shape, n_classes):
         Shape of one sample.
     n_classes : int
         Number of logits.
+    **params
+        Arguments of the class that is chosen, in place of its defaults.
 
     Returns
     -------
@@ -34,10 +36,10 @@ def auto_module(input_shape, n_classes):
     """
     shape = tuple(input_shape)
     if len(shape) not in (2, 3) or min(shape[-2:]) < SMALLEST:
-        return MLP(shape, n_classes)
+        return MLP(shape, n_classes, **params)
     one_channel = len(shape) == 2 or shape[0] == 1
     if not one_channel or max(shape[-2:]) > LARGE:
-        return CIFARConvNet(shape, n_classes)
+        return CIFARConvNet(shape, n_classes, **params)
     if min(shape[-2:]) < SMALL:
-        return MNISTConvNet(shape, n_classes, channels=(16, 32), kernel_size=3, hidden=128)
-    return MNISTConvNet(shape, n_classes)
+        params = {"channels": (16, 32), "kernel_size": 3, "hidden": 128, **params}
+    return MNISTConvNet(shape, n_classes, **params)

@@ -117,8 +117,8 @@ class AdversarialNet(BaseNet):
             weaker.step_size = max(share, 1e-9) * weaker.step_size
         return weaker
 
-    def _live_prefixes(self):
-        return (*super()._live_prefixes(), self._component)
+    def _live(self):
+        return (*super()._live(), self._component)
 
     def set_params(self, **params):
         """Set parameters; those of the attack act at once, also on a fitted net."""

@@ -15,6 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from .. import _validation as check
+from .._random import torch_seed
 from ..exceptions import TrainingDivergedError
 from ..modules import auto_module
 from ._batches import Batches, JoinedLast, as_rows
@@ -161,19 +162,27 @@ class SkorchAdapter(NeuralNetClassifier):
 
     def set_params(self, **params):
         """Set parameters; those of the data loading act without rebuilding the module."""
-        live = {k: params.pop(k) for k in list(params) if k.split("__")[0] in self._live_prefixes()}
-        for name, value in live.items():
+        self._keep({k: params.pop(k) for k in list(params) if k.split("__")[0] in self._live()})
+        if not self.initialized_:
+            self._keep({k: params.pop(k) for k in list(params) if k == "callbacks"})
+            super().set_params(**params)
+            return self
+        # skorch hands arguments to the optimiser at hand, and would not know them in a new fit.
+        self._keep({k: v for k, v in params.items() if k.split("__")[0] == "optimizer"})
+        another = params.pop("optimizer", None) is not None
+        with device_given(self) if "device" not in params else nullcontext(), torch_seed(0):
+            super().set_params(**params)
+            if another:
+                self._initialize_optimizer()
+        return self
+
+    def _keep(self, params):
+        for name, value in params.items():
             setattr(self, name, value)
             if "__" in name:
                 self._params_to_validate.add(name)
-        if any(name.startswith("callbacks") for name in params) and not self.initialized_:
-            self.__dict__.update({k: params.pop(k) for k in list(params) if k == "callbacks"})
-        rebuilding = self.initialized_ and "device" not in params
-        with device_given(self) if rebuilding else nullcontext():
-            super().set_params(**params)
-        return self
 
-    def _live_prefixes(self):
+    def _live(self):
         return _LIVE
 
     def __setstate__(self, state):

@@ -1,0 +1,222 @@
+"""Nets on disk: what comes back, and that a file runs no code."""
+
+import io
+import json
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import EpochScoring
+from skorch.dataset import ValidSplit
+from torch import nn
+
+from sklearn_robust import GAIRATNet, JacobianRegNet, MinMaxNet, NaturalNet, load_net
+from sklearn_robust.attacks import FGSM, PGD, WorstCase
+from sklearn_robust.modules import MNISTConvNet
+from tests.cases import NETS, Linear, Odd, blobs, generators_untouched, quick, same_weights
+
+X, Y = blobs()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "saved.net"
+
+
+def round_trip(net, path, **params):
+    net.save(path)
+    with generators_untouched():
+        return load_net(path, **params)
+
+
+SAVED = {
+    "defaults": lambda: quick(NaturalNet),
+    "arguments of the module": lambda: quick(NaturalNet, module__hidden=5, module__channels=(2, 3)),
+    "module of the library": lambda: quick(NaturalNet, module=MNISTConvNet, module__hidden=6),
+    "activation of torch": lambda: quick(NaturalNet, module__activation=nn.Tanh),
+    "optimiser": lambda: quick(NaturalNet, optimizer=torch.optim.SGD, optimizer__momentum=0.9),
+    "criterion": lambda: quick(NaturalNet, criterion__label_smoothing=0.1),
+    "attack arguments": lambda: quick(MinMaxNet, attack__eps=0.2, attack=FGSM),
+    "attack instance": lambda: quick(MinMaxNet, attack=PGD(eps=0.2, bounds=(0, 1))),
+    "array of radii": lambda: quick(MinMaxNet, attack__eps=np.full((1, 4, 4), 0.1)),
+    "cascade": lambda: quick(MinMaxNet, attack=WorstCase([FGSM(), PGD(loss="margin")], eps=0.1)),
+    "infinity": lambda: quick(GAIRATNet, lam=np.inf),
+    "penalty": lambda: quick(JacobianRegNet, lam=0.1, jacobian_norm="l2", adversarial=FGSM),
+}
+
+
+@pytest.mark.parametrize("case", SAVED)
+def test_a_net_comes_back_as_it_was(case, path):
+    images, y = blobs(shape=(1, 4, 4), labels=("no", "yes"))
+    net = SAVED[case]().fit(images, y)
+    again = round_trip(net, path)
+    assert type(again) is type(net) and repr(again) == repr(net)
+    assert same_weights(net, again) and not again.module_.training
+    np.testing.assert_array_equal(again.predict(images), net.predict(images))
+    assert again.classes_.dtype == net.classes_.dtype
+    assert again.input_shape_ == (1, 4, 4) and again.n_features_in_ == 1
+    assert again.history[:, "train_loss"] == net.history[:, "train_loss"]
+    assert again.n_iter_ == 2
+    with pytest.raises(ValueError, match=r"fitted on sample shape \(1, 4, 4\)"):
+        again.predict(np.zeros((2, 1, 5, 5)))
+
+
+def test_numbers_of_numpy_are_saved_as_numbers(path):
+    again = round_trip(
+        quick(NaturalNet, lr=np.float32(0.5), batch_size=np.int64(7)).fit(X, Y), path
+    )
+    assert (again.lr, again.batch_size) == (0.5, 7)
+
+
+LABELS = [(0, 5), (-1, 1), (False, True), ("no", "yes"), (1.0, 2.0), ("nö", "日本")]
+
+
+CASES = [*((labels, np.asarray(labels).dtype) for labels in LABELS), (("no", "yes"), object)]
+
+
+@pytest.mark.parametrize(("labels", "dtype"), CASES, ids=str)
+def test_labels_survive(labels, dtype, path):
+    _, y = blobs(labels=labels)
+    net = quick(NaturalNet).fit(X, y.astype(dtype))
+    again = round_trip(net, path)
+    assert again.classes_.tolist() == list(labels) and again.classes_.dtype == dtype
+    np.testing.assert_array_equal(again.predict(X), net.predict(X))
+
+
+@pytest.mark.parametrize("net", NETS, ids=lambda net: net.__name__)
+def test_training_goes_on_after_a_round_trip(net, path):
+    fitted = quick(net).fit(X, Y)
+    again = round_trip(fitted, path).partial_fit(X, Y)
+    assert again.n_iter_ == 4
+    assert same_weights(fitted.fit(X, Y), round_trip(fitted, path).fit(X, Y))
+
+
+def test_parameters_may_be_given_in_place_of_the_saved_ones(path):
+    again = round_trip(quick(MinMaxNet, attack__eps=0.2).fit(X, Y), path, attack__eps=0.1, lr=1)
+    assert (again.attack_.eps, again.lr) == (0.1, 1)
+
+
+def test_callbacks_stay_behind_and_their_scores_come_along(path):
+    split = ValidSplit(4)
+    score = EpochScoring("accuracy", lower_is_better=False, name="s")
+    net = quick(NaturalNet, callbacks=[score], train_split=split).fit(X, Y)
+    net.train_split = None
+    again = round_trip(net, path)
+    assert again.callbacks is None
+    assert again.history[:, ("s", "s_best")] == net.history[:, ("s", "s_best")]
+
+
+def test_a_parameter_that_is_no_data_is_named(path):
+    net = quick(NaturalNet, train_split=ValidSplit(4)).fit(X, Y)
+    with pytest.raises(TypeError, match="parameter train_split=.* cannot be written as JSON"):
+        net.save(path)
+    assert not path.exists()
+
+
+def test_an_unfitted_net_is_not_saved(path):
+    with pytest.raises(Exception, match="not (initialized|fitted)"):
+        NaturalNet().save(path)
+
+
+# -- modules that the file may not name ----------------------------------------------------------
+
+THEIRS = [
+    (Linear, Linear, "class 'tests.cases:Linear', which is not imported .*load_net.path, module="),
+    (Odd(6), Odd(6), "ready module, a tests.cases:Odd, and the file holds its weights alone"),
+    (nn.Sequential(nn.Linear(4, 2)), nn.Sequential(nn.Linear(4, 2)), "ready module, a torch.nn"),
+]
+
+
+@pytest.mark.parametrize(("module", "again", "match"), THEIRS, ids=[m for _, _, m in THEIRS])
+def test_a_module_from_elsewhere_must_be_given_again(module, again, match, path):
+    net = quick(NaturalNet, module=module).fit(X, Y)
+    net.save(path)
+    with pytest.raises(ValueError, match=match):
+        load_net(path)
+    assert same_weights(net, load_net(path, module=again))
+
+
+def test_a_trained_module_is_saved_too(path):
+    net = NaturalNet.from_module(Odd(5), classes=["a", "b"])
+    again = round_trip(net, path, module=Odd(5))
+    np.testing.assert_array_equal(again.predict(X), net.predict(X))
+    assert again.input_shape_ is None
+
+
+def test_weights_that_do_not_fit_the_module_are_refused(path):
+    quick(NaturalNet, module=Odd(6)).fit(X, Y).save(path)
+    with pytest.raises(ValueError, match="weights in .* do not fit the module"):
+        load_net(path, module=Odd(5))
+
+
+# -- tampered files ------------------------------------------------------------------------------
+
+
+def tampered(path, change=None, weights=None):
+    """Write a saved net whose JSON went through ``change``, or with other weights."""
+    quick(NaturalNet).fit(X, Y).save(path)
+    with zipfile.ZipFile(path) as archive:
+        about = json.loads(archive.read("net.json"))
+        state = archive.read("weights.pt") if weights is None else weights
+    if change is not None:
+        change(about)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("net.json", json.dumps(about))
+        archive.writestr("weights.pt", state)
+    return path
+
+
+COMMAND = {"command": "touch was_here", "cmd": "touch was_here"}
+EVIL = [
+    {"net": "os:system"},
+    {"net": "subprocess:Popen"},
+    {"net": "builtins:eval"},
+    {"net": "sklearn_robust.nets._io:import_module"},
+    {"net": "torch.nn.modules.linear:Linear.forward"},
+    {"net": "sklearn.linear_model:LogisticRegression"},
+    {"net": 3},
+    {"params": {"module": {"class": "os:system"}, "module__command": "touch was_here"}},
+    {"params": {"module": {"class": "torch.serialization:os.system"}, **COMMAND}},
+    {"params": {"module": {"class": "torch.nn.functional:torch"}}},
+    {"params": {"module": {"class": "torch.nn.absent:Linear"}}},
+    {"params": {"module": {"class": "torch.nnx:Linear"}}},
+    {"params": {"attack": {"object": "torch.hub:load", "params": {"repo_or_dir": "a/b"}}}},
+    {"params": {"attack": {"object": "torch.serialization:os.system", "params": COMMAND}}},
+    {"params": {"attack": {"object": "sklearn_robust.nets._io:load_net", "params": {}}}},
+    {"params": {"attack": {"object": "builtins:exec", "params": {"source": "1"}}}},
+    {"params": {"lr": {"object": "subprocess:Popen", "params": {"args": ["touch", "was_here"]}}}},
+]
+
+
+@pytest.mark.parametrize("change", EVIL, ids=str)
+def test_a_file_that_names_code_is_refused(change, path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="which is not imported from a file unasked"):
+        load_net(tampered(path, lambda about: about.update(change)))
+    assert not (tmp_path / "was_here").exists()
+
+
+class Bomb:
+    def __reduce__(self):
+        return (pytest.fail, ("code of the file ran",))
+
+
+def test_weights_that_hold_code_are_refused(path):
+    buffer = io.BytesIO()
+    torch.save({"features.1.weight": Bomb()}, buffer)
+    with pytest.raises(pickle.UnpicklingError, match="[Ww]eights only"):
+        load_net(tampered(path, weights=buffer.getvalue()))
+
+
+def test_what_is_no_saved_net_is_refused(path):
+    path.write_text("not a net")
+    with pytest.raises(ValueError, match="is not a net written by net.save"):
+        load_net(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("something.else", "")
+    with pytest.raises(ValueError, match="is not a net written by net.save"):
+        load_net(path)
+    with pytest.raises(FileNotFoundError):
+        load_net(path.with_name("absent"))
