@@ -8,11 +8,12 @@ from torch.nn import functional as F
 
 from ..exceptions import NotDifferentiableError
 from ._blocks import Clip, Piecewise, log_of
+from ._duels import Smoothable, jumps
 from ._ensemble import Mixture
 from ._registry import build, register
-from ._responses import Response, Responses, naming, normalized, signed_pair
+from ._responses import Response, Responses, is_tabular, naming, normalized, signed_pair
 
-__all__ = ["Calibrated", "Isotonic", "Sigmoid", "Temperature"]
+__all__ = ["Calibrated", "Fold", "Isotonic", "Sigmoid", "Temperature"]
 
 
 class Sigmoid(nn.Module):
@@ -58,67 +59,81 @@ class Isotonic(nn.Module):
         return log_of(1 - p), log_of(p)
 
 
-class Calibrated(Responses):
-    """A classifier with one calibrator a class; its logits are log-probabilities.
+class Fold(Smoothable, Responses):
+    """A classifier and what calibrates it.
+
+    If the classifier counts votes, its own smooth logits are better to follow than those behind
+    the calibrators, whose sigmoids flatten what the votes have flattened.
 
     Parameters
     ----------
-    scores : torch.nn.Module
-        Maps samples to scores, one column a calibrator.
+    body : torch.nn.Module
+        The classifier.
+    method : {"decision", "log_proba"}
+        What is calibrated.
+    """
+
+    def __init__(self, body, method):
+        super().__init__()
+        self.scores = Response(body, method)
+        self.proba = method == "log_proba"
+        self.jumps = jumps(body)
+        self.tabular = is_tabular(body)
+
+    def forward(self, x):
+        """Log-probabilities (n, n_classes) in float64."""
+        if self.smooth and self.jumps:
+            return self.scores.body(x).log_softmax(1)
+        return self.calibrate(self.scores(x))
+
+
+class Calibrated(Fold):
+    """A classifier with one calibrator a class, or one for two classes.
+
+    Parameters
+    ----------
+    body, method
+        See Fold.
     calibrators : list of torch.nn.Module
         Sigmoid or Isotonic.
     """
 
-    def __init__(self, scores, calibrators):
-        super().__init__()
-        self.scores, self.calibrators = scores, nn.ModuleList(calibrators)
+    def __init__(self, body, method, calibrators):
+        super().__init__(body, method)
+        self.calibrators = nn.ModuleList(calibrators)
 
-    def forward(self, x):
-        """Log-probabilities (n, n_classes) in float64."""
-        f = self.scores(x)
+    def calibrate(self, f):
+        """Log-probabilities (n, n_classes) of the scores."""
+        f = f.exp() if self.proba else f
+        f = f[:, 1:] if f.shape[1] > len(self.calibrators) else f
         pairs = [calibrator(f[:, k]) for k, calibrator in enumerate(self.calibrators)]
         if len(pairs) == 1:
             return torch.stack(pairs[0], 1)
         return normalized(torch.stack([log_p for _, log_p in pairs], 1))
 
 
-class Temperature(Responses):
-    """A classifier whose logits are multiplied by one number, then normalised.
+class Temperature(Fold):
+    """A classifier whose scores are multiplied by one number, then normalised.
 
     Parameters
     ----------
-    scores : torch.nn.Module
-        Maps samples to decision values, or to log-probabilities if ``proba``.
+    body, method
+        See Fold.
     beta : float
         Inverse temperature.
-    proba : bool
-        Whether the scores are log-probabilities, which scikit-learn keeps above log(1e-12).
     """
 
-    def __init__(self, scores, beta, *, proba):
-        super().__init__()
-        self.scores, self.beta, self.proba = scores, float(beta), proba
+    def __init__(self, body, method, beta):
+        super().__init__(body, method)
+        self.beta = float(beta)
 
-    def forward(self, x):
-        """Log-probabilities (n, n_classes) in float64."""
-        z = self.scores(x)
+    def calibrate(self, z):
+        """Log-probabilities (n, n_classes) of the scores."""
         if self.proba:
-            z = (z.exp() + 1e-12).log()
+            z = (z.exp() + 1e-12).log()  # as scikit-learn guards its logarithm
         elif z.shape[1] == 1:
             z = 2 * signed_pair(z)
         return (self.beta * z).log_softmax(1)
-
-
-class _Positive(nn.Module):
-    """Probabilities of all classes, or of the second of two."""
-
-    def __init__(self, log_proba):
-        super().__init__()
-        self.log_proba = log_proba
-
-    def forward(self, x):
-        p = self.log_proba(x).exp()
-        return p[:, 1:] if p.shape[1] == 2 else p
 
 
 def _one_fold(fold):
@@ -126,13 +141,12 @@ def _one_fold(fold):
         raise NotDifferentiableError(
             "one of its folds has no sample of some class. Take fewer folds (cv), or more samples."
         )
-    proba = not hasattr(fold.estimator, "decision_function")
-    scores = Response(build(fold.estimator), "log_proba" if proba else "decision")
+    method = "decision" if hasattr(fold.estimator, "decision_function") else "log_proba"
+    body = build(fold.estimator)
     if fold.method == "temperature":
-        return Temperature(scores, fold.calibrators[0].beta_, proba=proba)
+        return Temperature(body, method, fold.calibrators[0].beta_)
     kind = {"sigmoid": Sigmoid, "isotonic": Isotonic}[fold.method]
-    calibrators = [kind(calibrator) for calibrator in fold.calibrators]
-    return Calibrated(_Positive(scores) if proba else scores, calibrators)
+    return Calibrated(body, method, [kind(calibrator) for calibrator in fold.calibrators])
 
 
 @register(CalibratedClassifierCV)

@@ -70,7 +70,7 @@ def _rfe(selector):
         return Elimination(columns, build(selector.estimator_))
     except NotDifferentiableError as error:
         body = Elimination(columns, nn.Identity())
-        answers = ("forward", "decision", "log_proba", "surrogate")
+        answers = ("forward", "decision", "log_proba")
         body.refused = dict.fromkeys(answers, str(error))
         return body
 

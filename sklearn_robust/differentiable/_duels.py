@@ -4,12 +4,27 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-__all__ = ["Duels"]
+__all__ = ["Duels", "Smoothable", "jumps"]
 
-_SHARPNESS = 6.0  # a margin of 1, that of a support vector, wins its duel with probability 0.998
+# A lead of 1, that of a support vector, wins a smooth duel with probability 0.998, and earns
+# 0.95 of a smooth vote, whose slope fades so slowly that no duel is out of sight.
+_SHARPNESS = 6.0
+_STEEPNESS = 10.0
 
 
-class Duels(nn.Module):
+class Smoothable:
+    """Base of modules whose output jumps, unless ``smooth`` is set.
+
+    Attributes
+    ----------
+    smooth : bool
+        Whether to put something in the place of jumps whose gradient is worth following.
+    """
+
+    smooth = False
+
+
+class Duels(Smoothable, nn.Module):
     """Scores of n classes from one number for each pair (i, j), i < j, in row order.
 
     A positive number means that j beats i.
@@ -29,7 +44,7 @@ class Duels(nn.Module):
         table[second, first] = torch.arange(n_pairs) + 1
         self.register_buffer("table", table)
 
-    def tabulate(self, f):
+    def _leads(self, f):
         """Antisymmetric (n, n_classes, n_classes): row i holds by how much i beats each other."""
         return torch.cat([torch.zeros_like(f[:, :1]), f, -f], 1)[:, self.table]
 
@@ -39,19 +54,31 @@ class Duels(nn.Module):
         Parameters
         ----------
         f : tensor of shape (n, n_pairs)
-            Its signs decide the duels; the first of a pair wins a draw.
+            Its signs decide the duels; the first of a pair wins a draw. When ``smooth``, a duel
+            gives a share of a vote, which grows with the lead.
         confidence : tensor of shape (n, n_pairs), optional
             What to sum; ``f`` by default.
         """
-        gain = self.tabulate(f)
-        draw = (gain == 0).triu(1)
-        total = self.tabulate(f if confidence is None else confidence).sum(2)
-        return ((gain > 0) | draw).sum(2) + total / (3 * (total.abs() + 1))
+        lead = self._leads(f)
+        if self.smooth:
+            steep = _STEEPNESS * lead
+            won = (1 + steep / (1 + steep.abs())).sum(2) / 2 - 0.5  # less that against itself
+        else:
+            won = ((lead > 0) | (lead == 0).triu(1)).sum(2)
+        total = self._leads(f if confidence is None else confidence).sum(2)
+        return won + total / (3 * (total.abs() + 1))
 
-    def surrogate(self, f):
-        """Smooth log-probabilities of winning every duel, up to a constant.
+    def logits(self, f, confidence=None):
+        """Give the votes; when ``smooth``, the log-probabilities of winning every duel.
 
-        Class i wins the duel with j with probability sigmoid(6 f_ij). Where one class beats all
-        others clearly, it has the largest score.
+        These hold up to a constant, if i beats j with probability sigmoid(6 f_ij). Where one class
+        clearly beats all others it has the largest logit.
         """
-        return F.logsigmoid(_SHARPNESS * self.tabulate(f)).sum(2)
+        if self.smooth:
+            return F.logsigmoid(_SHARPNESS * self._leads(f)).sum(2)
+        return self.votes(f, confidence)
+
+
+def jumps(module):
+    """Whether a module counts votes."""
+    return any(isinstance(part, Duels) for part in module.modules())

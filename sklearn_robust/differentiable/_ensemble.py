@@ -8,7 +8,7 @@ from torch import nn
 from ..exceptions import NotDifferentiableError
 from ._blocks import Columns, Union, buffer
 from ._registry import build, register
-from ._responses import Chain, Response, Responses, naming
+from ._responses import Chain, Response, Responses, is_tabular, naming
 
 __all__ = ["Mixture", "Probabilities"]
 
@@ -29,6 +29,7 @@ class Mixture(Responses):
         weights = np.ones(len(members)) if weights is None else np.asarray(weights, dtype=float)
         used = np.flatnonzero(weights)
         self.members = nn.ModuleList(members[i] for i in used)
+        self.tabular = is_tabular(*members)
         self.register_buffer("log_weights", buffer(np.log(weights[used] / weights.sum())))
 
     def forward(self, x):

@@ -73,7 +73,8 @@ class SupportVectors(Responses):
     is what ``predict`` says with ``break_ties=True``; without it, ``predict`` gives equal votes to
     the first class.
 
-    Votes jump, and their gradient sees only the squashed part, so attacks follow ``surrogate``.
+    Votes jump, and their gradient sees only the squashed part, so attacks follow the smooth
+    logits of ``Duels``.
     """
 
     refused = {
@@ -93,8 +94,7 @@ class SupportVectors(Responses):
             who=type(model).__name__,
         )
         self.outputs = Matrix(_pair_weights(model), model.intercept_)
-        self.jumps = n_classes > 2
-        self.duels = Duels(n_classes)
+        self.duels = Duels(n_classes) if n_classes > 2 else None
         self.paired = model.decision_function_shape == "ovo"
 
     def pairs(self, x):
@@ -104,16 +104,12 @@ class SupportVectors(Responses):
     def forward(self, x):
         """Logits (n, n_classes) in float64."""
         f = self.pairs(x)
-        return self.duels.votes(-f) if self.jumps else signed_pair(f)
+        return signed_pair(f) if self.duels is None else self.duels.logits(-f)
 
     def decision(self, x):
         """Decision function in the model's own shape."""
-        return self(x) if self.jumps and not self.paired else self.pairs(x)
-
-    def surrogate(self, x):
-        """Logits without jumps; see ``Duels.surrogate``."""
         f = self.pairs(x)
-        return self.duels.surrogate(-f) if self.jumps else signed_pair(f)
+        return f if self.duels is None or self.paired else self.duels.votes(-f)
 
 
 def _pair_weights(model):

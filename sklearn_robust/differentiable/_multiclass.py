@@ -7,7 +7,7 @@ from torch import nn
 from ..exceptions import NotDifferentiableError
 from ._duels import Duels
 from ._registry import build, register
-from ._responses import Responses, naming, normalized, respond, signed_pair
+from ._responses import Responses, is_tabular, naming, normalized, respond, signed_pair
 
 __all__ = ["OneVsOne", "OneVsRest"]
 
@@ -40,6 +40,7 @@ class OneVsRest(Responses):
             )
         self.members = _bodies(model)
         self.decides = _decides(model)
+        self.tabular = is_tabular(*self.members)
         self.refused = getattr(self.members[0], "refused", {})
 
     def forward(self, x):
@@ -69,7 +70,7 @@ class OneVsOne(Responses):
     -----
     The logits are the decision function: duels won, plus confidences squashed into (-1/3, 1/3);
     with two classes, their difference is the decision function less the threshold of ``predict``.
-    Votes jump, so attacks follow ``surrogate``.
+    Votes jump, so attacks follow the smooth logits of ``Duels``.
     """
 
     def __init__(self, model):
@@ -77,7 +78,6 @@ class OneVsOne(Responses):
         self.members = _bodies(model)
         self.decides = _decides(model)
         self.duels = Duels(len(model.classes_))
-        self.jumps = True
 
     def _pairs(self, x):
         """Numbers (n, n_pairs) whose signs decide the duels, and scikit-learn's confidences."""
@@ -90,15 +90,16 @@ class OneVsOne(Responses):
     def forward(self, x):
         """Logits (n, n_classes) in float64."""
         f, confidence = self._pairs(x)
-        votes = self.duels.votes(f, confidence)
-        if votes.shape[1] > 2:
-            return votes
-        return signed_pair(votes[:, 1:] - (0.0 if self.decides else 0.5))
+        if f.shape[1] > 1:
+            return self.duels.logits(f, confidence)
+        if self.duels.smooth:
+            return signed_pair(f)
+        return signed_pair(self.duels.votes(f, confidence)[:, 1:] - (0 if self.decides else 0.5))
 
-    def surrogate(self, x):
-        """Logits without jumps; see ``Duels.surrogate``."""
-        f, _ = self._pairs(x)
-        return signed_pair(f) if f.shape[1] == 1 else self.duels.surrogate(f)
+    def decision(self, x):
+        """Decision function (n, n_classes), or (n, 1) for two classes."""
+        votes = self.duels.votes(*self._pairs(x))
+        return votes if votes.shape[1] > 2 else votes[:, 1:]
 
 
 @register(OneVsRestClassifier)

@@ -121,9 +121,11 @@ def as_module(estimator):
 
     Multiclass SVC, NuSVC and OneVsOneClassifier count the duels that a class wins. Their logits
     are the decision function of shape "ovr", which jumps where a duel is decided otherwise, and
-    their gradient knows nothing of the jumps. ``as_module(estimator).surrogate`` gives logits
-    without jumps, whose largest belongs to the same class except close to a tie; attacks on such
-    an estimator follow it and leave the verdict to ``predict``. Elsewhere it is the view itself.
+    their gradient knows nothing of the jumps: an attack that follows it flatters the model.
+    ``as_module(estimator).surrogate`` has logits without jumps, also where such a classifier is
+    part of a pipeline or an ensemble; their largest belongs to the same class except close to a
+    tie. Attacks on an estimator follow it and leave the verdict to ``predict``. The surrogate of
+    any other view is the view itself.
 
     Missing values do not exist here: an imputer passes samples through. Box-Cox transforms give
     NaN, and some classifiers raise in ``predict``, if an attack leaves the positive numbers;

@@ -12,6 +12,7 @@ __all__ = [
     "Chain",
     "Response",
     "Responses",
+    "is_tabular",
     "naming",
     "normalized",
     "respond",
@@ -49,14 +50,11 @@ class Responses(nn.Module):
     ----------
     tabular : bool
         Whether samples are rows of features.
-    jumps : bool
-        Whether the logits jump, so that ``surrogate`` differs from them.
     refused : dict
         Reasons, by name, why an answer has no gradient.
     """
 
     tabular = True
-    jumps = False
     refused: dict[str, str] = {}
 
     def decision(self, x):
@@ -68,13 +66,14 @@ class Responses(nn.Module):
         """Log-probabilities (n, n_classes) in float64."""
         return self(x).double().log_softmax(1)
 
-    def surrogate(self, x):
-        """Logits whose gradient is worth following: the logits, unless those jump."""
-        return self(x)
-
     def transform(self, x):
         """Give what the estimator returns when used as a transformer."""
         return self(x)
+
+
+def is_tabular(*bodies):
+    """Whether all modules say that a sample is a row of features."""
+    return all(getattr(body, "tabular", False) for body in bodies)
 
 
 def respond(body, name, x):
@@ -90,7 +89,7 @@ class Response(nn.Module):
     ----------
     body : torch.nn.Module
         Module of a fitted estimator.
-    name : {"forward", "decision", "log_proba", "surrogate", "transform"}
+    name : {"forward", "decision", "log_proba", "transform"}
         The answer.
 
     Raises
@@ -105,7 +104,7 @@ class Response(nn.Module):
         if reason is not None:
             raise NotDifferentiableError(reason)
         self.body, self.name = body, name
-        self.tabular = getattr(body, "tabular", False)
+        self.tabular = is_tabular(body)
 
     def forward(self, x):
         """Give the answer for the samples ``x``."""
@@ -126,8 +125,7 @@ class Chain(Responses):
     def __init__(self, steps, last):
         super().__init__()
         self.steps, self.last = nn.Sequential(*steps), last
-        self.tabular = getattr(steps[0] if steps else last, "tabular", False)
-        self.jumps = getattr(last, "jumps", False)
+        self.tabular = is_tabular(steps[0] if steps else last)
         self.refused = getattr(last, "refused", {})
 
     def forward(self, x):
@@ -141,10 +139,6 @@ class Chain(Responses):
     def log_proba(self, x):
         """Log-probabilities of the last step."""
         return respond(self.last, "log_proba", self.steps(x))
-
-    def surrogate(self, x):
-        """Logits of the last step without jumps."""
-        return respond(self.last, "surrogate", self.steps(x))
 
     def transform(self, x):
         """Transform samples by all steps."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ._responses import Response
+from ._duels import Smoothable, jumps
 
 __all__ = ["AnyDtype", "View", "device_of"]
 
@@ -81,10 +81,13 @@ class View(nn.Module):
     @property
     def surrogate(self):
         """View whose gradient is worth following: this one, unless its logits jump."""
-        if not getattr(self.body, "jumps", False):
+        if not jumps(self.body):
             return self
-        body = Response(self.body, "surrogate")
-        return View(body, self._classes, input_shape=self.input_shape, name=self.name)
+        view = copy.deepcopy(self)
+        for part in view.modules():
+            if isinstance(part, Smoothable):
+                part.smooth = True
+        return view
 
     @property
     def device(self):

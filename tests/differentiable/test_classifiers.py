@@ -6,11 +6,13 @@ from inspect import signature
 import numpy as np
 import pytest
 import torch
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
 from sklearn.discriminant_analysis import (
     LinearDiscriminantAnalysis,
     QuadraticDiscriminantAnalysis,
 )
+from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import (
     LogisticRegression,
     LogisticRegressionCV,
@@ -22,9 +24,12 @@ from sklearn.linear_model import (
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import ComplementNB, GaussianNB, MultinomialNB
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import SVC, LinearSVC, NuSVC
 from torch import nn
 
+from sklearn_robust.attacks import PGD
 from sklearn_robust.differentiable import as_module
 from sklearn_robust.exceptions import NotDifferentiableError
 
@@ -123,19 +128,35 @@ def test_votes_and_surrogate_name_the_predicted_class_of_many(kernel):
     assert np.mean(smooth == model.predict(X[1::2])) > 0.98
 
 
-def test_the_surrogate_sees_the_duel_that_decides(flowers):
-    """Descending its margin leaves the class; votes alone only feel the squashed sums."""
-    X, y = flowers()
-    view = as_module(SVC(kernel="linear").fit(X, y))
-    x = torch.tensor(X[:1], requires_grad=True)
+VOTERS = {
+    "svc": SVC(kernel="linear"),
+    "svc-pairs": SVC(decision_function_shape="ovo"),
+    "nu-svc": make_pipeline(MinMaxScaler(), NuSVC(nu=0.1)),
+    "one-against-one": OneVsOneClassifier(LinearSVC()),
+    "calibrated": CalibratedClassifierCV(SVC(kernel="linear"), cv=2),
+    "stacked": StackingClassifier(
+        [("svc", SVC(kernel="linear"))], LogisticRegression(max_iter=500), cv=2
+    ),
+}
 
-    def size(module):
-        z = module(x)
-        (grad,) = torch.autograd.grad(z[0, 0] - z[0, 1:].max(), x)
-        return float(grad.norm())
 
-    assert size(view.surrogate) > 10 * size(view)
-    assert view.surrogate.input_shape == (4,)
+@pytest.mark.parametrize("name", VOTERS)
+def test_the_surrogate_fools_a_voting_classifier_more_than_its_votes_do(name):
+    X, y = load_digits(return_X_y=True)
+    X = (X / 16).astype(np.float32)
+    model = VOTERS[name].fit(X[::3], y[::3])
+    view = as_module(model)
+    x, codes = torch.tensor(X[1:301:3]), torch.tensor(y[1:301:3])
+    with torch.no_grad():
+        same = view.surrogate(x).argmax(1) == view(x).argmax(1)
+    assert same.double().mean() >= 0.95
+    attack = PGD(eps=0.15, max_iter=10, loss="margin", random_state=0)
+
+    def accuracy(followed):
+        return np.mean(model.predict(attack.perturb(followed, x, codes).numpy()) == codes.numpy())
+
+    assert accuracy(view.surrogate) < accuracy(view) - 0.05
+    assert view.surrogate.input_shape == (64,)
     np.testing.assert_array_equal(view.surrogate.classes_, view.classes_)
 
 
