@@ -2,10 +2,19 @@
 
 from ._version import __version__
 from .metrics import make_robust_scorer, robust_score
-from .nets import AdvTrainNet, GAIRATNet, JacobianRegNet, MinMaxNet, NaturalNet, load_net
+from .nets import (
+    AdvTrainNet,
+    ClusterRegNet,
+    GAIRATNet,
+    JacobianRegNet,
+    MinMaxNet,
+    NaturalNet,
+    load_net,
+)
 
 __all__ = [
     "AdvTrainNet",
+    "ClusterRegNet",
     "GAIRATNet",
     "JacobianRegNet",
     "MinMaxNet",

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F
 
 __all__ = [
+    "cluster_penalty",
     "cross_entropy",
     "dlr",
     "effective_sample_size",
@@ -151,3 +152,20 @@ def gair_log_weights(kappa, max_iter, lam):
 def effective_sample_size(weights):
     """Kish's effective sample size (sum w)^2 / sum w^2 of a batch, a scalar."""
     return weights.sum() ** 2 / (weights**2).sum()
+
+
+def cluster_penalty(z, superclasses, average="class"):
+    """Mean square of the logits' distances to the means of their superclasses, a scalar.
+
+    ``R = mean_b sum_c a_c (z_bc - m_bc)^2`` with m the mean logit of the classes that share the
+    superclass of c (paper 002). ``superclasses`` holds the code of each class, shape (C,). With
+    "class", a_c = 1 / C; with "superclass", each of K superclasses of n_k classes counts the
+    same, a_c = 1 / (K n_k).
+    """
+    members = F.one_hot(superclasses).to(z)
+    size = members.sum(0)
+    means = z @ members / size.clamp_min(1) @ members.T
+    weight = torch.ones_like(z[0])
+    if average == "superclass":
+        weight = 1 / size[superclasses]
+    return (((z - means) ** 2) @ (weight / weight.sum())).mean()

@@ -17,10 +17,16 @@ def classes_of(package):
     return [c for c in (getattr(package, name) for name in package.__all__) if inspect.isclass(c)]
 
 
+def default_attack(net):
+    """The attack that a class of nets trains with unless told otherwise, or None."""
+    attack = inspect.signature(net).parameters.get("attack")
+    return None if attack is None else attack.default
+
+
 NETS = classes_of(nets)
 ATTACKS = classes_of(attacks)
 # Those that search around each batch while they train, by the attack that makes it certain.
-CRAFTING = [net for net in NETS if "attack" in inspect.signature(net).parameters]
+CRAFTING = [net for net in NETS if default_attack(net) is not None]
 
 
 def quick(net, **params):

@@ -8,7 +8,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 from skorch import NeuralNet
 
-from tests.cases import ATTACKS, NETS
+from tests.cases import ATTACKS, CRAFTING, NETS, default_attack
 
 SKORCH = {
     "check_no_attributes_set_in_init": (
@@ -19,8 +19,7 @@ SKORCH = {
 
 def takes_many_steps(net):
     """Whether a net attacks its batches in many steps; with all its epochs that takes minutes."""
-    attack = inspect.signature(net).parameters.get("attack")
-    return attack is not None and "max_iter" in inspect.signature(attack.default).parameters
+    return net in CRAFTING and "max_iter" in inspect.signature(default_attack(net)).parameters
 
 
 def expected_failures(estimator):

@@ -4,12 +4,14 @@ from ._class_clustering import ClassClustering
 from ._features import feature_distance_matrix
 from ._linearize import linearize
 from ._linearized_clustering import LinearizedClustering
+from ._loss import ClusterLoss
 from ._scorer import make_clustering_scorer
 from ._superclass import SuperclassClassifier
 from ._weights import class_weight_matrix, weight_correlation
 
 __all__ = [
     "ClassClustering",
+    "ClusterLoss",
     "LinearizedClustering",
     "SuperclassClassifier",
     "class_weight_matrix",

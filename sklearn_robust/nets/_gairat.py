@@ -1,7 +1,6 @@
 """Geometry-aware instance-reweighted adversarial training."""
 
 import math
-import numbers
 
 import torch
 
@@ -10,6 +9,7 @@ from .. import _validation as check
 from ..attacks import PGD
 from ..attacks._gradient import GradientAttack
 from ._adversarial import AdversarialNet
+from ._burn_in import burn_in_epochs, check_burn_in
 
 __all__ = ["GAIRATNet"]
 
@@ -78,10 +78,7 @@ class GAIRATNet(AdversarialNet):
     def _check_parameters(self):
         super()._check_parameters()
         check.check_number("lam", self.lam, low=-math.inf, strict=True)
-        if isinstance(self.burn_in, numbers.Integral):
-            check.check_count("burn_in", self.burn_in, low=0)
-        else:
-            check.check_number("burn_in", self.burn_in, high=1)
+        check_burn_in(self.burn_in)
 
     def initialize_attack(self):
         """Set ``attack_``; kappa is counted along one run of a gradient attack."""
@@ -93,13 +90,9 @@ class GAIRATNet(AdversarialNet):
             )
         return self
 
-    def _burn_in_epochs(self):
-        whole = isinstance(self.burn_in, numbers.Integral)
-        return self.burn_in if whole else round(self.burn_in * self.max_epochs)
-
     def batch_loss(self, x, y):
         """Weighted cross-entropy of the worst points found."""
-        if self.lam == math.inf or len(self.history) <= self._burn_in_epochs():
+        if self.lam == math.inf or len(self.history) <= burn_in_epochs(self):
             return super().batch_loss(self.craft(x, y), y)
         kappa = torch.zeros(len(y), device=y.device)
 

@@ -1,0 +1,21 @@
+"""Epochs before an objective takes effect."""
+
+import numbers
+
+from .. import _validation as check
+
+__all__ = ["burn_in_epochs", "check_burn_in"]
+
+
+def check_burn_in(burn_in):
+    """Raise unless ``burn_in`` is a share of all epochs or a count."""
+    if isinstance(burn_in, numbers.Integral):
+        check.check_count("burn_in", burn_in, low=0)
+    else:
+        check.check_number("burn_in", burn_in, high=1)
+
+
+def burn_in_epochs(net):
+    """Count the epochs that a net's ``burn_in`` means."""
+    whole = isinstance(net.burn_in, numbers.Integral)
+    return net.burn_in if whole else round(net.burn_in * net.max_epochs)
