@@ -105,7 +105,7 @@ class RowNoise(_Noise):
         n_values = x[0].numel() if len(x) else 0
         column = torch.arange(n_values, device=x.device) + (stream << 32)
         state = _scramble(self.key[:, None] + (column + 1) * _GOLDEN)
-        u = (_shift(state, 40).double() + 0.5) / (1 << 24)
+        u = (_shift(state, 41).double() + 0.5) / (1 << 23)  # float32 holds each exactly
         return u.to(x.dtype).reshape(x.shape)
 
 
