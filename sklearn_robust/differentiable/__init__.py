@@ -1,4 +1,16 @@
-"""Any fitted estimator as one torch module from raw ``X`` to logits."""
+"""Any fitted estimator as one torch module from raw ``X`` to logits.
+
+Known classifiers: linear ones (LogisticRegression, LinearSVC, SGDClassifier, RidgeClassifier,
+Perceptron, LinearDiscriminantAnalysis), SVC and NuSVC, GaussianNB, MultinomialNB, ComplementNB,
+QuadraticDiscriminantAnalysis, MLPClassifier, skorch nets and plain torch modules; and what is made
+of them by Pipeline, OneVsRestClassifier, OneVsOneClassifier, VotingClassifier, BaggingClassifier,
+StackingClassifier, CalibratedClassifierCV, RFE, FrozenEstimator, and searches such as GridSearchCV.
+
+Known transformers: scalers, Normalizer, PowerTransformer, QuantileTransformer on values that do not
+repeat, SplineTransformer, PolynomialFeatures, FunctionTransformer of a numpy function, PCA and other
+linear projections, Nystroem, RBFSampler, feature selectors, SimpleImputer; and what is made of them
+by Pipeline, FeatureUnion and ColumnTransformer. ``register`` adds to either list.
+"""
 
 from . import (  # noqa: F401  (they fill the registry)
     _bayes,

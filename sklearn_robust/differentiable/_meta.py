@@ -1,7 +1,7 @@
 """Views of estimators that wrap others."""
 
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from torch import nn
 
@@ -32,8 +32,7 @@ def _frozen(frozen):
     return build(frozen.estimator)
 
 
-@register(GridSearchCV)
-@register(RandomizedSearchCV)
+@register(GridSearchCV.__base__)  # of every search, those of other packages included
 def _search(search):
     if not hasattr(search, "best_estimator_"):
         raise NotDifferentiableError(

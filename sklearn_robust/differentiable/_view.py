@@ -75,8 +75,13 @@ class View(nn.Module):
     def classes_(self):
         """Labels of the columns, in order."""
         if self._classes is None:
-            raise AttributeError(f"the classes of {self.name} are known after its first forward")
+            raise AttributeError
         return self._classes
+
+    def __getattr__(self, name):
+        if name == "classes_":  # torch asks here when the property raises
+            raise AttributeError(f"The classes of {self.name} are known after its first forward.")
+        return super().__getattr__(name)
 
     @property
     def surrogate(self):

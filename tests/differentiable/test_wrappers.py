@@ -305,6 +305,17 @@ def test_coupled_probabilities_of_an_svc_are_refused_where_they_are_needed(flowe
     as_module(svc.fit(X, y))
 
 
+def test_searches_of_other_packages_are_viewed_by_what_they_found(flowers):
+    class Search(type(GridSearchCV(LINEAR, {})).__base__):
+        def _run_search(self, evaluate_candidates):
+            evaluate_candidates([{"C": 0.5}])
+
+    X, y = flowers()
+    search = Search(LINEAR, cv=2).fit(X, y)
+    z = as_module(search)(torch.tensor(X)).numpy()
+    np.testing.assert_allclose(z, search.decision_function(X), atol=1e-8)
+
+
 def test_a_search_without_refit_has_nothing_to_view(flowers):
     search = GridSearchCV(LINEAR, {"C": [1.0]}, cv=2, refit=False).fit(*flowers())
     with pytest.raises(NotDifferentiableError, match="refit=True"):
