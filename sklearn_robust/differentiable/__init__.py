@@ -6,10 +6,10 @@ QuadraticDiscriminantAnalysis, MLPClassifier, skorch nets and plain torch module
 of them by Pipeline, OneVsRestClassifier, OneVsOneClassifier, VotingClassifier, BaggingClassifier,
 StackingClassifier, CalibratedClassifierCV, RFE, FrozenEstimator, and searches such as GridSearchCV.
 
-Known transformers: scalers, Normalizer, PowerTransformer, QuantileTransformer on values that do not
-repeat, SplineTransformer, PolynomialFeatures, FunctionTransformer of a numpy function, PCA and other
-linear projections, Nystroem, RBFSampler, feature selectors, SimpleImputer; and what is made of them
-by Pipeline, FeatureUnion and ColumnTransformer. ``register`` adds to either list.
+Known transformers: scalers, Normalizer, PowerTransformer, QuantileTransformer of values that do
+not repeat, SplineTransformer, PolynomialFeatures, FunctionTransformer of a numpy function, PCA and
+other linear projections, Nystroem, RBFSampler, feature selectors, SimpleImputer; and what is made
+of them by Pipeline, FeatureUnion and ColumnTransformer. ``register`` adds to either list.
 """
 
 from . import (  # noqa: F401  (they fill the registry)

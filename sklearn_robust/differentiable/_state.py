@@ -8,7 +8,32 @@ __all__ = ["frozen", "module_of"]
 
 
 def module_of(logits):
-    """Return the module behind a callable: itself, or the owner of a bound method; else None."""
+    """Find the torch module behind a callable.
+
+    Parameters
+    ----------
+    logits : callable
+        A module, a bound method of one, or any other callable.
+
+    Returns
+    -------
+    module : torch.nn.Module or None
+        The module itself, or the owner of the method; None if there is none.
+
+    See Also
+    --------
+    frozen : Borrows that module.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_robust.differentiable import module_of
+    >>> net = torch.nn.Linear(3, 2)
+    >>> module_of(net.forward) is net
+    True
+    >>> module_of(torch.sin) is None
+    True
+    """
     if isinstance(logits, nn.Module):
         return logits
     owner = getattr(logits, "__self__", None)
@@ -33,10 +58,35 @@ def _borrowed(module):
 
 
 def frozen(logits):
-    """Context in which the module behind ``logits`` is in eval mode and has no trainable part.
+    """Context in which the module behind a callable is in eval mode and has no trainable part.
 
     Each part's own ``training`` flag and each parameter's ``requires_grad`` come back when the
-    context ends, also after an exception. A callable that is no module is left alone.
+    context ends, also after an exception.
+
+    Parameters
+    ----------
+    logits : callable
+        A module or a bound method of one; any other callable is left alone.
+
+    Returns
+    -------
+    context : context manager
+        To be entered once.
+
+    See Also
+    --------
+    module_of : Finds the module.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_robust.differentiable import frozen
+    >>> net = torch.nn.Dropout().train()
+    >>> with frozen(net):
+    ...     net.training
+    False
+    >>> net.training
+    True
     """
     module = module_of(logits)
     return nullcontext() if module is None else _borrowed(module)

@@ -1,0 +1,98 @@
+"""The quick copy of a view computes what the view does."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from sklearn_robust.differentiable import as_module
+from sklearn_robust.differentiable._fold import folded
+from sklearn_robust.modules import CIFARConvNet, MNISTConvNet, PreActResNet18, WideResNet
+
+
+class Gate(nn.Module):
+    """A module whose control flow hangs on its data: it cannot be traced."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(6, 3)
+        self.norm = nn.BatchNorm1d(3)
+
+    def forward(self, x):
+        z = self.norm(self.linear(x))
+        return z if x.sum() > 0 else -z
+
+
+class Twice(nn.Module):
+    """A layer used twice, whose normalisation follows one of the uses."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(6, 6)
+        self.norm = nn.BatchNorm1d(6)
+
+    def forward(self, x):
+        return self.norm(self.linear(self.linear(x)))
+
+
+CASES = {
+    "mlp": (nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3)), (6,)),
+    "mnist": (MNISTConvNet((1, 8, 8), 3, channels=(4, 8), hidden=16), (1, 8, 8)),
+    "cifar": (CIFARConvNet((3, 16, 16), 3, channels=(4, 4, 8, 8, 8)), (3, 16, 16)),
+    "preact": (PreActResNet18((3, 8, 8), 3, width=4), (3, 8, 8)),
+    "wide": (WideResNet((3, 8, 8), 3, depth=10, widen_factor=1), (3, 8, 8)),
+    "untraceable": (Gate(), (6,)),
+    "shared layer": (Twice(), (6,)),
+    "no statistics": (nn.Sequential(nn.Linear(6, 3), nn.BatchNorm1d(3)), (6,)),
+}
+
+
+def trained_statistics(module, shape):
+    """Give every normalisation statistics and weights of its own."""
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.uniform_(part.weight, 0.5, 2)
+            nn.init.normal_(part.bias)
+            part.running_mean.normal_()
+            part.running_var.uniform_(0.5, 2)
+    return module.double().eval()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_folding_changes_neither_output_nor_input_gradient(name):
+    module, shape = CASES[name]
+    module = trained_statistics(copy.deepcopy(module), shape)
+    quick = folded(module)
+    x = torch.rand(5, *shape, dtype=torch.float64, requires_grad=True)
+    z, z_quick = module(x), quick(x)
+    torch.testing.assert_close(z_quick, z, rtol=1e-10, atol=1e-10)
+    direction = torch.randn_like(z)
+    grads = [torch.autograd.grad((out * direction).sum(), x)[0] for out in (z, z_quick)]
+    torch.testing.assert_close(*grads, rtol=1e-9, atol=1e-10)
+
+
+def test_batch_normalisation_after_a_convolution_is_gone():
+    module, shape = CASES["cifar"]
+    quick = folded(trained_statistics(copy.deepcopy(module), shape))
+    called = {node.target for node in quick.graph.nodes if node.op == "call_module"}
+    kinds = {type(quick.get_submodule(name)) for name in called}
+    assert nn.BatchNorm2d not in kinds
+
+
+def test_the_module_itself_is_untouched():
+    module, shape = CASES["cifar"]
+    module = trained_statistics(copy.deepcopy(module), shape)
+    before = copy.deepcopy(module.state_dict())
+    folded(module)
+    for name, value in module.state_dict().items():
+        assert torch.equal(value, before[name])
+        assert value.is_contiguous()
+
+
+def test_the_quick_view_keeps_classes_and_shape():
+    module, _ = CASES["cifar"]
+    view = as_module(copy.deepcopy(module))
+    x = torch.rand(3, 3, 16, 16)
+    torch.testing.assert_close(view.quick(x), view(x), rtol=1e-4, atol=1e-5)
+    assert view.quick.input_shape == view.input_shape
