@@ -126,3 +126,13 @@ def generators_untouched():
     after = np.random.get_state()
     assert all(np.array_equal(a, b) for a, b in zip(after, numpy, strict=True))
     assert torch.equal(torch.get_rng_state(), cpu)
+
+
+def in_training(net, module, x, y, epoch=1, **params):
+    """A net in the midst of an epoch, in the dtype of ``x``: its ``batch_loss`` can be asked."""
+    net = net.from_module(module, classes=range(int(y.max()) + 1), **params)
+    net.module_.to(x.dtype).train()
+    for _ in range(epoch):
+        net.history.new_epoch()
+    net.history.new_batch()
+    return net

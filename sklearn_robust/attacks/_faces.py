@@ -40,6 +40,8 @@ def predicted_codes(estimator, view, X):
     """Class codes (n,) that the estimator itself predicts (a bare module: by its logits)."""
     if not hasattr(estimator, "predict"):
         return view.codes(X)
+    if view._classes is None:  # the first forward tells how many there are
+        view.codes(X[:1])
     return encode_labels(estimator.predict(with_names(estimator, X)), view.classes_, view.name)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import _validation as check
-from ._robust import own_attack, withstood
+from ._robust import attack_and_view, withstood
 
 __all__ = ["robustness_curve"]
 
@@ -53,7 +53,7 @@ def robustness_curve(estimator, X, y, *, eps, attack=None, n_jobs=None):
         raise ValueError(f"eps is {eps!r}; give a list of radii, such as [0, 0.1, 0.2].")
     for radius in radii:
         check.check_eps(float(radius), "linf", ())
-    attack = own_attack(attack)
+    attack, _ = attack_and_view(attack, estimator)
     X, y = check.check_samples(X), np.asarray(y)
     attack.set_params(bounds=check.check_bounds(attack.bounds, X))
     left = np.arange(len(X))

@@ -1,5 +1,7 @@
 """Accuracy under attack."""
 
+import warnings
+
 import joblib
 import numpy as np
 from sklearn.base import clone
@@ -7,10 +9,13 @@ from sklearn.utils import check_consistent_length, gen_even_slices
 
 from .. import _validation as check
 from .._random import seed_of
-from ..attacks import WorstCase
+from ..attacks import Square, WorstCase
 from ..attacks._faces import predicted_codes
+from ..attacks._scores import scores_of
+from ..differentiable import View
+from ..exceptions import BlackBoxWarning
 
-__all__ = ["check_attack", "own_attack", "prediction_stability", "robust_score", "withstood"]
+__all__ = ["attack_and_view", "check_attack", "prediction_stability", "robust_score", "withstood"]
 
 
 def check_attack(attack):
@@ -20,9 +25,25 @@ def check_attack(attack):
     return attack
 
 
-def own_attack(attack):
-    """Copy of a scorer's attack; None is the worst case over several losses."""
-    return WorstCase(random_state=0) if check_attack(attack) is None else clone(attack)
+def attack_and_view(attack, estimator):
+    """Copy of the attack that a score is about, and the estimator as that attack sees it.
+
+    None is the worst case over several losses; for a model without a gradient it is a search by
+    scores, and a warning says so.
+    """
+    if check_attack(attack) is not None:
+        attack = clone(attack)
+        return attack, attack._view(estimator)
+    view = scores_of(estimator)
+    if isinstance(view, View):
+        return WorstCase(random_state=0), view
+    warnings.warn(
+        f"{view.name} has no gradient: Square searched by its scores alone, so that the score is "
+        "an upper bound which a stronger attack may lower.",
+        BlackBoxWarning,
+        stacklevel=4,
+    )
+    return Square(random_state=0), view
 
 
 def mean_of(robust, sample_weight):
@@ -43,7 +64,7 @@ def withstood(estimator, X, y=None, *, attack=None, n_jobs=None):
     y : array-like of shape (n_samples,), optional
         True labels; without it the predicted ones, so that stability is judged.
     attack : attack, default=None
-        None means ``WorstCase(random_state=0)``.
+        None means ``WorstCase(random_state=0)``, or ``Square`` for a model without a gradient.
     n_jobs : int, default=None
         Processes that share the samples.
 
@@ -52,11 +73,10 @@ def withstood(estimator, X, y=None, *, attack=None, n_jobs=None):
     robust : bool array of shape (n_samples,)
         Clean errors are not robust.
     """
-    attack = own_attack(attack)
+    attack, view = attack_and_view(attack, estimator)
     if getattr(attack, "targeted", False):
         raise ValueError("A targeted attack does not measure robustness; use targeted=False.")
     attack._check_parameters()
-    view = attack._view(estimator)
     X = check.check_samples(X)
     check.check_sample_shape(X, view.input_shape, view.name)
     predicted = predicted_codes(estimator, view, X)
@@ -105,7 +125,8 @@ def robust_score(estimator, X, y, *, attack=None, sample_weight=None, n_jobs=Non
     attack : attack, default=None
         None means ``WorstCase(random_state=0)``: eps = 8/255 in linf for every estimator, the
         worst for each sample of PGD with 40 steps on cross-entropy, margin and scaled
-        cross-entropy. An eps that a net was trained with plays no part.
+        cross-entropy. An eps that a net was trained with plays no part. A model without a
+        gradient is searched by ``Square(random_state=0)``, with a BlackBoxWarning.
     sample_weight : array-like of shape (n_samples,), default=None
         Weight of each sample.
     n_jobs : int, default=None
@@ -120,7 +141,7 @@ def robust_score(estimator, X, y, *, attack=None, sample_weight=None, n_jobs=Non
     Raises
     ------
     NotDifferentiableError
-        If no gradient reaches the input.
+        If the attack needs a gradient and none reaches the input.
 
     See Also
     --------

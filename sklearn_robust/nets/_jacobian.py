@@ -144,5 +144,5 @@ class JacobianRegNet(AdversarialNet):
         """Mean norm of the input gradient, with a graph to the weights."""
         values = F.margin(z, y) if self.jacobian_target == "margin" else F.cross_entropy(z, y)
         slope = F.input_gradient(values, x, create_graph=True)
-        size = F.flat_norm(slope.float(), _ORDERS[self.jacobian_norm])
+        size = F.flat_norm(slope, _ORDERS[self.jacobian_norm])
         return (size**2 if self.jacobian_norm == "l2_squared" else size).mean()
