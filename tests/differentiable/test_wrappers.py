@@ -306,12 +306,15 @@ def test_coupled_probabilities_of_an_svc_are_refused_where_they_are_needed(flowe
 
 
 def test_searches_of_other_packages_are_viewed_by_what_they_found(flowers):
-    class Search(type(GridSearchCV(LINEAR, {})).__base__):
+    class Search(GridSearchCV.__base__):
+        def __init__(self, estimator):
+            super().__init__(estimator, cv=2)
+
         def _run_search(self, evaluate_candidates):
             evaluate_candidates([{"C": 0.5}])
 
     X, y = flowers()
-    search = Search(LINEAR, cv=2).fit(X, y)
+    search = Search(LINEAR).fit(X, y)
     z = as_module(search)(torch.tensor(X)).numpy()
     np.testing.assert_allclose(z, search.decision_function(X), atol=1e-8)
 
