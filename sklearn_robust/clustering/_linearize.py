@@ -78,15 +78,16 @@ class Linearized(nn.Module):
         return z[0] if isinstance(z, (tuple, list)) else z
 
     def _judge(self, first, second, ops):
-        if not bool(first.isfinite().all() & second.isfinite().all()):
-            reason = "its slope overflows"
-        elif not bool(first.any() | second.any()):
-            reason = "what is left is constant: no input reaches the logits"
-        elif (first - second).norm() > _TOLERANCE * torch.maximum(first.norm(), second.norm()):
-            suspects = ", ".join(sorted(ops.suspects)) or "a function of its own"
-            reason = f"what is left is still not affine, because of {suspects}"
-        else:
+        change = (first - second).norm() / torch.maximum(first.norm(), second.norm())
+        if change <= _TOLERANCE:
             return
+        suspects = ", ".join(sorted(ops.suspects))
+        if not bool(first.any() | second.any()):
+            reason = "what is left is constant: no input reaches the logits"
+        elif suspects or bool(change.isfinite()):
+            reason = f"what is left is still not affine, because of {suspects or 'its own code'}"
+        else:
+            reason = "its slope overflows"
         raise NotLinearizableError(
             f"{self.name} cannot be linearised: {reason}. Average the slopes of the network itself "
             "instead, class_weight_matrix(estimator, X, method='mean_jacobian')."

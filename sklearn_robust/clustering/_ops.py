@@ -105,7 +105,7 @@ class LinearOps(TorchFunctionMode):
         if not n_marked:
             return func(*args, **kwargs)
         name = getattr(func, "__name__", str(func))
-        name = name if name.startswith("__") else name.rstrip("_")
+        name = name if name.startswith("__") else name.strip("_")
         if name == "__setitem__":
             mark(args[0])
         return _mark_all(self._replacement(func, name, args, kwargs, n_marked))

@@ -1,0 +1,256 @@
+"""Class weights of linear models, pipelines and layers; their cosines; distances of mean logits."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from skorch import NeuralNetClassifier
+from sklearn.datasets import load_iris
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.svm import SVC, LinearSVC
+from torch import nn
+
+from sklearn_robust import NaturalNet
+from sklearn_robust.clustering import (
+    class_weight_matrix,
+    feature_distance_matrix,
+    linearize,
+    weight_correlation,
+)
+from sklearn_robust.exceptions import NotLinearizableError
+from tests.cases import quick
+from tests.clustering.networks import IMAGE, networks
+
+X, y = load_iris(return_X_y=True)
+
+# -- class weights -------------------------------------------------------------------------------
+
+LINEAR_MODELS = [
+    LogisticRegression(max_iter=1000),
+    LinearSVC(),
+    RidgeClassifier(),
+    SGDClassifier(random_state=0),
+    LinearDiscriminantAnalysis(),
+]
+
+
+@pytest.mark.parametrize("model", LINEAR_MODELS, ids=lambda model: type(model).__name__)
+def test_linear_models_give_their_coefficients(model):
+    model.fit(X, y)
+    assert np.array_equal(class_weight_matrix(model), model.coef_)
+    assert np.array_equal(class_weight_matrix(FrozenEstimator(model), X[:1]), model.coef_)
+
+
+def test_two_classes_share_the_coefficients_of_a_linear_model():
+    model = LogisticRegression().fit(X[:100], y[:100])
+    W = class_weight_matrix(model)
+    assert np.array_equal(W, np.vstack([-model.coef_, model.coef_]) / 2)
+
+
+def test_scalers_and_projections_of_a_pipeline_belong_to_the_weights():
+    model = make_pipeline(StandardScaler(), PCA(2), LogisticRegression()).fit(X, y)
+    scaler, pca, last = (step for _, step in model.steps)
+    wanted = last.coef_ @ pca.components_ / scaler.scale_
+    np.testing.assert_allclose(class_weight_matrix(model), wanted, rtol=1e-12)
+
+
+def test_a_perceptron_of_scikit_learn_gives_the_product_of_its_matrices():
+    model = MLPClassifier((5, 6), max_iter=20, random_state=0)
+    with pytest.warns(UserWarning, match="Maximum iterations"):
+        model.fit(X, y)
+    first, second, third = (layer.T for layer in model.coefs_)
+    np.testing.assert_allclose(class_weight_matrix(model), third @ second @ first, rtol=1e-12)
+
+
+class Probabilities(nn.Sequential):
+    """What skorch's own classifier wants: probabilities."""
+
+    def __init__(self):
+        super().__init__(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3), nn.Softmax(dim=-1))
+
+
+def test_a_net_of_skorch_that_returns_probabilities_is_taken_by_its_logits():
+    net = NeuralNetClassifier(Probabilities, max_epochs=1, train_split=None, verbose=0)
+    net.fit(X.astype(np.float32), y)
+    W = class_weight_matrix(net, input_shape=(4,))
+    wanted = (net.module_[2].weight.double() @ net.module_[0].weight.double()).detach()
+    np.testing.assert_allclose(W, wanted, rtol=1e-12)
+
+
+NOT_LINEAR = [
+    SVC(),
+    make_pipeline(MinMaxScaler(clip=True), LogisticRegression()),
+]
+
+
+@pytest.mark.parametrize("model", NOT_LINEAR, ids=lambda model: type(model).__name__)
+def test_a_model_that_is_not_a_network_is_refused_and_its_mean_slope_taken(model):
+    model.fit(X, y)
+    with pytest.raises(NotLinearizableError, match="still not affine"):
+        class_weight_matrix(model)
+    assert class_weight_matrix(model, X, method="mean_jacobian").shape == (3, 4)
+
+
+def test_the_mean_slope_of_a_linear_model_is_its_coefficients_however_many_samples():
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    many = np.tile(X, (4, 1))
+    W = class_weight_matrix(model, many, method="mean_jacobian")
+    np.testing.assert_allclose(W, model.coef_, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "weight"),
+    [
+        ("PreActResNet18", "classifier", lambda m: m.classifier.weight),
+        ("WideResNet", "classifier", lambda m: m.classifier.weight),
+        ("residual", "head.4", lambda m: m.head[4].weight),
+        ("residual", "head.3", lambda m: m.head[4].weight),
+    ],
+)
+def test_the_weights_of_a_layers_input(name, layer, weight):
+    network = networks()[name]
+    W = class_weight_matrix(network, input_shape=IMAGE, layer=layer)
+    assert np.array_equal(W, weight(network).detach().double())
+
+
+def test_the_weights_of_the_first_layers_input_are_the_networks():
+    network = networks()["CIFARConvNet"]
+    first, whole = (
+        class_weight_matrix(network, input_shape=IMAGE, layer=layer)
+        for layer in ("features.0", None)
+    )
+    np.testing.assert_allclose(first, whole, rtol=1e-12, atol=1e-15)
+
+
+def test_many_classes_go_back_in_chunks():
+    network = nn.Sequential(nn.Linear(5, 70), nn.ReLU(), nn.Linear(70, 70)).double()
+    W = class_weight_matrix(network, input_shape=(5,))
+    wanted = (network[2].weight @ network[0].weight).detach()
+    np.testing.assert_allclose(W, wanted, rtol=1e-12, atol=1e-15)
+
+
+FAULTS = [
+    ({}, "does not say what it takes: pass input_shape="),
+    ({"input_shape": (4,), "X": np.zeros((2, 5))}, r"samples of shape \(4,\), but shape \(5,\)"),
+    ({"method": "guess"}, "method is 'guess'; choose one of"),
+    ({"method": "mean_jacobian"}, "averages.*over samples: pass X"),
+    ({"method": "mean_jacobian", "X": np.zeros((2, 4)), "layer": "0"}, "leave layer out"),
+    ({"input_shape": (4,), "layer": "7"}, "layer is '7', which linearised Sequential does not"),
+    ({"input_shape": (4,), "layer": "1"}, "takes no part"),
+    ({"X": np.array([[np.nan] * 4])}, "NaN"),
+]
+
+
+@pytest.mark.parametrize(("params", "message"), FAULTS, ids=lambda value: str(value)[:30])
+def test_what_makes_no_sense_is_refused(params, message):
+    class Idle(nn.Sequential):
+        def forward(self, x):
+            return self[0](x)
+
+    Idle.__name__ = "Sequential"
+    with pytest.raises(ValueError, match=message):
+        class_weight_matrix(Idle(nn.Linear(4, 3), nn.ReLU()), **params)
+
+
+def test_an_estimator_that_is_not_fitted_is_refused():
+    with pytest.raises(NotFittedError, match="call fit"):
+        class_weight_matrix(LogisticRegression())
+    with pytest.raises(NotFittedError, match="call fit"):
+        linearize(NaturalNet())
+
+
+# -- correlation ---------------------------------------------------------------------------------
+
+rows = arrays(float, (4, 3), elements=st.floats(-5, 5).filter(lambda v: abs(v) > 1e-3))
+
+
+@given(rows, st.floats(0.01, 100))
+def test_the_correlation_is_a_cosine(W, factor):
+    C = weight_correlation(W)
+    assert np.array_equal(C, C.T) and np.array_equal(np.diag(C), np.ones(4))
+    assert np.abs(C).max() <= 1
+    W2 = W * np.array([[factor], [1], [1], [1]])
+    np.testing.assert_allclose(weight_correlation(W2), C, rtol=0, atol=1e-9)
+    wanted = W[0] @ W[1] / np.sqrt(W[0] @ W[0] * (W[1] @ W[1]))
+    assert abs(C[0, 1] - wanted) < 1e-9
+
+
+def test_centring_removes_what_a_softmax_does_not_see_or_gives_pearsons_correlation():
+    W = np.random.default_rng(0).normal(size=(5, 8))
+    shifted = W + 10 * W[0]
+    np.testing.assert_allclose(
+        weight_correlation(W, center="classes"), weight_correlation(shifted, center="classes")
+    )
+    assert np.abs(weight_correlation(W) - weight_correlation(shifted)).max() > 0.5
+    np.testing.assert_allclose(weight_correlation(W, center="features"), np.corrcoef(W))
+
+
+def test_tiny_weights_have_angles_too():
+    W = np.random.default_rng(0).normal(size=(3, 4))
+    np.testing.assert_allclose(weight_correlation(1e-200 * W), weight_correlation(W))
+
+
+def test_constant_weights_have_no_correlation():
+    W = np.array([[1.0, 2.0], [0, 0], [2.0, 1.0]])
+    with pytest.warns(UserWarning, match=r"rows \[1\] are constant.*counts as 0"):
+        C = weight_correlation(W)
+    assert np.array_equal(C[1], [0, 1, 0]) and C[0, 2] == pytest.approx(0.8)
+    with pytest.raises(ValueError, match=r"rows \[0, 1, 2\] are constant.*not defined"):
+        weight_correlation(np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="constant once centred"):
+        weight_correlation(np.ones((3, 2)), center="features")
+    with pytest.raises(ValueError, match="center is 'rows'; choose one of"):
+        weight_correlation(W, center="rows")
+
+
+# -- the paper's second matrix -------------------------------------------------------------------
+
+
+def test_the_distances_of_mean_logits_follow_the_papers_formula():
+    rng = np.random.default_rng(0)
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    order = rng.permutation(len(X))
+    z = model.decision_function(X[order].astype(np.float32))
+    means = np.stack([z[y[order] == c][:7].mean(0) for c in range(3)])
+    wanted = np.array([[((a - b) ** 2).sum() / 3 for b in means] for a in means])
+    found = feature_distance_matrix(model, X[order], y[order], max_per_class=7, normalize=None)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-12)
+    rowwise = feature_distance_matrix(model, X[order], y[order], max_per_class=7)
+    np.testing.assert_allclose(rowwise, wanted / wanted.max(1, keepdims=True), rtol=1e-5, atol=1e-9)
+
+
+def test_its_rows_are_in_the_order_of_the_classes_of_a_net():
+    names = np.array(["c", "a", "b"])
+    net = quick(NaturalNet).fit(X, names[y])
+    D = feature_distance_matrix(net, X, names[y])
+    assert D.shape == (3, 3) and np.all(np.diag(D) == 0) and np.allclose(D.max(1), 1)
+    bare = feature_distance_matrix(net.module_, X, np.array([2, 0, 1])[y])
+    np.testing.assert_allclose(bare, D, rtol=1e-5, atol=1e-7)
+
+
+def test_distances_that_make_no_sense_are_refused():
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    with pytest.raises(ValueError, match=r"no samples of the classes \[2\]"):
+        feature_distance_matrix(model, X[:100], y[:100])
+    with pytest.raises(ValueError, match=r"labels that LogisticRegression was not fitted on: \[7\]"):
+        feature_distance_matrix(model, X, np.where(y == 2, 7, y))
+    with pytest.raises(ValueError, match="normalize is 'column'"):
+        feature_distance_matrix(model, X, y, normalize="column")
+    with pytest.raises(ValueError, match="max_per_class is 0; give an integer"):
+        feature_distance_matrix(model, X, y, max_per_class=0)
+    with pytest.raises(ValueError, match="5 features, but LogisticRegression"):
+        feature_distance_matrix(model, np.zeros((3, 5)), [0, 1, 2])
+    same = nn.Linear(4, 3)
+    nn.init.zeros_(same.weight)
+    with pytest.raises(ValueError, match="same mean logits.*normalize=None"):
+        feature_distance_matrix(same, X, y)
+    assert torch.all(same.weight == 0)
