@@ -5,7 +5,7 @@ import torch
 from .. import _functional as F
 from .. import _validation as check
 from .._random import seed_of
-from ..attacks import PGD
+from ..attacks import APGD
 from ._probe import Probe
 
 __all__ = ["prediction_divergence"]
@@ -20,7 +20,7 @@ def prediction_divergence(
     *,
     eps=None,
     norm="linf",
-    max_iter=10,
+    max_iter=20,
     n_restarts=1,
     divergence="kl",
     logit_normalization=None,
@@ -43,7 +43,7 @@ def prediction_divergence(
         Radius of the ball in the units of X; None means 8/255 for linf.
     norm : {"linf", "l2", "l1"}, default="linf"
         Norm of the ball.
-    max_iter : int, default=10
+    max_iter : int, default=20
         Steps of the search.
     n_restarts : int, default=1
         Random starts. There is always one: the gradient at the sample itself is zero.
@@ -75,7 +75,7 @@ def prediction_divergence(
     Notes
     -----
     ``psi(x) = max_{||d|| <= eps} D(P(x), P(x + d))`` with the probabilities P = softmax(z), the
-    largest over all points that a projected gradient ascent meets. For a small l2 ball it is
+    largest over all points that Auto-PGD meets. For a small l2 ball it is
     ``eps^2 / 2`` times the largest eigenvalue of the Fisher matrix, which is
     ``hessian_eigvals(..., of="loss", method="gauss_newton", k=1)``.
 
@@ -100,7 +100,7 @@ def prediction_divergence(
     if logit_normalization is not None:
         check.check_choice("logit_normalization", logit_normalization, ("std",))
     probe, of = Probe(estimator, X), _DIVERGENCES[divergence]
-    attack = PGD(
+    attack = APGD(
         eps=eps,
         norm=norm,
         bounds=check.check_bounds(bounds, probe.X),

@@ -103,8 +103,8 @@ class IndicatorScorer:
         """Aggregate of the indicator, negated if less of it is better."""
         function, greater, options = self._resolve()
         probe = Probe(estimator, X, y)
+        warn_if_constant(probe)
         index = pick_samples(len(probe.X), self.n_samples, check_random_state(self.random_state))
-        warn_if_constant(probe.take(index))
         values = np.asarray(function(estimator, probe.X[index], np.asarray(y)[index], **options))
         if values.shape not in ((len(index),), (len(index), 1)):
             raise ValueError(

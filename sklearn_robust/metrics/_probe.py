@@ -32,7 +32,7 @@ class Probe:
 
     def __init__(self, estimator, X, y=None):
         self.view = as_module(estimator)
-        self.logits = self.view.surrogate  # whose gradient is worth following
+        self._smooth = self.view.surrogate
         _refuse_batch_statistics(self.view)
         self.X = check.check_samples(X, dtype=(np.float64, np.float32))
         check.check_sample_shape(self.X, self.view.input_shape, self.view.name)
@@ -56,6 +56,18 @@ class Probe:
     def n_features(self):
         """Numbers in one sample."""
         return self.X[0].size
+
+    def logits(self, x):
+        """Logits whose gradient is worth following; that of a constant model is zero."""
+        z = self._smooth(x)
+        if z.requires_grad or not (x.requires_grad and torch.is_grad_enabled()):
+            return z
+        if not torch.equal(self._smooth(1.5 * x.detach() + 0.25), z):
+            raise NotDifferentiableError(
+                f"The logits of {self.view.name} change with the input, but no gradient reaches "
+                "it: keep every step of the model in torch, without detach() and no_grad()."
+            )
+        return z + 0 * x.flatten(1).sum(1, keepdim=True)
 
     def scalar(self, of, tau=1.0):
         """Return the function ``(x, y) -> (n,)`` that an indicator is about.
@@ -116,16 +128,7 @@ def value_and_slope(value, x, y, *, create_graph=False):
     """Values (n,) of ``value(x, y)`` and their gradients, shape of ``x``."""
     x = x if x.requires_grad else x.detach().requires_grad_(True)
     values = value(x, y)
-    if values.requires_grad:
-        return values.detach(), F.input_gradient(values, x, create_graph=create_graph)
-    # A constant has no graph; neither has a model that leaves torch on its way.
-    with torch.no_grad():
-        if not torch.equal(value(1.5 * x + 0.25, y), values):
-            raise NotDifferentiableError(
-                "The logits change with the input, but no gradient reaches it: keep every step of "
-                "the model in torch, without detach() and without no_grad()."
-            )
-    return values, torch.zeros_like(x)
+    return values.detach(), F.input_gradient(values, x, create_graph=create_graph)
 
 
 def _refuse_batch_statistics(view):

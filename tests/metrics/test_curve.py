@@ -1,0 +1,76 @@
+"""Robustness curves: they fall, begin at the clean accuracy, and follow the order asked for."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from sklearn_robust import NaturalNet, robust_score
+from sklearn_robust.attacks import FGSM, PGD, WorstCase
+from sklearn_robust.metrics import robustness_curve
+from tests.cases import blobs, generators_untouched, quick
+
+X, Y = blobs(60, labels=(0, 1, 2))
+EPS = [0, 0.02, 0.05, 0.1, 0.3, 1]
+
+
+@pytest.fixture(scope="module")
+def net():
+    return quick(NaturalNet, max_epochs=10, lr=0.01).fit(X, Y)
+
+
+ATTACKS = [None, FGSM(), PGD(), PGD(max_iter=1), WorstCase([FGSM(), PGD(loss="margin")])]
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=repr)
+def test_a_curve_falls_from_the_clean_accuracy(net, attack):
+    with generators_untouched():
+        curve = robustness_curve(net, X, Y, eps=EPS, attack=attack)
+    assert curve.dtype == np.float64 and curve.shape == (len(EPS),)
+    assert curve[0] == net.score(X, Y)
+    assert (np.diff(curve) <= 0).all() and curve[-1] == 0
+
+
+def test_the_first_point_that_is_not_nought_is_the_score():
+    model = LogisticRegression().fit(X, Y)
+    attack = PGD(eps=0.1, random_state=0)
+    curve = robustness_curve(model, X, Y, eps=[0.1], attack=attack)
+    assert curve == [robust_score(model, X, Y, attack=attack)]
+
+
+def test_radii_come_back_in_the_order_asked_for(net):
+    order = [3, 0, 5, 1, 1, 4]
+    sorted_curve = robustness_curve(net, X, Y, eps=EPS, attack=PGD(random_state=0))
+    curve = robustness_curve(net, X, Y, eps=np.array(EPS)[order], attack=PGD(random_state=0))
+    np.testing.assert_array_equal(curve, sorted_curve[order])
+
+
+def test_on_a_linear_model_a_curve_is_the_distribution_of_the_margins():
+    samples, y = blobs(60)
+    model = LogisticRegression().fit(samples, y)
+    reach = (2 * y - 1) * model.decision_function(samples) / np.abs(model.coef_).sum()
+    radii = np.quantile(reach, [0.2, 0.5, 0.9]) + 1e-4
+    attack = PGD(bounds=None, random_state=0)
+    curve = robustness_curve(model, samples, y, eps=radii, attack=attack)
+    np.testing.assert_allclose(curve, [(reach > eps).mean() for eps in radii])
+
+
+def test_the_attack_that_was_given_is_not_touched(net):
+    attack = PGD(eps=0.7, random_state=0)
+    robustness_curve(net, X, Y, eps=[0.1], attack=attack)
+    assert repr(attack) == "PGD(eps=0.7, random_state=0)"
+
+
+def test_processes_agree(net):
+    import joblib
+
+    with joblib.parallel_config(backend="threading"):
+        shared = robustness_curve(net, X, Y, eps=EPS, attack=PGD(random_state=0), n_jobs=3)
+    np.testing.assert_array_equal(
+        shared, robustness_curve(net, X, Y, eps=EPS, attack=PGD(random_state=0))
+    )
+
+
+@pytest.mark.parametrize("eps", [[0, -0.1], [9, np.nan], [0, np.inf], 0.1, [], [[0.1]], ["a"]])
+def test_radii_that_make_no_sense_are_refused(net, eps):
+    with pytest.raises(ValueError, match="eps is|could not convert"):
+        robustness_curve(net, X, Y, eps=eps)
