@@ -1,5 +1,7 @@
 """Oracles: scikit-learn's own numbers, and slopes found by differences."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -72,6 +74,18 @@ def agrees():
         alike = np.isclose(found, steep, rtol=1e-4, atol=tolerance)
         assert 1 - alike.mean() <= kinks, (found[~alike], steep[~alike])
         return view
+
+    return check
+
+
+@pytest.fixture
+def moves():
+    """Give a check that a module moves to another device with all it computes with."""
+
+    def check(module, X):
+        moved = copy.deepcopy(module).to("meta")  # mixing devices raises there, as on a GPU
+        out = moved(torch.tensor(X, device="meta"))
+        assert out.device.type == "meta" and len(out) == len(X)
 
     return check
 

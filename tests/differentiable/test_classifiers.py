@@ -193,9 +193,11 @@ def test_float32_samples_give_float64_logits(flowers, name):
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_views_survive_pickling(flowers, name):
+def test_views_survive_pickling_and_moving(flowers, moves, name):
     X, y = flowers()
     view = as_module(CLASSIFIERS[name].fit(X, y))
+    moves(view, X)
+    moves(view.surrogate, X)
     x = torch.tensor(X)
     assert torch.equal(pickle.loads(pickle.dumps(view))(x), view(x))
 

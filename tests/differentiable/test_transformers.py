@@ -130,9 +130,10 @@ def test_modules_compute_in_the_dtype_of_their_input(flowers, name):
 
 
 @pytest.mark.parametrize("name", TRANSFORMERS)
-def test_modules_survive_pickling(flowers, name):
+def test_modules_survive_pickling_and_moving(flowers, moves, name):
     X, y = flowers()
     module = transformer(TRANSFORMERS[name].fit(X, y))
+    moves(module, X)
     x = torch.tensor(X)
     assert torch.equal(pickle.loads(pickle.dumps(module))(x), module(x))
 

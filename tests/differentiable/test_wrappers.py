@@ -224,10 +224,14 @@ def test_certainty_of_isotonic_regression_is_finite():
     assert torch.isfinite(z).all() and torch.isfinite(grad).all()
 
 
-@pytest.mark.parametrize("name", ["vote-weighted", "bagging", "calibrated-isotonic"])
-def test_ensembles_survive_pickling(flowers, name):
+@pytest.mark.parametrize(
+    "name", ["vote-weighted", "bagging", "calibrated-svc", "calibrated-isotonic"]
+)
+def test_ensembles_survive_pickling_and_moving(flowers, moves, name):
     X, y = flowers()
     view = as_module(ENSEMBLES[name].fit(X, y))
+    moves(view, X)
+    moves(view.surrogate, X)
     x = torch.tensor(X)
     assert torch.equal(pickle.loads(pickle.dumps(view))(x), view(x))
 
