@@ -92,8 +92,8 @@ def test_the_page_shows_the_numbers(report):
     assert results["about"]["command"] in words
 
 
-def test_json_holds_all_that_the_page_shows(report, tmp_path):
-    results, folder = report
+def test_json_holds_all_that_the_page_shows(moons, tmp_path):
+    results, folder = moons
     again = read_results(folder)
     assert again.plain == json.loads(json.dumps(results.plain))
     (tmp_path / "figures").mkdir()
@@ -172,7 +172,7 @@ def test_curves_pass_through_the_strengths_of_the_table(eps, radii):
 
 
 def test_processes_find_the_same_numbers(moons, run):
-    results, _ = run("moons", ("NaturalNet", "MinMaxNet"), n_jobs=2)
+    results, _ = run("moons", ("NaturalNet", "MinMaxNet"), n_jobs=2, page=False)
     for name in results.trained:
         first, second = (found["nets"][name] for found in (moons[0], results))
         assert first["attacks"] == second["attacks"]
