@@ -1,5 +1,6 @@
 """Robustness curves: they fall, begin at the clean accuracy, and follow the order asked for."""
 
+import joblib
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -61,8 +62,6 @@ def test_the_attack_that_was_given_is_not_touched(net):
 
 
 def test_processes_agree(net):
-    import joblib
-
     with joblib.parallel_config(backend="threading"):
         shared = robustness_curve(net, X, Y, eps=EPS, attack=PGD(random_state=0), n_jobs=3)
     np.testing.assert_array_equal(

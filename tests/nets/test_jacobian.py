@@ -85,7 +85,7 @@ def test_on_a_linear_net_the_penalty_has_a_closed_form(norm):
     net = in_training(JacobianRegNet, torch.nn.Linear(4, 3), x64, y64, lam=0.5, jacobian_norm=norm)
     weight = net.module_.weight.detach()
     z = (x64 @ weight.T + net.module_.bias).detach()
-    rivals = [max((k for k in range(3) if k != y), key=lambda k: row[k]) for row, y in zip(z, Y)]
+    rivals = [max({0, 1, 2} - {int(y)}, key=row.__getitem__) for row, y in zip(z, Y, strict=True)]
     wanted_size, wanted = 0.0, torch.zeros_like(weight)
     for y, rival in zip(Y, rivals, strict=True):
         difference = weight[y] - weight[rival]

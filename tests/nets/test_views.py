@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier, NeuralNetRegressor
 from sklearn.exceptions import NotFittedError
+from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier, NeuralNetRegressor
 from torch import nn
 
 from sklearn_robust import NaturalNet, robust_score
