@@ -8,6 +8,7 @@ from .. import _validation as check
 from ..clustering import ClassClustering, class_weight_matrix
 from ..clustering._loss import AVERAGES
 from ..clustering._taxonomy import superclass_codes
+from ..exceptions import NotLinearizableError
 from ._adversarial import AdversarialNet
 from ._burn_in import burn_in_epochs, check_burn_in
 
@@ -134,7 +135,15 @@ class ClusterRegNet(AdversarialNet):
 
     def _know_superclasses(self):
         if self.superclass_codes_ is None and len(self.history) > max(1, burn_in_epochs(self)):
-            weights = class_weight_matrix(self.module_, input_shape=self.input_shape_)
-            self.superclass_codes_ = ClassClustering(self.n_clusters).fit(weights).labels_
+            self.superclass_codes_ = self._find_superclasses()
             self.history.record("superclass_codes", self.superclass_codes_.tolist())
         return self.superclass_codes_ is not None
+
+    def _find_superclasses(self):
+        try:
+            weights = class_weight_matrix(self.module_, input_shape=self.input_shape_)
+        except NotLinearizableError as error:
+            raise NotLinearizableError(
+                f"give superclasses=[...], one for each class, since they cannot be found: {error}"
+            ) from error
+        return ClassClustering(self.n_clusters).fit(weights).labels_

@@ -162,8 +162,8 @@ ACTIVATIONS = [
     nn.ReLU(inplace=True), nn.SELU(), nn.SiLU(), nn.Sigmoid(), nn.Softplus(), nn.Softshrink(),
     nn.Softsign(), nn.Tanh(), nn.Tanhshrink(), nn.Threshold(0.1, 0.2), nn.RReLU(), nn.Dropout(),
     nn.AlphaDropout(), nn.Softmax(1), nn.LogSoftmax(1), torch.relu, torch.sigmoid, torch.tanh,
-    torch.Tensor.relu_, torch.Tensor.sigmoid, F.leaky_relu_, F.elu_, F.softplus, torch.special.expit,
-    F.hardtanh_, lambda x: x.clamp(min=0), lambda x: torch.clip(x, 0, 1),
+    torch.Tensor.relu_, torch.Tensor.sigmoid, F.leaky_relu_, F.elu_, F.softplus, F.hardtanh_,
+    torch.special.expit, lambda x: x.clamp(min=0), lambda x: torch.clip(x, 0, 1),
     lambda x: x.softmax(1).log(), F.dropout,
 ]  # fmt: skip
 

@@ -6,7 +6,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from skorch import NeuralNetClassifier
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -17,6 +16,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC, LinearSVC
+from skorch import NeuralNetClassifier
 from torch import nn
 
 from sklearn_robust import NaturalNet
@@ -241,7 +241,9 @@ def test_distances_that_make_no_sense_are_refused():
     model = LogisticRegression(max_iter=1000).fit(X, y)
     with pytest.raises(ValueError, match=r"no samples of the classes \[2\]"):
         feature_distance_matrix(model, X[:100], y[:100])
-    with pytest.raises(ValueError, match=r"labels that LogisticRegression was not fitted on: \[7\]"):
+    with pytest.raises(
+        ValueError, match=r"labels that LogisticRegression was not fitted on: \[7\]"
+    ):
         feature_distance_matrix(model, X, np.where(y == 2, 7, y))
     with pytest.raises(ValueError, match="normalize is 'column'"):
         feature_distance_matrix(model, X, y, normalize="column")
