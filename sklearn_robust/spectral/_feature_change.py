@@ -68,8 +68,8 @@ def feature_change_report(
         - ``mean``, ``std``, ``median``, ``max`` over the samples of the change D = ||h(x') - h(x)||
           (random: of its mean over the directions);
         - ``relative``, the mean of D / ||h(x)||, the one to compare models on;
-        - ``gain``, the mean of D / ||x' - x||, and ``local_gain``, of D over the change of the layer
-          before.
+        - ``gain``, the mean of D / ||x' - x||, and ``local_gain``, of D over the change of the
+          layer before.
 
         ``random_variance`` is the mean over samples of the variance of D over the directions,
         ``anisotropy`` the ratio of the two means, 1 if all directions count alike. ``n_dead``
@@ -124,7 +124,8 @@ def feature_change_report(
         for rows in batches_of(X, batch_size, view.device, verbose, "feature changes"):
             pair = [view.tensor(part[rows]).to(own_dtype(view)) for part in (X, X_adv)]
             parts.append(_changes(view, held, list(names), *pair, n_directions, noise, seed))
-    size, step, adversarial, random = (np.concatenate(part, -1) for part in zip(*parts, strict=True))
+    columns = zip(*parts, strict=True)
+    size, step, adversarial, random = (np.concatenate(part, -1) for part in columns)
     if not step.any():
         raise ValueError(f"The attack moved no sample: give it an eps above 0, not {attack}.")
     report = Bunch(name=list(names), type=list(names.values()))
@@ -148,7 +149,9 @@ def _choose(view, X, layers):
     known = {call.name: type(call.module).__name__ for call in trace_of(view, x).calls}
     unknown = [name for name in layers if name not in known]
     if unknown:
-        raise ValueError(f"layers has {unknown}, which {view.name} lacks; choose from {list(known)}.")
+        raise ValueError(
+            f"layers has {unknown}, which {view.name} lacks; choose from {list(known)}."
+        )
     return {name: known[name] for name in layers}
 
 

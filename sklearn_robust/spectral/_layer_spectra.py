@@ -28,7 +28,7 @@ def layer_spectra(
     max_grid=8,
     spectra=False,
 ):
-    """Statistics of the singular values of every linear layer of a model.
+    r"""Statistics of the singular values of every linear layer of a model.
 
     Parameters
     ----------
@@ -79,8 +79,9 @@ def layer_spectra(
     Following [1]_, whose main spectral statistic is the standard deviation of a layer's singular
     values. With u uniform on the unit sphere of R^d,
 
-    .. math:: E\\,\\|Mu\\|^2 = \\frac{\\sum \\sigma^2}{d}, \\qquad
-       Var\\,\\|Mu\\|^2 = \\frac{2}{d (d + 2)} \\Big(\\sum \\sigma^4 - \\frac{(\\sum \\sigma^2)^2}{d}\\Big),
+    .. math:: E\,\|Mu\|^2 = \frac{\sum \sigma^2}{d}, \qquad
+       Var\,\|Mu\|^2 = \frac{2}{d (d + 2)}
+       \Big(\sum \sigma^4 - \frac{(\sum \sigma^2)^2}{d}\Big),
 
     so no spread means the same gain in every direction. The layers of a residual branch are listed
     one by one; multiplying their norms says nothing about the branch and its shortcut together.

@@ -88,7 +88,7 @@ def _layer(node, number, linear):
 
 
 def _distinct(rows):
-    """Number the layers that one module computes in one run."""
+    """Tell the layers apart that one module computes in one run."""
     seen: dict[str, int] = {}
     for place, layer in enumerate(rows):
         seen[layer.name] = seen.get(layer.name, 0) + 1

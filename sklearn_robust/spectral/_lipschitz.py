@@ -12,10 +12,10 @@ from ._trace import Ref
 __all__ = ["lipschitz_bounds"]
 
 # Operations that never lengthen a change: piecewise linear of slope 1 at most, or rearrangements.
-_SHORT = """relu relu_ clamp clamp_ clamp_min clamp_max hardtanh hardtanh_ tanh tanh_ abs neg softplus
-softshrink log_sigmoid_forward atan sin cos view _unsafe_view reshape t transpose
-permute squeeze unsqueeze slice select split split_with_sizes unbind chunk constant_pad_nd
-amax""".split()
+_SHORT = """relu relu_ clamp clamp_ clamp_min clamp_max hardtanh hardtanh_ tanh tanh_ abs neg
+atan sin cos celu celu_ softplus softshrink log_sigmoid_forward view _unsafe_view reshape t
+transpose permute squeeze unsqueeze slice select split split_with_sizes unbind chunk
+constant_pad_nd amax""".split()
 _SLOPES = dict.fromkeys(_SHORT, 1.0) | {
     "sigmoid": 0.25,
     "_softmax": 0.5,
@@ -100,7 +100,8 @@ def _div(node, incoming):
 
 
 def _keeps_rows(node):
-    return node.shape[:1] == node.shapes[0][:1]
+    axes = node.args[1] if len(node.args) > 1 else None
+    return bool(axes) and all(axis % len(node.shapes[0]) for axis in axes)
 
 
 def _sum(node, incoming):
@@ -124,7 +125,8 @@ def _windows(node):
         dilation = list(node.args[4])
     if len(kernel) != len(stride):
         return None
-    shared = [math.ceil(k / s) if d == 1 else k for k, s, d in zip(kernel, stride, dilation, strict=True)]
+    sides = zip(kernel, stride, dilation, strict=True)
+    shared = [math.ceil(k / s) if d == 1 else k for k, s, d in sides]
     return math.prod(kernel), math.prod(shared)
 
 
@@ -162,7 +164,7 @@ def _leaky(node, incoming):
 
 
 def _elu(node, incoming):
-    alpha, scale, input_scale = (*node.args[1:], *(1.0, 1.0, 1.0)[len(node.args) - 1 :])
+    alpha, scale, input_scale = [*node.args[1:], 1.0, 1.0, 1.0][:3]
     return incoming[0] * abs(scale) * max(1.0, abs(alpha * input_scale))
 
 
@@ -183,7 +185,7 @@ _RULES = {
     **dict.fromkeys(["mul", "mul_"], _mul),
     **dict.fromkeys(["div", "div_"], _div),
     **dict.fromkeys(["cat", "stack"], _join),
-    **dict.fromkeys(["max_pool2d", "max_pool2d_with_indices", "max_pool3d_with_indices"], _max_pool),
+    **{f"max_pool{kind}": _max_pool for kind in ("2d", "2d_with_indices", "3d_with_indices")},
     **dict.fromkeys(["avg_pool1d", "avg_pool2d", "avg_pool3d"], _avg_pool),
     **dict.fromkeys(["_adaptive_avg_pool2d", "_adaptive_avg_pool3d"], _adaptive_pool),
     **dict.fromkeys(["leaky_relu", "leaky_relu_"], _leaky),

@@ -191,7 +191,8 @@ class Convolution:
         """Matrix of the convolution, (n_in, n_out): its transpose, column by column."""
         n_in = self.dims[1]
         eye = torch.eye(n_in, dtype=self.weight.dtype, device=self.weight.device)
-        return torch.cat([self.apply(x.reshape(-1, *self.in_shape)).flatten(1) for x in eye.split(256)])
+        images = eye.reshape(-1, *self.in_shape).split(256)
+        return torch.cat([self.apply(x).flatten(1) for x in images])
 
     def squared_frobenius(self):
         """Sum of all squared singular values, in closed form; None where there is none.
@@ -233,7 +234,8 @@ def map_of(layer, input_shape=None):
             f"input_shape is {input_shape}; {type(layer).__name__} needs the shape {wanted} of one "
             f"sample, with C = {layer.in_channels} channels."
         )
-    return _transposed(layer, shape) if isinstance(layer, _ConvTransposeNd) else _plain(layer, shape)
+    build = _transposed if isinstance(layer, _ConvTransposeNd) else _plain
+    return build(layer, shape)
 
 
 def _linear(layer, shape):

@@ -209,11 +209,11 @@ def _measure_inputs(report, geometry, z, estimator, view, X, attack, batch_size,
     attack = DeepFool(norm="l2", bounds=None) if attack is None else attack
     norm = report.norm = check.check_norm(getattr(attack, "norm", "l2"))
     report.input_upper = attack.evaluate(estimator, X).distance
-    follow = view.surrogate
-    report.input_linear = np.concatenate([
-        linear_margin(follow, view.tensor(X[rows]), norm).cpu().numpy()
+    linear = [
+        linear_margin(view.surrogate, view.tensor(X[rows]), norm).double().cpu().numpy()
         for rows in batches_of(X, batch_size, view.device, verbose, "linearised margins")
-    ]).astype(np.float64)
+    ]
+    report.input_linear = np.concatenate(linear)
     if geometry.matrix is not None:
         geometry.matrix = geometry.matrix.cpu()
     report.lipschitz = geometry.lipschitz

@@ -37,7 +37,7 @@ def spectrum_of(linear_map, method="auto", max_grid=None):
 
 
 def _automatic(conv):
-    """The truth where it is cheap, or where a torus is none; else the torus."""
+    """Choose the truth where it is cheap, or where the torus is far from it; else the torus."""
     if conv.mode == "circular" or (max(conv.reach) == 1 and not any(map(any, conv.padding))):
         return "fft"
     small, large = sorted(conv.dims)

@@ -165,7 +165,7 @@ class _Recorder(TorchDispatchMode):
             self.follow(tensor, number)
 
     def _spoil(self, changed, number):
-        """What shares the memory of a tensor changed in place has changed as well."""
+        """Move on whatever shares the memory of a tensor that was changed in place."""
         memory = changed.untyped_storage().data_ptr()
         self.written[memory] = number
         for tensor, _ in list(self.known.values()):
@@ -230,18 +230,19 @@ def _watched(view, recorder):
 
 
 def module_names(view):
-    """Modules of the view and their names, as the user's own network calls them."""
-    root = view
+    """Modules of the view, without its wrappers, and what the user's own network calls them."""
+    wrappers, root = set(), view
     while (inner := _wrapped(root)) is not None:
+        wrappers.add(root)
         root = inner
     names = {module: name.removeprefix("body.") for name, module in view.named_modules()}
     names |= {module: name for name, module in root.named_modules()}
     names[root] = "model"
-    return names
+    return {module: name for module, name in names.items() if module not in wrappers}
 
 
 def _wrapped(module):
-    """Module inside one of the views' wrappers; None for a user's own module."""
+    """Look inside one of the views' wrappers; None for a user's own module."""
     home = type(module).__module__
     if not home.startswith(("sklearn_robust.differentiable.", "sklearn_robust.nets.")):
         return None

@@ -1,0 +1,172 @@
+"""Gaps, errors and margins against the strength of robust training."""
+
+import numpy as np
+from sklearn.utils import Bunch
+
+__all__ = ["regularization_path"]
+
+ACCURACIES = ("accuracy", "acc", "score")
+LOSSES = ("neg_cross_entropy", "neg_log_loss")
+
+
+def regularization_path(
+    results, *, param="attack__eps", values=None, fixed=None, accuracy=None, loss=None
+):
+    """Read a sweep over the strength of robust training out of a search's results.
+
+    Parameters
+    ----------
+    results : fitted GridSearchCV, dict or (train_scores, test_scores)
+        The search, its ``cv_results_``, or what :func:`sklearn.model_selection.validation_curve`
+        returned. Train scores are needed: ``return_train_score=True``.
+    param : str, default="attack__eps"
+        Name of the strength, such as "lam" for JacobianRegNet.
+    values : array-like, optional
+        The strengths, for a validation curve: its ``param_range``.
+    fixed : dict, optional
+        Values of the other parameters of the search, where these varied as well.
+    accuracy, loss : str, optional
+        Names of the metrics that are an accuracy and a negative cross-entropy. None finds
+        "accuracy", "acc" or "score", and "neg_cross_entropy" or "neg_log_loss".
+
+    Returns
+    -------
+    path : Bunch
+        Columns with one entry a strength, ascending, ready for ``pandas.DataFrame(path)``: each
+        the mean over folds, with the standard deviation over folds as ``..._std``. ``values``
+        holds the strengths, then come ``train_error``, ``test_error`` and ``error_gap`` (test
+        minus train), ``train_loss``, ``test_loss`` and ``loss_gap`` in nats, and ``train_...`` and
+        ``test_...`` for every other metric of the search. ``param`` is the parameter's name.
+
+    Raises
+    ------
+    ValueError
+        If train scores are missing, the parameter was not searched, or others varied with it.
+
+    See Also
+    --------
+    make_regularization_scorer : The scorer to sweep with.
+    sklearn_robust.plotting.RegularizationPathDisplay : Draws the path.
+
+    Notes
+    -----
+    Following [1]_, the gap estimates the generalisation error |R - R_m|, both sides measured on
+    natural samples in eval mode. Scorers get the fitted net, so its training loss on perturbed or
+    augmented samples plays no part.
+
+    References
+    ----------
+    .. [1] Y. Wen, S. Li and K. Jia, "Towards understanding the regularization of adversarial
+       robustness on neural networks", ICML 2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn_robust.spectral import regularization_path
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = GridSearchCV(
+    ...     LogisticRegression(max_iter=1000),
+    ...     {"C": [0.01, 1]},
+    ...     scoring=["accuracy", "neg_log_loss"],
+    ...     refit=False,
+    ...     return_train_score=True,
+    ... ).fit(X, y)
+    >>> path = regularization_path(search, param="C")
+    >>> path.error_gap.shape, bool(path.train_loss[0] > path.train_loss[1])
+    ((2,), True)
+    """
+    if isinstance(results, tuple):
+        strengths, train, test = _curve(results, values)
+    else:
+        strengths, train, test = _search(results, param, fixed or {})
+    order = np.argsort(strengths, kind="stable")
+    path = Bunch(param=param, values=strengths[order])
+
+    def add(name, scores):  # (n_values, n_splits)
+        path[name], path[f"{name}_std"] = scores[order].mean(1), scores[order].std(1)
+
+    accuracy = _pick(accuracy, ACCURACIES, train)
+    loss = _pick(loss, LOSSES, train)
+    for metric in sorted(train, key=lambda name: (name != accuracy, name != loss)):
+        if metric in (accuracy, loss):
+            word, top = ("error", 1) if metric == accuracy else ("loss", 0)
+            add(f"train_{word}", top - train[metric])
+            add(f"test_{word}", top - test[metric])
+            add(f"{word}_gap", train[metric] - test[metric])
+        else:
+            add(f"train_{metric}", train[metric])
+            add(f"test_{metric}", test[metric])
+    return path
+
+
+def _pick(chosen, usual, metrics):
+    if chosen is None:
+        return next((name for name in usual if name in metrics), None)
+    if chosen not in metrics:
+        raise ValueError(f"There is no metric {chosen!r}; the search has {sorted(metrics)}.")
+    return chosen
+
+
+def _curve(scores, values):
+    train, test = (np.asarray(part, dtype=float) for part in scores)
+    if values is None or train.ndim != 2 or len(values) != len(train) or train.shape != test.shape:
+        raise ValueError(
+            "A validation curve is (train_scores, test_scores), each of shape (n_values, n_splits),"
+            f" and needs values=param_range; got shapes {train.shape} and {test.shape} and "
+            f"values={values!r}."
+        )
+    return np.asarray(values), {"score": train}, {"score": test}
+
+
+def _search(results, param, fixed):
+    table = getattr(results, "cv_results_", results)
+    if not isinstance(table, dict) or "params" not in table:
+        raise ValueError(
+            f"results is {type(results).__name__}; give a fitted GridSearchCV, its cv_results_, or "
+            "the (train_scores, test_scores) of validation_curve."
+        )
+    rows = [
+        row
+        for row, params in enumerate(table["params"])
+        if all(params.get(name) == value for name, value in fixed.items())
+    ]
+    strengths = np.asarray(_strengths([table["params"][row] for row in rows], param, fixed))
+    test, train = (_splits(table, rows, side) for side in ("test", "train"))
+    if not train:
+        raise ValueError(
+            "The results have no train scores, and a gap needs them: type "
+            "GridSearchCV(..., return_train_score=True) and fit again."
+        )
+    if "score" in train and isinstance(scoring := getattr(results, "scoring", None), str):
+        train, test = {scoring: train["score"]}, {scoring: test["score"]}
+    return strengths, train, test
+
+
+def _strengths(candidates, param, fixed):
+    """Strength of each candidate, which must be all that distinguishes them."""
+    known = sorted({name for params in candidates for name in params})
+    if not candidates or any(param not in params for params in candidates):
+        raise ValueError(
+            f"No candidate of the search has {param!r} (with fixed={fixed}); it varied {known}."
+        )
+    strengths = [params[param] for params in candidates]
+    if len(set(strengths)) < len(strengths):
+        others = [name for name in known if name != param and name not in fixed]
+        raise ValueError(
+            f"Several candidates share a value of {param!r}: {others} varied too; choose one value "
+            f"of each, as in fixed={{{others[0]!r}: ...}}."
+        )
+    return strengths
+
+
+def _splits(table, rows, side):
+    """Scores (n_values, n_splits) of each metric on one side."""
+    prefix, scores = f"mean_{side}_", {}
+    for metric in (key.removeprefix(prefix) for key in table if key.startswith(prefix)):
+        folds = []
+        while (key := f"split{len(folds)}_{side}_{metric}") in table:
+            folds.append(np.asarray(table[key], dtype=float)[rows])
+        scores[metric] = np.stack(folds, 1)
+    return scores

@@ -1,0 +1,143 @@
+"""All that a sweep over the strength of robust training wants to know, as one scorer."""
+
+import numpy as np
+import torch
+
+from .. import _functional as F
+from .. import _validation as check
+from ..attacks import WorstCase
+from ._layer_spectra import layer_spectra
+from ._margin_report import logits_of, open_samples
+
+__all__ = ["RegularizationScorer", "make_regularization_scorer"]
+
+
+class RegularizationScorer:
+    """Scorer ``(estimator, X, y) -> dict``; made by :func:`make_regularization_scorer`.
+
+    Parameters
+    ----------
+    attack : attack or None
+        Whose success counts.
+    tau : float
+        Margins up to it are near the boundary.
+    spectra : bool
+        Whether to sum up the singular values.
+    max_samples : int or None
+        Number of samples attacked.
+    """
+
+    def __init__(self, attack=None, tau=0.1, spectra=True, max_samples=None):
+        self.attack = attack
+        self.tau = tau
+        self.spectra = spectra
+        self.max_samples = max_samples
+
+    def __call__(self, estimator, X, y):
+        """Scores of a fitted estimator by name; greater is not always better."""
+        view, samples, codes = open_samples(estimator, X, y)
+        z, labels = logits_of(view, samples), torch.from_numpy(codes)
+        p = z.softmax(1)
+        margin, narrow = F.margin(z, labels), F.margin(p, labels)
+        scores = {
+            "accuracy": float((z.argmax(1) == labels).double().mean()),
+            "neg_cross_entropy": -float(F.cross_entropy(z, labels).mean()),
+            "robust_accuracy": self._withstood(estimator, X, y),
+            "margin_mean": float(margin.mean()),
+            "margin_std": float(margin.std(correction=0)),
+            "softmax_margin_mean": float(narrow.mean()),
+            "softmax_margin_std": float(narrow.std(correction=0)),
+            "boundary_mass": float((narrow.abs() <= self.tau).double().mean()),
+            "confidence": float(p.amax(1).mean()),
+        }
+        return scores | (_spectrum_scores(view, samples) if self.spectra else {})
+
+    def _withstood(self, estimator, X, y):
+        attack = WorstCase(random_state=0) if self.attack is None else self.attack
+        rows = np.arange(len(y))
+        if self.max_samples is not None and len(rows) > self.max_samples:
+            rows = np.linspace(0, len(rows) - 1, self.max_samples).round().astype(int)
+        X = X.iloc[rows] if hasattr(X, "iloc") else np.asarray(X)[rows]
+        fooled = attack.evaluate(estimator, X, np.asarray(y)[rows]).fooled
+        return 1 - float(np.mean(fooled))
+
+    def __repr__(self):
+        changed = [
+            f"{name}={value!r}"
+            for name, value, default in (
+                ("attack", self.attack, None),
+                ("tau", self.tau, 0.1),
+                ("spectra", self.spectra, True),
+                ("max_samples", self.max_samples, None),
+            )
+            if value is not default and value != default
+        ]
+        return f"make_regularization_scorer({', '.join(changed)})"
+
+
+def _spectrum_scores(view, X):
+    report = layer_spectra(view, X)
+    rows = np.flatnonzero(np.isfinite(report["std"]))
+    if not len(rows):
+        return {}
+    scores = {"spectrum_std": float(report["std"][rows].mean())}
+    scores["spectrum_cv"] = float(report.cv[rows].mean())
+    scores |= {f"spectrum_std/{report.name[row]}": float(report["std"][row]) for row in rows}
+    return scores
+
+
+def make_regularization_scorer(attack=None, *, tau=0.1, spectra=True, max_samples=None):
+    """Make a scorer of accuracy, loss, robust accuracy, margins, confidence and spectra.
+
+    Parameters
+    ----------
+    attack : attack, default=None
+        None is the worst case of :func:`sklearn_robust.metrics.robust_score`. All models of a
+        sweep must face the same one: give it an integer ``random_state``.
+    tau : float, default=0.1
+        Softmax margins up to ``tau`` count as near the boundary.
+    spectra : bool, default=True
+        Whether to sum up the singular values of the layers.
+    max_samples : int, default=None
+        Number of samples to attack, evenly spaced; None attacks all. Train scores cost as much
+        as test scores do.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y) -> dict``, picklable, with ``accuracy``, ``neg_cross_entropy``,
+        ``robust_accuracy``, ``margin_mean``, ``margin_std``, ``softmax_margin_mean``,
+        ``softmax_margin_std``, ``boundary_mass``, ``confidence`` and, with ``spectra``,
+        ``spectrum_std`` and ``spectrum_cv`` (means over the layers) and ``spectrum_std/<layer>``.
+        For ``scoring=`` of a search with ``refit=False`` or one of these names: only the first
+        three are better when greater, the rest describe a model.
+
+    Raises
+    ------
+    TypeError
+        If ``attack`` is no attack.
+
+    See Also
+    --------
+    regularization_path : Reads the results of the search.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_robust.attacks import PGD
+    >>> from sklearn_robust.spectral import make_regularization_scorer
+    >>> X, y = load_iris(return_X_y=True)
+    >>> scorer = make_regularization_scorer(PGD(eps=0.3, random_state=0))
+    >>> scores = scorer(LogisticRegression(max_iter=1000).fit(X, y), X, y)
+    >>> bool(scores["robust_accuracy"] < scores["accuracy"])
+    True
+    >>> bool(scores["spectrum_std/matrix"] > 0)
+    True
+    """
+    if attack is not None and (isinstance(attack, type) or not hasattr(attack, "evaluate")):
+        raise TypeError(f"attack is {attack!r}; give an attack instance, such as PGD(eps=0.1).")
+    check.check_number("tau", tau)
+    if max_samples is not None:
+        check.check_count("max_samples", max_samples)
+    return RegularizationScorer(attack, tau, spectra, max_samples)

@@ -1,0 +1,264 @@
+"""The table of a model's layers: what is in it, and that it is the layers' own."""
+
+import copy
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import load_iris
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+
+from sklearn_robust import NaturalNet
+from sklearn_robust.modules import MNISTConvNet, PreActResNet18
+from sklearn_robust.spectral import conv_singular_values, layer_spectra
+from tests.spectral.models import Attention, Functional, Shortcut, Twice, randomized
+from tests.spectral.test_singular_values import matrix_of, values_of
+
+COLUMNS = [
+    "name", "type", "input_shape", "n_values", "max", "min", "mean", "std", "cv",
+    "directional_gain_mean", "directional_gain_var", "frobenius", "method", "note",
+]  # fmt: skip
+
+
+def test_each_row_sums_up_the_singular_values_of_its_layer():
+    net = randomized(MNISTConvNet((1, 8, 8), 3, channels=(4, 6), kernel_size=3, hidden=16))
+    report = layer_spectra(net, input_shape=(1, 8, 8), spectra=True)
+    assert report.name == ["features.0", "features.3", "classifier.0", "classifier.2"]
+    assert report.type == ["Conv2d", "Conv2d", "Linear", "Linear"]
+    assert report.input_shape == [(1, 8, 8), (4, 4, 4), (24,), (16,)]
+    assert list(report)[:14] == COLUMNS
+    for row, name in enumerate(report.name):
+        values = conv_singular_values(net.get_submodule(name), report.input_shape[row])
+        assert report.n_values[row] == len(values) == report.weights[row].sum()
+        assert report["max"][row] == pytest.approx(values.max())
+        assert report["min"][row] == pytest.approx(values.min(), abs=1e-12)
+        assert report["mean"][row] == pytest.approx(values.mean())
+        assert report["std"][row] == pytest.approx(values.std())
+        assert report.cv[row] == pytest.approx(values.std() / values.mean())
+        assert report.frobenius[row] == pytest.approx(math.sqrt((values**2).sum()))
+
+
+def test_a_fitted_net_needs_no_samples_and_a_frame_of_the_report_is_one_call():
+    X, y = load_iris(return_X_y=True)
+    net = NaturalNet(max_epochs=1, random_state=0).fit(X, y)
+    frame = pd.DataFrame(layer_spectra(net))
+    assert list(frame.columns) == COLUMNS and len(frame) == 3
+    pd.testing.assert_frame_equal(frame, pd.DataFrame(layer_spectra(net, X)))
+    pd.testing.assert_frame_equal(frame, pd.DataFrame(layer_spectra(net.module_, X)))
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        (LogisticRegression(max_iter=1000), ["matrix"]),
+        (MLPClassifier((5,), max_iter=500, tol=1e-2), ["layers.0", "layers.2"]),
+        (
+            make_pipeline(StandardScaler(), PCA(2), NaturalNet(max_epochs=1)),
+            ["steps.1.body", "features.1", "features.3", "classifier"],
+        ),
+    ],
+    ids=["linear", "mlp", "pipeline"],
+)
+def test_every_differentiable_classifier_has_layers(model, names):
+    X, y = load_iris(return_X_y=True)
+    report = layer_spectra(model.fit(X, y), X)
+    assert report.name == names
+    if names == ["matrix"]:
+        assert report["max"][0] == pytest.approx(np.linalg.norm(model.coef_, 2))
+
+
+def test_batch_norm_behind_a_layer_is_part_of_it():
+    pair = randomized(nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.BatchNorm2d(4))).eval()
+    net = nn.Sequential(*pair, nn.ReLU(), nn.Flatten(), nn.Linear(100, 3).double())
+    report = layer_spectra(net, input_shape=(2, 5, 5), spectra=True)
+    assert report.name == ["0", "4"]
+    np.testing.assert_allclose(
+        report["values"][0], values_of(matrix_of(pair, (2, 5, 5))), atol=1e-12
+    )
+    assert report.note[0] == "folds 1"
+
+
+def test_batch_norm_before_an_activation_is_part_of_the_layers_behind():
+    net = randomized(nn.Sequential(nn.BatchNorm2d(2), nn.ReLU(), nn.Conv2d(2, 3, 3), nn.Flatten()))
+    net.append(nn.Linear(27, 3).double())
+    scale = (net[0].weight / (net[0].running_var + net[0].eps).sqrt()).abs()
+    conv = copy.deepcopy(net[2])
+    conv.weight.data *= scale.reshape(1, -1, 1, 1)
+    report = layer_spectra(net, input_shape=(2, 5, 5))
+    assert report.name == ["2", "4"]
+    assert report["std"][0] == pytest.approx(conv_singular_values(conv, (2, 5, 5)).std())
+
+
+PREACTIVATED = [
+    nn.Sequential(nn.BatchNorm2d(2), nn.ReLU(), nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(48, 3)),
+    nn.Sequential(
+        nn.Dropout(), nn.BatchNorm2d(2), nn.ReLU(inplace=True), nn.AvgPool2d(2), nn.Flatten(),
+        nn.Linear(18, 3),
+    ),
+    nn.Sequential(nn.BatchNorm2d(2), nn.MaxPool2d(2), nn.LeakyReLU(), nn.Flatten(), nn.Linear(18, 3)),
+    nn.Sequential(
+        nn.BatchNorm2d(2), nn.ReLU(), nn.Conv2d(2, 4, 3, groups=2), nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(), nn.Linear(4, 3),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("net", PREACTIVATED, ids=range(len(PREACTIVATED)))
+def test_the_report_is_blind_to_scale_that_the_function_does_not_see(net):
+    """A factor of batch normalisation taken back in the next layer changes nothing."""
+    net = randomized(net).eval()
+    x = torch.randn(3, 2, 6, 6, dtype=torch.float64)
+    other = copy.deepcopy(net)
+    norm = next(m for m in other if isinstance(m, nn.BatchNorm2d))
+    behind = [m for m in other[list(other).index(norm) :] if isinstance(m, (nn.Conv2d, nn.Linear))][
+        0
+    ]
+    factors = torch.tensor([5.0, 0.1], dtype=torch.float64)
+    norm.weight.data *= factors
+    norm.bias.data *= factors
+    if isinstance(behind, nn.Conv2d) and behind.groups == 2:
+        behind.weight.data /= factors.repeat_interleave(2).reshape(-1, 1, 1, 1)
+    elif isinstance(behind, nn.Conv2d):
+        behind.weight.data /= factors.reshape(1, -1, 1, 1)
+    else:
+        behind.weight.data /= factors.repeat_interleave(behind.in_features // 2)
+    torch.testing.assert_close(net(x), other(x))
+    before, after = (layer_spectra(n, x) for n in (net, other))
+    np.testing.assert_allclose(before["std"], after["std"], rtol=1e-10)
+    raw = [layer_spectra(n, x, fold_bn=False) for n in (net, other)]
+    assert abs(raw[0]["std"] - raw[1]["std"]).max() > 0.01
+
+
+def test_unfolded_batch_norm_has_a_row_with_the_size_of_its_factors():
+    net = randomized(nn.Sequential(nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(27, 2)))
+    scale = (net[0].weight / (net[0].running_var + net[0].eps).sqrt()).abs().detach().numpy()
+    report = layer_spectra(net, input_shape=(3, 3, 3), fold_bn=False)
+    assert report.name == ["0", "2"] and report.n_values[0] == 27
+    assert report["max"][0] == pytest.approx(scale.max())
+    assert report["std"][0] == pytest.approx(scale.std())
+
+
+def test_what_a_shortcut_reads_is_not_folded_away():
+    net = randomized(Shortcut())
+    report = layer_spectra(net, input_shape=(2, 4, 4))
+    assert report.name == ["stem", "conv", "last"]
+    assert report.note == ["", "folds norm", ""]
+    np.testing.assert_allclose(
+        report["max"][0], conv_singular_values(net.stem, (2, 4, 4)).max(), rtol=1e-12
+    )
+
+
+def test_batch_norm_whose_output_is_added_stays_by_itself():
+    class Added(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.last = nn.BatchNorm1d(4), nn.Linear(4, 3)
+
+        def forward(self, x):
+            x = self.norm(x)
+            return self.last(x + torch.relu(x))
+
+    report = layer_spectra(randomized(Added()), input_shape=(4,))
+    assert report.name == ["norm", "last"]
+
+
+def test_a_layer_that_runs_twice_has_a_row_for_each_run():
+    report = layer_spectra(randomized(Twice()), input_shape=(2, 4, 4))
+    assert report.name == ["conv", "conv:2", "last"]
+    assert report.input_shape == [(2, 4, 4), (2, 2, 2), (8,)]
+
+
+def test_layers_need_not_be_modules():
+    net = randomized(Functional())
+    report = layer_spectra(net, input_shape=(1, 4, 4))
+    assert report.name == ["model", "model#2"]
+    conv = nn.Conv2d(1, 3, 3, padding=1).double()
+    conv.weight = net.kernel
+    assert report["max"][0] == pytest.approx(conv_singular_values(conv, (1, 4, 4)).max())
+
+
+def test_reparametrised_weights_are_those_in_use():
+    net = nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(4, 5)), nn.Linear(5, 2))
+    net.double()
+    for _ in range(30):  # it estimates the norm while it trains
+        net(torch.zeros(1, 4, dtype=torch.float64))
+    assert layer_spectra(net, input_shape=(4,))["max"][0] == pytest.approx(1, rel=1e-6)
+
+
+def test_layers_without_a_fixed_map_are_listed_with_the_reason():
+    report = layer_spectra(Attention(), input_shape=(5, 4))
+    notes = dict(zip(report.name, report.note, strict=True))
+    assert notes == {
+        "first": "",
+        "norm": "skipped: divides by a statistic of each sample",
+        "attention": "skipped: attention: its matrix depends on the sample",
+        "memory": "skipped: recurrent: its map depends on the sample",
+        "last": "",
+    }
+    assert np.isnan(report["std"][1:4]).all() and report.n_values.tolist()[:1] == [20]
+    assert report.method[1] == "none"
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (nn.GroupNorm(1, 2), "statistic of each sample"),
+        (nn.InstanceNorm2d(2, affine=True), "statistic of each sample"),
+        (nn.BatchNorm2d(2, track_running_stats=False), "statistic of each sample"),
+        (nn.PReLU(), "no fixed linear map"),
+    ],
+    ids=repr,
+)
+def test_other_weights_are_listed_too(layer, reason):
+    net = nn.Sequential(layer, nn.Flatten(), nn.Linear(18, 2))
+    report = layer_spectra(net, input_shape=(2, 3, 3))
+    assert report.name == ["0", "2"] and reason in report.note[0]
+
+
+def test_what_was_approximated_is_written_down():
+    net = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.Flatten(), nn.Linear(8 * 144, 2))
+    notes = {m: layer_spectra(net, input_shape=(8, 12, 12), method=m).note[0] for m in
+             ("fft", "exact", "lanczos", "reshape")}  # fmt: skip
+    assert notes["fft"] == "torus in place of zeros; grid 8 x 8: max a little low, min high"
+    assert notes["exact"] == ""
+    assert "stochastic" in notes["lanczos"] and "not the layer's operator" in notes["reshape"]
+    full = layer_spectra(net, input_shape=(8, 12, 12), method="fft", max_grid=None)
+    assert full.note[0] == "torus in place of zeros"
+
+
+def test_the_model_is_left_as_it_was():
+    net = PreActResNet18((3, 8, 8), 4, channels=(2, 3, 4, 5)).train()
+    before = copy.deepcopy(net.state_dict())
+    layer_spectra(net, input_shape=(3, 8, 8))
+    after = net.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert all(
+        m.training and not m._forward_hooks and not m._forward_pre_hooks for m in net.modules()
+    )
+    assert all(p.requires_grad for p in net.parameters())
+
+
+def test_bad_input_is_told_what_to_type():
+    net = nn.Linear(4, 3)
+    with pytest.raises(ValueError, match=r"pass X, or input_shape=\(1, 28, 28\)"):
+        layer_spectra(net)
+    with pytest.raises(ValueError, match="choose one of"):
+        layer_spectra(net, input_shape=(4,), method="dense")
+    with pytest.raises(ValueError, match="max_grid is 0"):
+        layer_spectra(net, input_shape=(4,), max_grid=0)
+    with pytest.raises(NotFittedError):
+        layer_spectra(NaturalNet(), input_shape=(4,))
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match=r"samples have shape \(3,\), but .* fitted on .* \(4,\)"):
+        layer_spectra(NaturalNet(max_epochs=1).fit(X, y), X[:, :3])
+    large = nn.Sequential(nn.Conv2d(64, 64, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    with pytest.raises(ValueError, match="16 GiB"):
+        layer_spectra(large, input_shape=(64, 32, 32), method="exact")
