@@ -118,7 +118,7 @@ def eps_axis(axis, eps, n_ticks=6, prune=None, norm="linf"):
         axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{round(x * 255)}"))
         label = f"eps ({norm} radius, of 255)"
     else:
-        axis.xaxis.set_major_locator(MaxNLocator(n_ticks, prune=prune))
+        axis.xaxis.set_major_locator(MaxNLocator(n_ticks, steps=[1, 2, 2.5, 5, 10], prune=prune))
     axis.set(xlim=(-0.02 * top, 1.02 * top), xlabel=label)
 
 
