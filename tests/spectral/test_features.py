@@ -117,7 +117,7 @@ def test_bad_layers_are_told_what_there_is(digits):
     frozen = FrozenEstimator(net)
     for layer, words in [
         ("conv9", r"layer is 'conv9'; choose one of \['model', 'features', 'features.0'"),
-        (4, "layer is 4, but NaturalNet has 4 linear layers"),
+        (4, "layer is 4, but FrozenEstimator has 4 linear layers"),
     ]:
         with pytest.raises(ValueError, match=words):
             LayerFeatures(frozen, layer=layer).fit(X)

@@ -103,7 +103,9 @@ PREACTIVATED = [
         nn.Dropout(), nn.BatchNorm2d(2), nn.ReLU(inplace=True), nn.AvgPool2d(2), nn.Flatten(),
         nn.Linear(18, 3),
     ),
-    nn.Sequential(nn.BatchNorm2d(2), nn.MaxPool2d(2), nn.LeakyReLU(), nn.Flatten(), nn.Linear(18, 3)),
+    nn.Sequential(
+        nn.BatchNorm2d(2), nn.MaxPool2d(2), nn.LeakyReLU(), nn.Flatten(), nn.Linear(18, 3)
+    ),
     nn.Sequential(
         nn.BatchNorm2d(2), nn.ReLU(), nn.Conv2d(2, 4, 3, groups=2), nn.AdaptiveAvgPool2d(1),
         nn.Flatten(), nn.Linear(4, 3),

@@ -1,0 +1,47 @@
+"""Lines over the layers of one model or several: what two displays share."""
+
+import numpy as np
+
+from ._style import line_style
+
+__all__ = ["draw_over_layers", "shared_layers"]
+
+
+def shared_layers(reports):
+    """Names of the layers, which all reports must have in common."""
+    names = [tuple(report.name) for report in reports.values()]
+    if len(set(names)) > 1:
+        raise ValueError(
+            f"The models have different layers, {list(names[0])} and "
+            f"{list(next(other for other in names if other != names[0]))}: draw each by itself."
+        )
+    return list(names[0])
+
+
+def draw_over_layers(ax, layers, curves):
+    """Draw one line for each curve over the layers, and name these on the x axis.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Where to draw.
+    layers : list of str
+        Names of the layers.
+    curves : list of (label, number, values, options)
+        Label, number of its colour, one value a layer, and options of the line.
+
+    Returns
+    -------
+    lines : list of matplotlib Line2D
+        One for each curve.
+    """
+    x = np.arange(len(layers))
+    lines = []
+    for label, number, values, options in curves:
+        look = {**line_style(number), "label": label, **options}
+        lines += ax.plot(x, values, **look)
+    steep = len(layers) > 3 or max(map(len, layers)) > 12
+    turn = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if steep else {}
+    ax.set_xticks(x, layers, **turn)
+    ax.set_xlim(-0.3, len(layers) - 0.7)
+    return lines

@@ -1,0 +1,215 @@
+"""Singular values of the layers."""
+
+import numpy as np
+
+from .. import _validation as check
+from ..spectral import layer_spectra
+from ._display import axes_for, named
+from ._layer_lines import draw_over_layers, shared_layers
+from ._style import line_style
+
+__all__ = ["LayerSpectrumDisplay"]
+
+KINDS = {
+    "std": "standard deviation of the singular values",
+    "cv": "std / mean of the singular values",
+    "max": "largest singular value",
+    "min": "smallest singular value",
+    "mean": "mean singular value",
+    "directional_gain_mean": "mean squared gain of a random direction",
+    "directional_gain_var": "variance of the squared gain over directions",
+    "values": "singular value",
+}
+
+
+class LayerSpectrumDisplay:
+    """Singular values of a model's layers, or one statistic of them for several models.
+
+    Make it with :meth:`from_estimator` or :meth:`from_estimators`; :meth:`plot` draws it again.
+
+    Parameters
+    ----------
+    reports : dict of str to Bunch
+        What :func:`sklearn_robust.spectral.layer_spectra` returned for each model; with
+        ``spectra=True`` to draw the values themselves.
+    kind : str, default="std"
+        What :meth:`plot` draws unless told otherwise.
+    name : str, default=None
+        Title.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the drawing.
+    figure_ : matplotlib Figure
+        Its figure.
+    lines_ : list of matplotlib Line2D
+        One for each model, or for each layer if the values are drawn.
+
+    See Also
+    --------
+    FeatureChangeDisplay : What the layers do to perturbed samples.
+
+    References
+    ----------
+    Wen, Li, Jia, "Towards understanding the regularization of adversarial robustness on neural
+    networks", ICML 2020.
+
+    Examples
+    --------
+    >>> from sklearn_robust.modules import MLP
+    >>> from sklearn_robust.plotting import LayerSpectrumDisplay
+    >>> display = LayerSpectrumDisplay.from_estimator(MLP((4,), 3), input_shape=(4,))
+    >>> [line.get_label() for line in display.lines_]
+    ['features.1', 'features.3', 'classifier']
+    """
+
+    def __init__(self, *, reports, kind="std", name=None):
+        self.reports = reports
+        self.kind = kind
+        self.name = name
+
+    @classmethod
+    def from_estimator(cls, estimator, X=None, *, kind="values", name=None, **options):
+        """Find the singular values of one model and draw them.
+
+        Parameters
+        ----------
+        estimator : fitted classifier, Pipeline or torch.nn.Module
+            What to look at.
+        X : array-like of shape (n_samples, ...), optional
+            Samples, of which only the shape matters.
+        kind : str, default="values"
+            As for :meth:`plot`.
+        name : str, default=None
+            Title; None is the class of the estimator.
+        **options
+            As for :meth:`from_estimators`.
+
+        Returns
+        -------
+        display : LayerSpectrumDisplay
+            With the singular values, and drawn.
+        """
+        name = name or type(estimator).__name__
+        return cls.from_estimators({name: estimator}, X, kind=kind, name=name, **options)
+
+    @classmethod
+    def from_estimators(
+        cls,
+        estimators,
+        X=None,
+        *,
+        input_shape=None,
+        method="auto",
+        fold_bn=True,
+        max_grid=8,
+        kind="std",
+        name=None,
+        ax=None,
+        **plot_options,
+    ):
+        """Find the singular values of several models of one architecture and draw a statistic.
+
+        Parameters
+        ----------
+        estimators : dict of str to classifier, or sequence of classifiers
+            What to compare.
+        X : array-like of shape (n_samples, ...), optional
+            Samples, of which only the shape matters.
+        input_shape : tuple, optional
+            As for :func:`sklearn_robust.spectral.layer_spectra`, like the next three.
+        method : str, default="auto"
+            How to find them.
+        fold_bn : bool, default=True
+            Whether batch normalisation is part of the layers.
+        max_grid : int or None, default=8
+            Cap of the number of frequencies.
+        kind : str, default="std"
+            As for :meth:`plot`.
+        name : str, default=None
+            Title.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **plot_options
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        display : LayerSpectrumDisplay
+            With the singular values, and drawn.
+        """
+        check.check_choice("kind", kind, KINDS)
+        options = {"input_shape": input_shape, "method": method, "fold_bn": fold_bn}
+        reports = {
+            label: layer_spectra(model, X, max_grid=max_grid, spectra=True, **options)
+            for label, model in named(estimators).items()
+        }
+        return cls(reports=reports, kind=kind, name=name).plot(ax=ax, **plot_options)
+
+    def plot(self, *, kind=None, ax=None, xlabel=None, ylabel=None, **kwargs):
+        """Draw the spectra of one model, or a statistic over the layers of all.
+
+        Parameters
+        ----------
+        kind : str, default=None
+            "values" draws all singular values of each layer in descending order; "std", "cv",
+            "max", "min", "mean", "directional_gain_mean" and "directional_gain_var" draw one
+            number a layer. None is what the display was made for.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        xlabel, ylabel : str, default=None
+            Labels of the axes.
+        **kwargs
+            Passed to ``ax.plot``.
+
+        Returns
+        -------
+        display : LayerSpectrumDisplay
+            Itself, with ``ax_`` and ``figure_``.
+        """
+        kind = check.check_choice("kind", kind or self.kind, KINDS)
+        if kind == "values" and len(self.reports) > 1:
+            raise ValueError(
+                f"kind='values' draws one model, but there are {list(self.reports)}: choose "
+                "kind='std', or draw each by itself."
+            )
+        self.ax_ = ax = axes_for(ax, self)
+        self.figure_ = ax.figure
+        draw = self._draw_values if kind == "values" else self._draw_statistic
+        default = draw(ax, kind, kwargs)
+        ax.set(
+            xlabel=default if xlabel is None else xlabel,
+            ylabel=KINDS[kind] if ylabel is None else ylabel,
+            title=self.name,
+        )
+        ax.set_ylim(bottom=0)
+        if len(self.lines_) > 1:
+            ax.legend()
+        return self
+
+    def _draw_values(self, ax, kind, options):
+        ((_, report),) = self.reports.items()
+        self.lines_ = []
+        for row, name in enumerate(report.name):
+            if not report.n_values[row]:
+                continue
+            order = np.argsort(report["values"][row])[::-1]
+            values, weights = report["values"][row][order], report.weights[row][order]
+            # Each value takes as much room as there are singular values that it stands for.
+            ends = np.cumsum(weights) / weights.sum()
+            x = np.stack([np.concatenate([[0], ends[:-1]]), ends], 1).ravel()
+            look = {"color": line_style(row)["color"], "label": name, **options}
+            look.setdefault("linestyle", ("-", "--", ":")[row // 7 % 3])
+            self.lines_ += ax.plot(x, values.repeat(2), **look)
+        return "share of the singular values, in descending order"
+
+    def _draw_statistic(self, ax, kind, options):
+        layers = shared_layers(self.reports)
+        rows = np.flatnonzero([n > 0 for n in next(iter(self.reports.values())).n_values])
+        curves = [
+            (label, number, report[kind][rows], options)
+            for number, (label, report) in enumerate(self.reports.items())
+        ]
+        self.lines_ = draw_over_layers(ax, [layers[row] for row in rows], curves)
+        return "layer"

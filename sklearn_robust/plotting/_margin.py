@@ -1,0 +1,185 @@
+"""Distributions of margins, confidence and loss."""
+
+import numpy as np
+
+from .. import _validation as check
+from ..spectral import margin_report
+from ._display import axes_for, named
+from ._style import line_style
+
+__all__ = ["MarginDisplay"]
+
+KINDS = {
+    "output": "margin of the logits",
+    "softmax": "margin of the probabilities",
+    "feature": "distance to the boundary in the last features (l2)",
+    "input_upper": "distance to the boundary found by the attack",
+    "input_linear": "distance to the linearised boundary",
+    "input_lower": "distance certified by the Lipschitz bound",
+    "confidence": "confidence",
+    "loss": "cross-entropy (nats)",
+}
+
+
+class MarginDisplay:
+    """Distributions of the margins of one model or several.
+
+    Make it with :meth:`from_estimator` or :meth:`from_estimators`; :meth:`plot` draws it again.
+
+    Parameters
+    ----------
+    values : dict of str to array of shape (n_samples,)
+        Margins of each model.
+    kind : str, default="softmax"
+        What they are, one of the arrays of :func:`sklearn_robust.spectral.margin_report`.
+    name : str, default=None
+        Title.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the drawing.
+    figure_ : matplotlib Figure
+        Its figure.
+    histograms_ : list of matplotlib artists
+        Outline of each distribution.
+
+    See Also
+    --------
+    RegularizationPathDisplay : Means of the same against the strength of training.
+
+    References
+    ----------
+    Wen, Li, Jia, "Towards understanding the regularization of adversarial robustness on neural
+    networks", ICML 2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_robust.plotting import MarginDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> models = {
+    ...     f"C={C}": LogisticRegression(C=C, max_iter=1000).fit(X, y) for C in (0.01, 1)
+    ... }
+    >>> display = MarginDisplay.from_estimators(models, X, y)
+    >>> bool(display.values["C=0.01"].max() < display.values["C=1"].max())
+    True
+    """
+
+    def __init__(self, *, values, kind="softmax", name=None):
+        self.values = values
+        self.kind = kind
+        self.name = name
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, name=None, **options):
+        """Measure the margins of one model and draw them.
+
+        Parameters
+        ----------
+        estimator : fitted classifier, Pipeline, or torch.nn.Module of logits
+            What to look at.
+        X : array-like of shape (n_samples, ...)
+            Samples.
+        y : array-like of shape (n_samples,)
+            True labels.
+        name : str, default=None
+            Label; None is the class of the estimator.
+        **options
+            As for :meth:`from_estimators`.
+
+        Returns
+        -------
+        display : MarginDisplay
+            With the margins, and drawn.
+        """
+        return cls.from_estimators({name or type(estimator).__name__: estimator}, X, y, **options)
+
+    @classmethod
+    def from_estimators(
+        cls, estimators, X, y, *, kind="softmax", attack=None, name=None, ax=None, **plot_options
+    ):
+        """Measure the margins of several models and draw them over each other.
+
+        Parameters
+        ----------
+        estimators : dict of str to classifier, or sequence of classifiers
+            What to compare.
+        X : array-like of shape (n_samples, ...)
+            Samples.
+        y : array-like of shape (n_samples,)
+            True labels.
+        kind : str, default="softmax"
+            "output", "softmax", "feature", "input_upper", "input_linear", "input_lower",
+            "confidence" or "loss". Logits of different models have different scales.
+        attack : attack, default=None
+            Minimum-norm attack for the margins in the input.
+        name : str, default=None
+            Title.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **plot_options
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        display : MarginDisplay
+            With the margins, and drawn.
+        """
+        check.check_choice("kind", kind, KINDS)
+        measured = kind.split("_")[0]
+        kinds = (measured,) if measured in ("softmax", "feature", "input") else ("output",)
+        values = {
+            label: margin_report(model, X, y, kinds=kinds, attack=attack)[kind]
+            for label, model in named(estimators).items()
+        }
+        return cls(values=values, kind=kind, name=name).plot(ax=ax, **plot_options)
+
+    def plot(self, *, bins=30, ax=None, xlabel=None, ylabel=None, **kwargs):
+        """Draw one histogram for each model, all with the same bins.
+
+        Parameters
+        ----------
+        bins : int or array, default=30
+            Number of bins over the range of all models, or their edges.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        xlabel, ylabel : str, default=None
+            Labels of the axes.
+        **kwargs
+            Passed to ``ax.stairs``.
+
+        Returns
+        -------
+        display : MarginDisplay
+            Itself, with ``ax_`` and ``figure_``.
+        """
+        finite = {name: v[np.isfinite(v)] for name, v in self.values.items()}
+        everything = np.concatenate(list(finite.values()))
+        if not len(everything):
+            raise ValueError(
+                f"No {KINDS[self.kind]} is finite: choose another kind, or an attack that succeeds."
+            )
+        self.ax_ = ax = axes_for(ax, self)
+        self.figure_ = ax.figure
+        edges = np.histogram_bin_edges(everything, bins)
+        self.histograms_ = []
+        for number, (name, values) in enumerate(finite.items()):
+            share = np.histogram(values, edges)[0] / len(self.values[name])
+            missing = len(self.values[name]) - len(values)
+            label = f"{name} ({missing} infinite)" if missing else name
+            color = line_style(number)["color"]
+            ax.stairs(share, edges, fill=True, alpha=0.12, color=color)
+            look = {"color": color, "label": label, "linewidth": 1.8, **kwargs}
+            self.histograms_.append(ax.stairs(share, edges, **look))
+        if edges[0] < 0 < edges[-1]:
+            ax.axvline(0, color="black", linewidth=0.8, linestyle=":", label="decision boundary")
+        ax.set(
+            xlabel=KINDS[self.kind] if xlabel is None else xlabel,
+            ylabel="share of samples" if ylabel is None else ylabel,
+            title=self.name,
+        )
+        ax.set_ylim(bottom=0)
+        ax.legend()
+        return self

@@ -1,0 +1,164 @@
+"""Errors, losses and gaps against the strength of robust training."""
+
+import numpy as np
+
+from ..spectral import regularization_path
+from ._display import axes_for
+from ._style import line_style
+
+__all__ = ["RegularizationPathDisplay"]
+
+UNITS = {"error": "error (share)", "loss": "cross-entropy (nats)"}
+
+
+class RegularizationPathDisplay:
+    """What becomes of a model as the strength of its robust training grows.
+
+    Make it with :meth:`from_results`; :meth:`plot` draws it again.
+
+    Parameters
+    ----------
+    path : Bunch
+        What :func:`sklearn_robust.spectral.regularization_path` returned.
+    name : str, default=None
+        Title.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the drawing.
+    figure_ : matplotlib Figure
+        Its figure.
+    lines_ : list of matplotlib Line2D
+        One for each curve.
+
+    See Also
+    --------
+    sklearn_robust.spectral.make_regularization_scorer : The scorer to sweep with.
+    MarginDisplay : Whole distributions instead of means.
+
+    References
+    ----------
+    Wen, Li, Jia, "Towards understanding the regularization of adversarial robustness on neural
+    networks", ICML 2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn_robust.plotting import RegularizationPathDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LogisticRegression(max_iter=1000)
+    >>> search = GridSearchCV(model, {"C": [0.01, 1]}, return_train_score=True).fit(X, y)
+    >>> display = RegularizationPathDisplay.from_results(search, param="C")
+    >>> [line.get_label() for line in display.lines_]
+    ['train', 'test', 'gap (test - train)']
+    """
+
+    def __init__(self, *, path, name=None):
+        self.path = path
+        self.name = name
+
+    @classmethod
+    def from_results(
+        cls,
+        results,
+        *,
+        param="attack__eps",
+        values=None,
+        fixed=None,
+        accuracy=None,
+        loss=None,
+        kind=None,
+        name=None,
+        ax=None,
+        **plot_options,
+    ):
+        """Read the results of a search or of a validation curve and draw them.
+
+        Parameters
+        ----------
+        results : fitted GridSearchCV, dict or (train_scores, test_scores)
+            As for :func:`sklearn_robust.spectral.regularization_path`, like the next five.
+        param : str, default="attack__eps"
+            Name of the strength.
+        values : array-like, optional
+            The strengths of a validation curve.
+        fixed : dict, optional
+            Values of other parameters of the search.
+        accuracy, loss : str, optional
+            Names of these metrics.
+        kind : str, default=None
+            As for :meth:`plot`.
+        name : str, default=None
+            Title.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **plot_options
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        display : RegularizationPathDisplay
+            With the path, and drawn.
+        """
+        path = regularization_path(
+            results, param=param, values=values, fixed=fixed, accuracy=accuracy, loss=loss
+        )
+        return cls(path=path, name=name).plot(kind=kind, ax=ax, **plot_options)
+
+    def plot(self, *, kind=None, ax=None, show_spread=True, xlabel=None, ylabel=None, **kwargs):
+        """Draw the curves of the train and of the test side.
+
+        Parameters
+        ----------
+        kind : str, default=None
+            "error" or "loss", drawn with their gap, or any other metric of the path, such as
+            "robust_accuracy" or "confidence". None is "error", or "loss" if there is no error.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        show_spread : bool, default=True
+            Whether to shade one standard deviation over the folds to either side.
+        xlabel, ylabel : str, default=None
+            Labels of the axes.
+        **kwargs
+            Passed to ``ax.plot``.
+
+        Returns
+        -------
+        display : RegularizationPathDisplay
+            Itself, with ``ax_`` and ``figure_``.
+        """
+        path = self.path
+        if kind is None:
+            kind = "error" if "test_error" in path else "loss"
+        if f"test_{kind}" not in path:
+            known = [key[5:] for key in path if key.startswith("test_") and key[-4:] != "_std"]
+            raise ValueError(f"kind is {kind!r}; the path has {known}.")
+        self.ax_ = ax = axes_for(ax, self)
+        self.figure_ = ax.figure
+        curves = [("train", f"train_{kind}", 0), ("test", f"test_{kind}", 3)]
+        if f"{kind}_gap" in path:
+            curves.append(("gap (test - train)", f"{kind}_gap", 4))
+        # Strengths that are no numbers stand side by side.
+        numeric = np.issubdtype(path["values"].dtype, np.number)
+        x = path["values"] if numeric else np.arange(len(path["values"]))
+        self.lines_ = []
+        for label, column, number in curves:
+            mean, std = path[column], path[f"{column}_std"]
+            (line,) = ax.plot(x, mean, **{**line_style(number), "label": label, **kwargs})
+            self.lines_.append(line)
+            if show_spread:
+                look = {"color": line.get_color(), "alpha": 0.15, "linewidth": 0}
+                ax.fill_between(x, mean - std, mean + std, **look)
+        if not numeric:
+            ax.set_xticks(x, [str(value) for value in path["values"]])
+        default = UNITS.get(kind, kind.replace("_", " "))
+        ax.set(
+            xlabel=path.param if xlabel is None else xlabel,
+            ylabel=default if ylabel is None else ylabel,
+            title=self.name,
+        )
+        ax.legend()
+        return self
