@@ -7,11 +7,9 @@ import torch
 from sklearn.base import clone
 
 from .._random import seed_of
-from .._validation import check_norm
 from ._base import BaseAttack
 from ._losses import make_objective
 from ._minimum import MinimumNormAttack
-from ._norms import ORDERS
 from ._pgd import PGD
 from ._task import Outcome
 
@@ -138,7 +136,7 @@ class WorstCase(BaseAttack):
             raise ValueError("attacks mixes targeted and untargeted ones; y cannot serve both.")
 
     def _order(self):
-        return ORDERS[check_norm(self._members()[0].norm)]
+        return self._members()[0]._order()
 
     def _stages(self):
         """List the stages (name, attack on one batch), the clean samples first."""

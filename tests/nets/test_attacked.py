@@ -1,0 +1,95 @@
+"""Every public attack against a net that has all an attack could disturb."""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_robust import NaturalNet, robust_score
+from sklearn_robust.attacks import BIM, FGSM, WorstCase
+from tests.cases import (
+    ATTACKS,
+    Normalised,
+    blobs,
+    generators_untouched,
+    quick,
+    same_state,
+    state_of,
+)
+
+X, Y = blobs(12)
+
+
+def brief(attack, **params):
+    """An attack of few steps."""
+    short = {"max_iter": 4, "n_searches": 2}
+    taken = inspect.signature(attack).parameters
+    return attack(**{k: v for k, v in short.items() if k in taken}, **{"eps": 0.1, **params})
+
+
+@pytest.fixture(scope="module")
+def net():
+    """A trained net whose module someone is training further, one layer kept still."""
+    fitted = quick(NaturalNet, module=Normalised, lr=0.05, max_epochs=10).fit(X, Y)
+    fitted.module_.train()
+    fitted.module_[1].eval()
+    return fitted
+
+
+CALLS = {
+    "generate": lambda attack, net: attack.generate(net, X, Y),
+    "generate from predictions": lambda attack, net: attack.generate(net, X),
+    "evaluate": lambda attack, net: attack.evaluate(net, X, Y),
+    "perturb": lambda attack, net: attack.perturb(net.module_, torch.tensor(X), torch.tensor(Y)),
+    "verdict": lambda attack, net: attack.verdict(net.module_, torch.tensor(X), torch.tensor(Y)),
+    "robust_score": lambda attack, net: robust_score(net, X, Y, attack=attack),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_an_attack_leaves_net_data_and_generators_as_they_were(net, attack, call):
+    before, data = state_of(net.module_), X.copy()
+    with generators_untouched():
+        CALLS[call](brief(attack), net)
+    same_state(net.module_, before)
+    np.testing.assert_array_equal(X, data)
+
+
+@pytest.mark.parametrize("call", ["perturb", "verdict"])
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_an_attack_that_fails_half_way_leaves_the_net_as_it_was(net, attack, call):
+    def fail(*_):
+        fail.left -= 1
+        if fail.left < 0:
+            raise ArithmeticError
+
+    before = state_of(net.module_)
+    for fail.left in (0, 1) if attack is not FGSM else (0,):  # FGSM looks once
+        hook = net.module_[2].register_forward_hook(fail)
+        try:
+            with generators_untouched(), pytest.raises(ArithmeticError):
+                CALLS[call](brief(attack), net)
+        finally:
+            hook.remove()
+        same_state(net.module_, before)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_one_seed_gives_one_answer_whatever_the_global_generators(net, attack):
+    found = []
+    for seed in (1, 2):
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        found.append(brief(attack, random_state=0).generate(net, X, Y))
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_the_worst_case_with_an_attack_is_at_most_the_attack(net, attack):
+    alone = brief(attack, eps=0.2)
+    others = [FGSM(eps=0.2), WorstCase([BIM(eps=0.2)])]
+    score = robust_score(net, X, Y, attack=WorstCase([alone], random_state=0))
+    worst = robust_score(net, X, Y, attack=WorstCase([alone, *others], random_state=0))
+    assert worst <= score <= net.score(X, Y)
