@@ -1,3 +1,25 @@
 """Displays: arrays kept on an object, drawn on request."""
 
-__all__: list[str] = []
+from ._class_dendrogram import ClassDendrogramDisplay
+from ._decision_surface import DecisionSurfaceDisplay
+from ._feature_change import FeatureChangeDisplay
+from ._hessian_spectrum import HessianSpectrumDisplay
+from ._jacobian_display import JacobianDisplay
+from ._layer_spectrum import LayerSpectrumDisplay
+from ._loss_surface import LossSurfaceDisplay
+from ._margin import MarginDisplay
+from ._regularization_path import RegularizationPathDisplay
+from ._robustness_curve import RobustnessCurveDisplay
+
+__all__ = [
+    "ClassDendrogramDisplay",
+    "DecisionSurfaceDisplay",
+    "FeatureChangeDisplay",
+    "HessianSpectrumDisplay",
+    "JacobianDisplay",
+    "LayerSpectrumDisplay",
+    "LossSurfaceDisplay",
+    "MarginDisplay",
+    "RegularizationPathDisplay",
+    "RobustnessCurveDisplay",
+]
