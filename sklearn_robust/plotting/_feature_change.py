@@ -180,7 +180,9 @@ class FeatureChangeDisplay:
             curves.append((f"{label}, noise", number, report[f"random_{kind}"], faint))
         self.lines_ = draw_over_layers(ax, layers, curves)
         if kind == "anisotropy":
-            ax.axhline(1, color="black", linewidth=0.8, linestyle=":", label="same in all directions")
+            ax.axhline(
+                1, color="black", linewidth=0.8, linestyle=":", label="same in all directions"
+            )
         ax.set(
             xlabel="layer" if xlabel is None else xlabel,
             ylabel=KINDS[kind] if ylabel is None else ylabel,

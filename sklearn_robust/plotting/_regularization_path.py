@@ -152,6 +152,8 @@ class RegularizationPathDisplay:
             if show_spread:
                 look = {"color": line.get_color(), "alpha": 0.15, "linewidth": 0}
                 ax.fill_between(x, mean - std, mean + std, **look)
+        if len(curves) == 3:  # a gap is read against zero
+            ax.axhline(0, color="black", linewidth=0.8, linestyle=":")
         if not numeric:
             ax.set_xticks(x, [str(value) for value in path["values"]])
         default = UNITS.get(kind, kind.replace("_", " "))

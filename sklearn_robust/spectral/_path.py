@@ -87,8 +87,8 @@ def regularization_path(
     def add(name, scores):  # (n_values, n_splits)
         path[name], path[f"{name}_std"] = scores[order].mean(1), scores[order].std(1)
 
-    accuracy = _pick(accuracy, ACCURACIES, train)
     loss = _pick(loss, LOSSES, train)
+    accuracy = _pick(accuracy, ACCURACIES, train.keys() - {loss})
     for metric in sorted(train, key=lambda name: (name != accuracy, name != loss)):
         if metric in (accuracy, loss):
             word, top = ("error", 1) if metric == accuracy else ("loss", 0)

@@ -1,0 +1,66 @@
+"""Spectra are drawn as they were found."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sklearn_robust.modules import MLP, MNISTConvNet
+from sklearn_robust.plotting import LayerSpectrumDisplay
+from sklearn_robust.spectral import conv_singular_values, layer_spectra
+
+
+@pytest.fixture(scope="module")
+def nets():
+    torch.manual_seed(0)
+    options = {"channels": (3, 4), "kernel_size": 3, "hidden": 6}
+    return {name: MNISTConvNet((1, 8, 8), 3, **options) for name in "ab"}
+
+
+def test_the_curve_of_a_layer_holds_all_its_values_in_order(nets, pyplot):
+    display = LayerSpectrumDisplay.from_estimator(nets["a"], input_shape=(1, 8, 8))
+    assert [line.get_label() for line in display.lines_] == display.reports["MNISTConvNet"].name
+    expected = conv_singular_values(nets["a"].features[0], (1, 8, 8))
+    x, y = display.lines_[0].get_data()
+    middles = (np.arange(len(expected)) + 0.5) / len(expected)
+    np.testing.assert_allclose(y[np.searchsorted(x, middles)], expected, rtol=1e-5)
+    assert display.ax_.get_title() == "MNISTConvNet" and display.figure_ is display.ax_.figure
+
+
+@pytest.mark.parametrize("kind", ["std", "cv", "max", "mean", "directional_gain_var"])
+def test_a_statistic_has_one_point_a_layer_and_one_line_a_model(nets, kind, pyplot):
+    display = LayerSpectrumDisplay.from_estimators(nets, input_shape=(1, 8, 8), kind=kind)
+    for line, (name, net) in zip(display.lines_, nets.items(), strict=True):
+        assert line.get_label() == name
+        np.testing.assert_array_equal(
+            line.get_ydata(), layer_spectra(net, input_shape=(1, 8, 8))[kind]
+        )
+    ticks = [text.get_text() for text in display.ax_.get_xticklabels()]
+    assert ticks == ["features.0", "features.3", "classifier.0", "classifier.2"]
+
+
+def test_skipped_layers_are_left_out(pyplot):
+    net = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.Linear(4, 3))
+    for kind in ("values", "std"):
+        display = LayerSpectrumDisplay.from_estimator(net, input_shape=(4,), kind=kind)
+        assert len(display.lines_) == (2 if kind == "values" else 1)
+        assert len(display.lines_[0].get_ydata()) == (8 if kind == "values" else 2)
+
+
+def test_axes_and_labels_can_be_given(nets, pyplot):
+    _, ax = pyplot.subplots()
+    display = LayerSpectrumDisplay.from_estimators(
+        nets, input_shape=(1, 8, 8), ax=ax, name="title", xlabel="x", ylabel="y", linewidth=5
+    )
+    assert display.ax_ is ax and display.lines_[1].get_linewidth() == 5
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("x", "y", "title")
+
+
+def test_bad_input_is_told_what_to_type(nets, pyplot):
+    with pytest.raises(ValueError, match="kind is 'spread'; choose one of"):
+        LayerSpectrumDisplay.from_estimators(nets, input_shape=(1, 8, 8), kind="spread")
+    with pytest.raises(ValueError, match="kind='values' draws one model"):
+        LayerSpectrumDisplay.from_estimators(nets, input_shape=(1, 8, 8), kind="values")
+    others = {"a": MLP((4,), 3), "b": MLP((4,), 3, hidden=(5,))}
+    with pytest.raises(ValueError, match="different layers.*draw each by itself"):
+        LayerSpectrumDisplay.from_estimators(others, input_shape=(4,))

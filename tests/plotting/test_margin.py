@@ -1,0 +1,71 @@
+"""Distributions are drawn as they were measured."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+from sklearn_robust.attacks import DeepFool
+from sklearn_robust.plotting import MarginDisplay
+from sklearn_robust.spectral import margin_report
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return X, y, {f"C={C}": LogisticRegression(C=C, max_iter=2000).fit(X, y) for C in (0.01, 1)}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["output", "softmax", "feature", "input_upper", "input_linear", "input_lower", "confidence",
+     "loss"],
+)  # fmt: skip
+def test_values_are_those_of_the_report(iris, kind, pyplot):
+    X, y, models = iris
+    display = MarginDisplay.from_estimators(models, X, y, kind=kind)
+    for name, model in models.items():
+        np.testing.assert_array_equal(display.values[name], margin_report(model, X, y)[kind])
+    assert display.figure_ is display.ax_.figure and display.kind == kind
+    assert display.ax_.get_ylabel() == "share of samples"
+
+
+def test_histograms_share_their_bins_and_count_every_sample(iris, pyplot):
+    X, y, models = iris
+    display = MarginDisplay.from_estimators(models, X, y, name="title").plot(bins=12)
+    data = [stairs.get_data() for stairs in display.histograms_]
+    np.testing.assert_array_equal(data[0].edges, data[1].edges)
+    assert [len(d.values) for d in data] == [12, 12]
+    assert [d.values.sum() for d in data] == pytest.approx([1, 1])
+    assert display.ax_.get_title() == "title"
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert labels == ["C=0.01", "C=1", "decision boundary"]
+
+
+def test_one_model_is_named_by_its_class(iris, pyplot):
+    X, y, models = iris
+    _, ax = pyplot.subplots()
+    display = MarginDisplay.from_estimator(models["C=1"], X, y, kind="loss", ax=ax, xlabel="loss")
+    assert list(display.values) == ["LogisticRegression"] and display.ax_ is ax
+    assert ax.get_xlabel() == "loss"
+
+
+def test_margins_that_no_attack_found_are_counted_in_the_label(iris, pyplot):
+    X, y, models = iris
+    options = {"kind": "input_upper", "attack": DeepFool(eps=0.2, bounds=None)}
+    display = MarginDisplay.from_estimator(models["C=1"], X, y, name="model", **options)
+    values = display.values["model"]
+    label = display.ax_.get_legend().get_texts()[0].get_text()
+    assert label == f"model ({np.isinf(values).sum()} infinite)"
+    assert display.histograms_[0].get_data().values.sum() == pytest.approx(
+        np.isfinite(values).mean()
+    )
+
+
+def test_bad_input_is_told_what_to_type(iris, pyplot):
+    X, y, models = iris
+    with pytest.raises(ValueError, match="kind is 'margin'; choose one of"):
+        MarginDisplay.from_estimators(models, X, y, kind="margin")
+    display = MarginDisplay(values={"a": np.array([np.inf, np.nan])}, kind="input_upper")
+    with pytest.raises(ValueError, match="No distance .* is finite: choose another kind"):
+        display.plot()
