@@ -1,5 +1,7 @@
 """A plane through a network's weights."""
 
+import copy
+
 import joblib
 import numpy as np
 import torch
@@ -81,13 +83,13 @@ class ParameterPlane:
         a, b = (torch.cat([v.flatten() for v in d.values()]) for d in (self.a, self.b))
         return float(a @ b / (a.norm() * b.norm()))
 
-    def logits_at(self, i, j):
+    def logits_at(self, view, i, j):
         """Return the function from samples to logits for the weights at one point."""
         weights = {
             name: weight + i * self.a[name] + j * self.b[name]
             for name, weight in self.center.items()
         }
-        return lambda x: functional_call(self.view, weights, (x,))
+        return lambda x: functional_call(view, weights, (x,))
 
     def grid(self, distance, resolution, scoring, batch_size, n_jobs):
         """Coordinates and scores on a grid, each (n, n)."""
@@ -99,7 +101,8 @@ class ParameterPlane:
         return xx0, xx1, np.array(rows)
 
     def _row(self, line, j, scoring, batch_size):
-        return [self.score(self.logits_at(i, j), scoring, batch_size) for i in line]
+        view = copy.deepcopy(self.view)  # the weights are swapped in place for a moment
+        return [self.score(self.logits_at(view, i, j), scoring, batch_size) for i in line]
 
     def score(self, logits, scoring, batch_size=None):
         """Mean over the samples of what ``scoring`` says of these logits."""

@@ -1,0 +1,307 @@
+"""Decision surfaces against closed forms, and what is drawn of them."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+
+from sklearn_robust import NaturalNet
+from sklearn_robust.attacks import BIM, FGSM, PGD
+from sklearn_robust.metrics import boundary_distance, decision_margin, input_jacobian
+from sklearn_robust.plotting import DecisionSurfaceDisplay
+from sklearn_robust.plotting._plane import Plane
+from tests.metrics.indicator_cases import (
+    N_CLASSES,
+    N_FEATURES,
+    Constant,
+    labels,
+    linear,
+    mlp,
+    samples,
+)
+
+pytestmark = pytest.mark.usefixtures("pyplot")
+X = samples(10)
+surface = DecisionSurfaceDisplay.from_estimator
+
+
+def two_classes():
+    torch.manual_seed(0)
+    return nn.Linear(N_FEATURES, 2).double()
+
+
+def plane(module, index=0, **options):
+    defaults = {"direction": "cw", "other": "random", "norm": "linf", "attack": None}
+    y = labels(module, X)
+    return Plane(module, X, y, index=index, random_state=0, **defaults | options)
+
+
+# -- arrays -------------------------------------------------------------------------------------
+
+
+def test_the_middle_of_the_grid_is_the_sample():
+    module = mlp(nn.Tanh)
+    y = labels(module, X)
+    display = surface(module, X, y, index=4, radius=0.5, grid_resolution=11, random_state=0)
+    assert display.margin[5, 5] == pytest.approx(decision_margin(module, X, y)[4], rel=1e-12)
+    assert display.predicted[5, 5] == display.target == y[4]
+    z = module(torch.tensor(X[4:5]))
+    assert display.loss[5, 5] == pytest.approx(
+        nn.functional.cross_entropy(z, torch.tensor(y[4:5])).item()
+    )
+    assert (
+        display.xx0[0].tolist() == display.xx1[:, 0].tolist() == np.linspace(-0.5, 0.5, 11).tolist()
+    )
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_the_surface_of_a_linear_model_is_a_plane(norm):
+    module = two_classes()
+    y = labels(module, X)
+    here = plane(module, norm=norm)
+    display = surface(module, X, y, norm=norm, radius=0.7, grid_resolution=9, random_state=0)
+    S, J = decision_margin(module, X, y)[0], input_jacobian(module, X, y)[0]
+    a, b = (v.numpy().ravel() for v in (here.alpha, here.beta))
+    assert np.allclose(display.margin, S + display.xx0 * (J @ a) + display.xx1 * (J @ b), rtol=1e-9)
+    assert J @ b == pytest.approx(-np.linalg.norm(J, {"linf": 1, "l2": 2, "l1": np.inf}[norm]))
+
+
+@pytest.mark.parametrize("direction", ["cw", "ce", "ce_ll", "random"])
+@pytest.mark.parametrize(("norm", "order"), [("linf", np.inf), ("l2", 2), ("l1", 1)])
+def test_directions_have_length_one(direction, norm, order):
+    here = plane(mlp(nn.Tanh), direction=direction, norm=norm)
+    for v in (here.alpha, here.beta):
+        assert np.linalg.norm(v.numpy().ravel(), order) == pytest.approx(1)
+        if norm == "linf":
+            assert (abs(v) == 1).all()
+
+
+def test_batches_do_not_change_the_grid():
+    module = mlp(nn.ReLU)
+    y = labels(module, X)
+    options = {"radius": 1, "grid_resolution": 7, "random_state": 0}
+    whole = surface(module, X, y, **options)
+    for batch_size in (1, 5, 49):
+        part = surface(module, X, y, batch_size=batch_size, **options)
+        assert np.allclose(part.margin, whole.margin, rtol=1e-9)
+
+
+def test_arrows_are_distances_to_the_boundary_and_end_on_it():
+    module = mlp(nn.Tanh)
+    y = labels(module, X)
+    wanted = boundary_distance(module, X, y, norm="linf", max_distance=2)[:, 0]
+    index = int(np.flatnonzero(np.isfinite(wanted))[0])
+    display = surface(module, X, y, index=index, radius=2, grid_resolution=81, random_state=0)
+    assert display.boundary_distances[1] == pytest.approx(wanted[index], rel=1e-9)
+    lines = np.concatenate(display.boundary_.allsegs[0])
+    tip = np.array([0, wanted[index]])
+    assert np.linalg.norm(lines - tip, axis=1).min() < 2 * 4 / 80
+    assert len(display.arrows_) == 2 * np.isfinite(display.boundary_distances).sum()
+
+
+def test_the_radius_shows_the_boundary_unless_told_otherwise():
+    module = two_classes()
+    y = labels(module, X)
+    wanted = boundary_distance(module, X, y, norm="linf", max_distance=10)[0, 0]
+    display = surface(module, X, y, random_state=0)
+    assert display.xx0.max() == pytest.approx(2 * wanted)
+    far = surface(module, X, (y + 1) % 2, random_state=0)  # an error: no boundary to walk to
+    assert far.xx0.max() == pytest.approx(np.ptp(X) / 2)
+
+
+def test_two_features_make_a_plane():
+    X, y = load_iris(return_X_y=True)
+    model = LogisticRegression().fit(X[:, 2:], y)
+    for seed in range(5):  # random signs must not be those of the gradient
+        display = surface(model, X[:, 2:], y, index=60, radius=2, random_state=seed)
+        assert np.ptp(display.margin[25]) > 1e-6
+
+
+def test_a_pipeline_is_drawn_in_the_units_of_its_input():
+    X, y = load_iris(return_X_y=True)
+    names = load_iris().target_names[y]
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, names)
+    display = surface(
+        model, X, names, index=60, direction=[1, 0, 0, 0], other=[0, 0, 1, 0], radius=1
+    )
+    corner = X[60] + [1, 0, -1, 0]
+    assert display.predicted[-1, 0] == model.predict(corner[None])[0]
+    assert display.target == "versicolor"
+    assert display.directions == ("given", "given")
+
+
+# -- attacks ------------------------------------------------------------------------------------
+
+
+def test_a_straight_attack_stays_in_the_plane():
+    module = two_classes()
+    y = labels(module, X)
+    attack = BIM(eps=0.3, step_size=0.1, max_iter=3, bounds=None)
+    display = surface(module, X, y, trajectory=attack, random_state=0)
+    way = display.trajectory
+    assert np.allclose(way.coordinates, [[0, 0], [0, 0.1], [0, 0.2], [0, 0.3]], atol=1e-12)
+    assert np.allclose(way.off_plane, 0, atol=1e-12)
+    x_adv = attack.perturb(module, torch.tensor(X[:1]), torch.tensor(y[:1])).numpy()
+    assert way.margin[-1] == pytest.approx(decision_margin(module, x_adv, y[:1])[0])
+    assert display.xx0.max() >= 0.3 and display.trajectory_ is not None
+
+
+def test_a_winding_attack_leaves_it_and_keeps_its_own_margins():
+    module = mlp(nn.Tanh)
+    y = labels(module, X)
+    attack = PGD(eps=0.5, bounds=None)
+    display = surface(module, X, y, trajectory=attack, random_state=3, radius=1)
+    way = display.trajectory
+    assert len(way.margin) == len(way.off_plane) == 11 and way.off_plane[-1] > 0.05
+    x_adv = attack.set_params(random_state=3).perturb(
+        module, torch.tensor(X[:1]), torch.tensor(y[:1])
+    )
+    assert way.margin[-1] == pytest.approx(decision_margin(module, x_adv.numpy(), y[:1])[0])
+
+
+def test_the_principal_plane_is_nearest_to_the_attack():
+    module = mlp(nn.Tanh)
+    attack = PGD(eps=0.5, bounds=None)
+    ways = {
+        (direction, other): plane(
+            module, direction=direction, other=other, attack=attack, norm="l2"
+        )
+        for direction, other in [("pca", "pca"), ("cw", "random"), ("pca", "random")]
+    }
+    off = {names: np.square(p.trajectory().off_plane).sum() for names, p in ways.items()}
+    assert off["pca", "pca"] < off["pca", "random"] < off["cw", "random"]
+    assert ways["pca", "pca"].trajectory().coordinates[-1].min() >= -1e-9
+
+
+# -- drawing ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("response", ["margin", "loss", "predict"])
+@pytest.mark.parametrize("plot_method", ["contourf", "contour", "pcolormesh", "surface"])
+def test_everything_can_be_drawn_in_every_way(response, plot_method):
+    module = mlp(nn.Tanh)
+    display = surface(
+        module, X, labels(module, X), radius=2, grid_resolution=9, random_state=0,
+        response=response, plot_method=plot_method, trajectory=FGSM(eps=0.5, bounds=None),
+    )  # fmt: skip
+    assert display.ax_.figure is display.figure_
+    display.figure_.canvas.draw()
+    flat = plot_method != "surface"
+    assert (display.trajectory_ is not None) == flat
+    assert (display.ax_.name == "3d") != flat
+    assert "C&W direction (linf distance)" in (display.ax_.get_ylabel())
+
+
+def test_a_display_is_drawn_again_where_one_likes(pyplot):
+    module = mlp(nn.Tanh)
+    display = surface(module, X, labels(module, X), radius=2, grid_resolution=9, random_state=0)
+    _, ax = pyplot.subplots()
+    before = len(pyplot.get_fignums())
+    assert display.plot(ax=ax, response="loss", colorbar=False, xlabel="a", cmap="magma") is display
+    assert display.ax_ is ax and ax.get_xlabel() == "a" and len(pyplot.get_fignums()) == before
+    assert display.surface_.get_cmap().name == "magma"
+
+
+def test_margins_are_blue_above_zero_and_as_strong_as_red_below():
+    module = mlp(nn.Tanh)
+    display = surface(module, X, labels(module, X), radius=3, grid_resolution=9, random_state=0)
+    norm = display.surface_.norm
+    assert norm.vmin == -norm.vmax and norm.vmax >= abs(display.margin).max()
+    red, blue = (display.surface_.get_cmap()(v) for v in (0.1, 0.9))
+    assert red[0] > red[2] and blue[2] > blue[0]
+
+
+def test_a_plane_without_a_boundary_has_none():
+    module = two_classes()
+    display = surface(module, X, labels(module, X), radius=1e-3, grid_resolution=5, random_state=0)
+    assert display.boundary_ is None and display.arrows_ == []
+    assert display.boundary_distances == (np.inf, np.inf)
+
+
+def test_several_estimators_share_radius_colours_and_the_random_direction():
+    nets = {"one": mlp(nn.Tanh), "two": mlp(nn.Tanh, seed=1)}
+    y = labels(nets["one"], X)
+    one, two = DecisionSurfaceDisplay.from_estimators(nets, X, y, index=2, grid_resolution=9)
+    assert np.array_equal(one.xx0, two.xx0)
+    assert one.figure_ is two.figure_ and one.ax_ is not two.ax_
+    assert (
+        one.surface_.norm.vmax
+        == two.surface_.norm.vmax
+        >= max(abs(one.margin).max(), abs(two.margin).max())
+    )
+    assert [d.ax_.get_title() for d in (one, two)] == ["one", "two"]
+    drawn = DecisionSurfaceDisplay.from_estimators(
+        list(nets.values()), X, y, response="predict", plot_options={"show_arrows": False}
+    )
+    assert [d.name for d in drawn] == ["MLP 1", "MLP 2"]
+    flat = [
+        d.margin for d in DecisionSurfaceDisplay.from_estimators(nets, X, y, direction="random")
+    ]
+    axis = plane(nets["one"], direction="random").alpha
+    assert torch.equal(axis, plane(nets["two"], direction="random").alpha)
+    assert not np.array_equal(*flat)
+
+
+# -- bad input ------------------------------------------------------------------------------------
+
+MODULE = mlp(nn.Tanh)
+Y = np.arange(10) % N_CLASSES
+BAD = [
+    ({"index": 10}, ValueError, "index is 10, but X has 10 samples, 0 to 9"),
+    ({"index": -11}, ValueError, "index is -11"),
+    ({"index": 1.5}, ValueError, "give the number of one sample"),
+    ({"radius": 0}, ValueError, "radius is 0; give a number above 0"),
+    ({"grid_resolution": 2}, ValueError, "grid_resolution is 2; give an integer of at least 3"),
+    ({"response": "logits"}, ValueError, "response is 'logits'"),
+    ({"plot_method": "wire"}, ValueError, "plot_method is 'wire'"),
+    ({"direction": "pgd"}, ValueError, "direction is 'pgd'; choose one of"),
+    ({"other": "north"}, ValueError, "other is 'north'; choose one of"),
+    ({"direction": np.ones(3)}, ValueError, r"A direction has shape \(3,\)"),
+    ({"direction": "cw", "other": "cw"}, ValueError, "parallel at sample 0.*other='random'"),
+    ({"direction": "pca"}, ValueError, "type trajectory=PGD"),
+    ({"trajectory": PGD}, TypeError, "give an attack instance"),
+    ({"batch_size": 0}, ValueError, "batch_size is 0"),
+    ({"norm": "l0"}, ValueError, "norm is 'l0'"),
+    (
+        {"other": "pca", "trajectory": FGSM(eps=0.1, bounds=None)},
+        ValueError,
+        "does not go straight: choose other='random'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "error", "message"), BAD, ids=[case[2] for case in BAD])
+def test_bad_options_are_told_what_is_wrong(options, error, message):
+    with pytest.raises(error, match=message):
+        surface(MODULE, X, Y, random_state=0, **options)
+
+
+def test_a_gradient_of_zero_leads_nowhere():
+    with pytest.raises(ValueError, match="gradient behind direction='cw' is zero at sample 0"):
+        surface(Constant(), X, Y)
+
+
+def test_one_feature_has_no_plane():
+    model = LogisticRegression().fit(X[:, :1], Y)
+    with pytest.raises(ValueError, match="data of more than one feature"):
+        surface(model, X[:, :1], Y)
+
+
+def test_an_unfitted_net_is_told_to_be_fitted():
+    with pytest.raises(NotFittedError, match=r"NaturalNet is not fitted yet: call fit\(X, y\)"):
+        surface(NaturalNet(), X, Y)
+
+
+def test_axes_of_two_dimensions_hold_no_solid(pyplot):
+    _, ax = pyplot.subplots()
+    with pytest.raises(ValueError, match="needs axes in three dimensions"):
+        surface(MODULE, X, Y, plot_method="surface", ax=ax, random_state=0)
+    with pytest.raises(ValueError, match="axes holds 1 axes for 2 estimators"):
+        DecisionSurfaceDisplay.from_estimators([MODULE, linear()], X, Y, axes=[ax])
+    with pytest.raises(ValueError, match="estimators is empty"):
+        DecisionSurfaceDisplay.from_estimators({}, X, Y)
