@@ -6,6 +6,7 @@ import pickle
 import joblib
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.ensemble import BaggingClassifier, VotingClassifier
@@ -13,6 +14,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
+    GroupKFold,
     RandomizedSearchCV,
     cross_val_predict,
     cross_val_score,
@@ -230,12 +232,21 @@ def test_parallel_threads_do_not_disturb_one_another():
 
 def test_sample_weights_reach_a_scorer_and_not_a_net():
     weight = np.ones(len(Y))
-    scoring = {"acc": "accuracy", "rob": ROBUST}
+    scoring = {"acc": "accuracy", "rob": ROBUST, "fun": robust_score, "sta": prediction_stability}
     model = LogisticRegression()
     search = GridSearchCV(model, {"C": [0.1, 1]}, scoring=scoring, refit="rob", cv=2)
     assert search.fit(X, Y, sample_weight=weight).best_score_ >= 0
+    search.set_params(scoring=ROBUST).fit(X, Y, sample_weight=weight)
     with pytest.raises(TypeError, match="cannot use .'sample_weight'."):
         quick(NaturalNet).fit(X, Y, sample_weight=weight)
+
+
+def test_nets_work_where_metadata_are_routed():
+    with config_context(enable_metadata_routing=True):
+        model = make_pipeline(StandardScaler(), quick(NaturalNet, **TINY))
+        groups = {"groups": np.arange(len(Y)) // 4}
+        options = {"scoring": ROBUST, "error_score": "raise"}
+        assert len(cross_val_score(model, X, Y, cv=GroupKFold(3), params=groups, **options)) == 3
 
 
 # -- ensembles -----------------------------------------------------------------------------------

@@ -203,3 +203,12 @@ def prediction_stability(estimator, X, y=None, *, attack=None, sample_weight=Non
     """
     stable = withstood(estimator, X, None, attack=attack, n_jobs=n_jobs)
     return mean_of(stable, sample_weight)
+
+
+def _takes_weights():
+    return True
+
+
+# scikit-learn's multi-metric scorer asks its members before it passes weights on.
+for score in (robust_score, prediction_stability):
+    vars(score)["_accept_sample_weight"] = _takes_weights
