@@ -15,10 +15,18 @@ def accuracy(results):
     values = {name: [_value(results, name, *column) for column in columns] for name in names}
     best = [_best(values[name][place] for name in names) for place in range(len(columns))]
     rows = [[name, *map(_cell, values[name], best)] for name in names]
-    radii = [shown_radius(radius) for radius in eps]
+    radii, unit = _headings(eps)
     head = [("net", []), ("natural", []), *((attack, radii) for attack in ATTACKS)]
-    table = Table(_caption(results), head, rows, _note(results))
+    table = Table(_caption(results, unit), head, rows, _note(results))
     return Section("accuracy", "Accuracy under attack", [table])
+
+
+def _headings(eps):
+    """Strengths as short headings, and the unit they are in."""
+    radii = [shown_radius(radius) for radius in eps]
+    if all(radius.endswith("/255") for radius in radii):
+        return [radius.removesuffix("/255") for radius in radii], "eps (of 255)"
+    return radii, "eps"
 
 
 def _value(results, name, attack, eps):
@@ -38,9 +46,10 @@ def _cell(value, best):
     return Cell(percent(value, ""), share=value, best=value == best)
 
 
-def _caption(results):
+def _caption(results, unit):
     data = results["data"]
-    return f"Accuracy (%) on {data['n_test']:,} test samples of {data['title']}, by attack and eps"
+    samples = f"{data['n_test']:,} test samples of {data['title']}"
+    return f"Accuracy (%) on {samples}, by attack and {unit}"
 
 
 def _note(results):

@@ -1,9 +1,12 @@
 """What these numbers are not, and how to find them again."""
 
+import shlex
+
+from ...plotting._style import shown_radius
 from .._attack import WORST
 from .._blocks import Code, Points, Section, Text
 from .._results import interval
-from ._words import CERTAIN, percent
+from ._words import CERTAIN, count, percent, strength
 
 __all__ = ["limits"]
 
@@ -27,8 +30,6 @@ def limits(results):
         f"cores; {about['seconds']:.0f} s in all. The same command gives the same numbers on the "
         "same machine; on another the last digits may differ, and with them a few samples."
     )
-    nets = [name for name in results.trained if "file" in results["nets"][name]]
-    again = f"sklearn-robust evaluate nets/{nets[0]}.net --data {results['settings']['data']}"
     return Section(
         "limits",
         "Limits, and how to repeat this",
@@ -37,7 +38,7 @@ def limits(results):
             Text("This command repeats the whole comparison:"),
             Code(about["command"]),
             Text("The nets are saved beside this page. To attack one of them again:"),
-            Code(again),
+            Code(_evaluation(results)),
             Text(machine),
             Text(
                 "The numbers of this page are in `results.json` and `results.csv`, the arrays "
@@ -45,6 +46,16 @@ def limits(results):
             ),
         ],
     )
+
+
+def _evaluation(results):
+    """Command that attacks the first net of the ranking, or of the report."""
+    asked, verdict = results["settings"], results["verdict"]
+    name = (verdict["ranking"] if verdict else results.trained)[0]
+    words = ["sklearn-robust", "evaluate", f"nets/{name}.net", "--data", asked["data"]]
+    words += ["--eps", *map(shown_radius, results["eps"]), "--seed", str(asked["seed"])]
+    words += [] if asked["samples"] is None else ["--samples", str(asked["samples"])]
+    return shlex.join(words)
 
 
 def _unfinished(results):
@@ -74,14 +85,21 @@ def _general(results):
         f"Data: {data['title']}, {data['n_train']:,} training samples of shape "
         f"{tuple(data['sample_shape'])}, {len(data['classes'])} classes. What holds here may not "
         "hold elsewhere.",
-        "Every net has its default settings"
-        + (
-            "."
-            if results["settings"]["epochs"] is None
-            else f" but for {results['settings']['epochs']} epochs."
-        )
-        + " None was tuned for these data; better parameters may change the order.",
+        _defaults(results),
     ]
+
+
+def _defaults(results):
+    epochs, names = results["settings"]["epochs"], results.trained
+    adversarial = [name for name in names if "attack__eps" in results["nets"][name]["params"]]
+    changes = [] if epochs is None else [f"all train for {count(epochs, 'epoch')}"]
+    if adversarial:
+        changes.append(f"{', '.join(adversarial)} with {strength(results['train_eps'])}")
+    exceptions = f", but {' and '.join(changes)}" if changes else ""
+    return (
+        f"Every net has its default settings{exceptions}. None was tuned for these data; better "
+        "parameters may change the order."
+    )
 
 
 def _known(results):

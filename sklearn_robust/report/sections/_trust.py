@@ -30,7 +30,7 @@ def trust(results):
         (title, [])
         for title in (
             "net",
-            "best single attack",
+            "strongest single attack",
             "worst case",
             "overstated by (points)",
             f"at {strength(results['radii'][-1])}",
