@@ -47,5 +47,6 @@ def print_table(title, rows, limits=None):
     print(f"\n{title}")
     for name, seconds, ratio in rows:
         limit = (limits or {}).get(name)
-        verdict = "" if limit is None else f"   at most {limit:g}: {'yes' if ratio <= limit else 'NO'}"
+        holds = "" if limit is None else "yes" if ratio <= limit else "NO"
+        verdict = "" if limit is None else f"   at most {limit:g}: {holds}"
         print(f"  {name:<44s} {seconds:9.4f} s  x{ratio:6.2f}{verdict}")

@@ -6,10 +6,10 @@ torch thread, process time, medians of interleaved rounds.
 
 import numpy as np
 import torch
+from _timing import print_table, ratios
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from _timing import print_table, ratios
 from sklearn_robust import AdvTrainNet, GAIRATNet, JacobianRegNet, MinMaxNet, NaturalNet
 from sklearn_robust.modules import MLP, CIFARConvNet, MNISTConvNet
 
@@ -54,10 +54,10 @@ def through_fit(net, X, y):
     return lambda: net.partial_fit(X, y)
 
 
-def skorch_default(factory, shape, options, X, y):
-    """One more epoch of skorch's own classifier with its own loader."""
+def skorch_net(factory, shape, options):
+    """skorch's own classifier with its own loader."""
     torch.manual_seed(0)
-    net = NeuralNetClassifier(
+    return NeuralNetClassifier(
         factory(shape, 10, **options),
         criterion=nn.CrossEntropyLoss,
         optimizer=torch.optim.Adam,
@@ -67,8 +67,7 @@ def skorch_default(factory, shape, options, X, y):
         train_split=None,
         iterator_train__shuffle=True,
         verbose=0,
-    ).fit(X, y)
-    return lambda: net.partial_fit(X, y)
+    )
 
 
 def bare_predict(module, X, size=256):
@@ -92,13 +91,12 @@ def fit_costs():
         ways = {
             "loop by hand": by_hand(factory, shape, options, X, y),
             "NaturalNet.partial_fit": through_fit(net, X, y),
-            "skorch, default loader": skorch_default(factory, shape, options, X, y),
+            "skorch, default loader": through_fit(skorch_net(factory, shape, options), X, y),
         }
         rows = ratios(ways, n_rounds=9)
         print_table(f"one epoch, {name}", rows, {"NaturalNet.partial_fit": limits[name]})
         X, _ = data(shape, 2000 if len(shape) == 1 else 1000)
-        skorch_net = skorch_default(factory, shape, options, X, np.arange(len(X)) % 10).__closure__
-        other = next(cell.cell_contents for cell in skorch_net if hasattr(cell.cell_contents, "predict"))
+        other = skorch_net(factory, shape, options).fit(X[:BATCH], y[:BATCH])
         ways = {
             "bare batched forward": bare_predict(net.module_, X),
             "NaturalNet.predict": lambda net=net, X=X: net.predict(X),

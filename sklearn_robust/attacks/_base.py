@@ -152,7 +152,9 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
 
     def _view(self, estimator):
         """Find what to ask for logits; an attack without gradients asks any classifier."""
-        return as_module(estimator).surrogate if self._needs_gradient else scores_of(estimator)
+        return (
+            as_module(estimator).surrogate.quick if self._needs_gradient else scores_of(estimator)
+        )
 
     def _open(self, estimator, X, y):
         view = self._view(estimator)

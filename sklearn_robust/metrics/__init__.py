@@ -13,6 +13,7 @@ from ._indicator import robustness_indicator
 from ._indicator_scorer import make_indicator_scorer
 from ._jacobian import input_jacobian, jacobian_norm, jacobian_sparsity
 from ._margin import decision_margin
+from ._report import robustness_report
 from ._robust import prediction_stability, robust_score
 from ._scorer import make_robust_scorer
 from ._taylor import taylor_bound
@@ -33,6 +34,7 @@ __all__ = [
     "robust_score",
     "robustness_curve",
     "robustness_indicator",
+    "robustness_report",
     "taylor_bound",
     "taylor_radius",
 ]

@@ -19,14 +19,16 @@ class MaxPool2d(nn.MaxPool2d):
     """Max-pooling that is laid out channels-last while it runs on a CPU.
 
     There torch's kernel is vectorised over the channels alone: the same values in a third of the
-    time. The result is laid out as usual again, which convolutions differentiated twice need.
+    time. The result is laid out as the input was; convolutions that are differentiated twice are
+    slow in any but the usual layout.
     """
 
     def forward(self, x):
         """Pool a batch of images (n, C, H, W)."""
-        if x.device.type != "cpu" or x.ndim != 4:
+        last = torch.channels_last
+        if x.device.type != "cpu" or x.ndim != 4 or x.is_contiguous(memory_format=last):
             return super().forward(x)
-        return super().forward(x.contiguous(memory_format=torch.channels_last)).contiguous()
+        return super().forward(x.contiguous(memory_format=last)).contiguous()
 
 
 def image_shape(input_shape, module, *, min_side=1):
