@@ -67,7 +67,7 @@ class JacobianRegNet(AdversarialNet):
     >>> from sklearn_robust import JacobianRegNet
     >>> from sklearn_robust.datasets import load_moons
     >>> X, y = load_moons(300, random_state=0)
-    >>> net = JacobianRegNet(lam=0.003, max_epochs=20, random_state=0).fit(X, y)
+    >>> net = JacobianRegNet(lam=0.003, lr=0.01, max_epochs=20, random_state=0).fit(X, y)
     >>> bool(net.score(X, y) > 0.9)
     True
     """

@@ -37,7 +37,7 @@ class MinMaxNet(AdversarialNet):
     >>> from sklearn_robust import MinMaxNet
     >>> from sklearn_robust.datasets import load_moons
     >>> X, y = load_moons(300, random_state=0)
-    >>> net = MinMaxNet(attack__eps=0.02, max_epochs=20, random_state=0).fit(X, y)
+    >>> net = MinMaxNet(attack__eps=0.02, lr=0.01, max_epochs=20, random_state=0).fit(X, y)
     >>> bool(net.score(X, y) > 0.9)
     True
     """
