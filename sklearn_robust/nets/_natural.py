@@ -29,7 +29,7 @@ class NaturalNet(BaseNet):
         "auto" takes a GPU if there is one; "cpu", "cuda" and "cuda:1" say which.
     random_state : int, RandomState or None, default=None
         Seed of weights, shuffling, dropout and attacks. The same integer gives the same bits on
-        the same machine, whatever the global generators.
+        the same machine; None is another seed every time. No global generator is read or moved.
     train_split : callable, default=None
         skorch's validation split, such as ``skorch.dataset.ValidSplit(5)``; None trains on
         all samples.
