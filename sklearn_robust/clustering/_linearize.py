@@ -5,15 +5,15 @@ import copy
 import torch
 from torch import nn
 
-from .. import _functional as F
 from .. import _validation as check
 from ..differentiable import View, as_module
 from ..exceptions import NotLinearizableError
 from ._ops import LinearOps, mark
 
-__all__ = ["float_type", "linearize"]
+__all__ = ["linearize"]
 
 _TOLERANCE = 1e-6  # of the slope; that of an affine network is the same bit for bit
+_TINY = 1e-20  # a slope that float32 would not hold with all its digits
 
 
 class Linearized(nn.Module):
@@ -27,12 +27,19 @@ class Linearized(nn.Module):
         What to do with BatchNorm.
     name : str
         What to call the network in messages.
+
+    Attributes
+    ----------
+    affine : bool
+        Whether it is known to be affine.
+    dtype : torch.dtype
+        Precision that its slope needs, known by then.
     """
 
     def __init__(self, body, batch_norm, name):
         super().__init__()
         self.body, self.batch_norm, self.name = body, batch_norm, name
-        self.affine = False
+        self.affine, self.dtype = False, None
 
     def forward(self, x):
         """Affine logits (n, n_classes)."""
@@ -42,7 +49,8 @@ class Linearized(nn.Module):
     def run(self, x, ops):
         """Logits with the functions that ``ops`` puts in the place of others."""
         with ops:  # a copy, since a network may write on its input
-            return self.body(mark(x.clone()))
+            z = self.body(mark(x.clone()))
+        return z[0] if isinstance(z, (tuple, list)) else z
 
     def ensure_affine(self, shape, device):
         """Raise unless the slope is the same at two inputs as different as can be; once.
@@ -52,30 +60,26 @@ class Linearized(nn.Module):
         """
         if self.affine:
             return
-        ops = LinearOps(self.batch_norm)
-        generator = torch.Generator().manual_seed(0)
-        n_values = torch.Size(shape).numel()
-        x = torch.randn(2, n_values, generator=generator, dtype=torch.float64)
-        # From hundredths to ten thousands, so that pieces of any width are left.
-        x[1] *= 10 ** (6 * torch.rand(n_values, generator=generator, dtype=torch.float64) - 2)
-        slopes = []
-        for point in x.reshape(2, 1, *shape).to(device, float_type(device)):
-            point = point.requires_grad_(True)
-            with torch.enable_grad():
-                z = self._first_run(point, ops)
-                reached = z.requires_grad
-                slope = F.input_gradient((z * _weights(z)).sum(1), point) if reached else 0 * point
-            slopes.append(slope.detach())
+        ops, own = LinearOps(self.batch_norm), _own_type(self.body)
+        for self.dtype in _precisions(own, device):
+            if self.dtype != own:
+                self.body.to(self.dtype)
+            slopes = [self._slope(x, ops) for x in _probes(shape).to(device, self.dtype)]
+            size = float(torch.stack(slopes).abs().max())
+            if _TINY < size < 1 / _TINY:
+                break
         self._judge(*slopes, ops)
         ops.warn()
         self.affine = True
 
-    def _first_run(self, x, ops):
+    def _slope(self, x, ops):
+        """Gradient at ``x`` of a sum of logits that has a weight of its own for each."""
         try:
-            z = self.run(x, ops)
+            z, pull_back = torch.func.vjp(lambda x: self.run(x, ops), x)
         except NotLinearizableError as error:
             raise NotLinearizableError(f"{self.name} cannot be linearised: {error}") from error
-        return z[0] if isinstance(z, (tuple, list)) else z
+        weights = torch.linspace(1, 2, z.shape[1], dtype=z.dtype, device=z.device)
+        return pull_back(weights.sqrt().expand_as(z))[0]
 
     def _judge(self, first, second, ops):
         change = (first - second).norm() / torch.maximum(first.norm(), second.norm())
@@ -94,14 +98,24 @@ class Linearized(nn.Module):
         )
 
 
-def float_type(device):
-    """Float64 wherever the device has it."""
-    return torch.float32 if torch.device(device).type == "mps" else torch.float64
+def _own_type(body):
+    """Precision of the network's weights; models without weights compute in float64."""
+    return next((p.dtype for p in body.parameters() if p.is_floating_point()), torch.float64)
 
 
-def _weights(z):
-    """Give each logit a number, none of which cancel."""
-    return torch.linspace(1, 2, z.shape[1], dtype=z.dtype, device=z.device).sqrt()
+def _precisions(own, device):
+    """Give the precision of the weights, at least float32, and float64 in case it is too coarse."""
+    yield torch.promote_types(own, torch.float32)
+    if own != torch.float64 and torch.device(device).type != "mps":  # which has no float64
+        yield torch.float64
+
+
+def _probes(shape):
+    """Make two inputs (2, 1, *shape), one with values from hundredths to ten thousands."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 1, *shape, generator=generator, dtype=torch.float64)
+    x[1] *= 10 ** (6 * torch.rand(1, *shape, generator=generator, dtype=torch.float64) - 2)
+    return x
 
 
 def linearize(estimator, *, batch_norm="fold"):
@@ -161,7 +175,7 @@ def linearize(estimator, *, batch_norm="fold"):
     _refuse_script(estimator)
     view = as_module(estimator)
     body = _uncompiled(copy.deepcopy(view.body) if view is estimator else view.body)
-    linear = Linearized(body.to(float_type(view.device)), batch_norm, view.name)
+    linear = Linearized(body, batch_norm, view.name)
     classes, shape = getattr(view, "classes_", None), view.input_shape
     affine = View(linear, classes, input_shape=shape, name=f"linearised {view.name}")
     if shape is not None:

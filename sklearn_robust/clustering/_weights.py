@@ -10,7 +10,7 @@ from sklearn.utils import check_array
 from .. import _functional as F
 from .. import _validation as check
 from ..differentiable import as_module
-from ._linearize import float_type, linearize
+from ._linearize import linearize
 from ._ops import mark
 
 __all__ = ["centered", "class_weight_matrix", "weight_correlation"]
@@ -60,8 +60,9 @@ def class_weight_matrix(
     Notes
     -----
     ``W[c] = d f_c / d x`` of the linearised network f, which is the same at every x: one forward
-    pass and one way back for each class, in float64. Linear models give their ``coef_`` (with two
-    classes, -coef_ / 2 and coef_ / 2).
+    pass and one way back for each class, in the precision of the network's weights, or in float64
+    where the product of its layers would leave the range of float32. Linear models give their
+    ``coef_`` (with two classes, -coef_ / 2 and coef_ / 2).
 
     References
     ----------
@@ -88,8 +89,8 @@ def class_weight_matrix(
         return _mean_jacobian(as_module(estimator), X)
     affine = linearize(estimator, batch_norm=batch_norm)
     shape = _sample_shape(affine, X, input_shape)
-    x = torch.zeros(1, *shape, device=affine.device, dtype=float_type(affine.device))
     affine.body.ensure_affine(shape, affine.device)
+    x = torch.zeros(1, *shape, device=affine.device, dtype=affine.body.dtype)
     if layer is None:
         return _rows(affine, x)
     part = _layer_of(affine, layer)

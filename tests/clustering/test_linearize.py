@@ -68,7 +68,7 @@ def test_its_slope_is_the_same_everywhere(name, batch_norm):
 @both_ways
 @every_network
 def test_weights_from_gradients_are_those_of_the_identity_basis(name, batch_norm):
-    network = networks()[name]
+    network = networks()[name].double()
     f = linearize(network, batch_norm=batch_norm)
     W = class_weight_matrix(network, input_shape=IMAGE, batch_norm=batch_norm)
     size = int(np.prod(IMAGE))
@@ -80,7 +80,7 @@ def test_weights_from_gradients_are_those_of_the_identity_basis(name, batch_norm
 
 @every_network
 def test_it_is_the_sum_of_its_weights_and_a_constant(name):
-    network = networks()[name]
+    network = networks()[name].double()
     f, (x, _) = linearize(network), points()
     W = torch.tensor(class_weight_matrix(network, input_shape=IMAGE))
     wanted = W @ x.flatten() + f(torch.zeros_like(x))[0]
@@ -94,6 +94,17 @@ def test_the_weights_of_a_linear_network_are_the_product_of_its_matrices():
     first, second, third = (layer.weight.detach().double().numpy() for layer in layers)
     W = class_weight_matrix(nn.Sequential(*layers), input_shape=(7,))
     assert np.array_equal(W, third @ second @ first)
+
+
+@pytest.mark.parametrize("factor", [1e-9, 1e9])
+def test_products_beyond_the_range_of_float32_are_taken_in_float64(factor):
+    network = nn.Sequential(*[nn.Linear(4, 4, bias=False) for _ in range(6)])
+    wanted = np.eye(4)
+    for layer in network:
+        layer.weight.data *= factor
+        wanted = layer.weight.detach().double().numpy() @ wanted
+    W = class_weight_matrix(network, input_shape=(4,))
+    np.testing.assert_allclose(W, wanted, rtol=1e-12)
 
 
 # -- what becomes of the parts -------------------------------------------------------------------
