@@ -96,7 +96,7 @@ def hessian_eigvals(
     ``H = Q diag(lam) Q^T`` in ``S(x + d) ~ S(x) + J^T d + d^T H d / 2`` (paper 001, eqs. 4 and 8).
     Computed in float64, whatever the precision of X: in float32 the null space of a matrix of low
     rank looks like curvature. Lanczos iterates all samples together, with full
-    reorthogonalisation, until the residual is 1e-8 of the largest eigenvalue. Gauss-Newton takes
+    reorthogonalisation, until the residual is 1e-6 of the largest eigenvalue. Gauss-Newton takes
     one backward pass a class. The paper reports a Hessian of S of nets that are piecewise linear;
     how it was obtained is not known.
 
@@ -168,7 +168,7 @@ def choose_method(probe, *, of, k, method):
         raise ValueError("method='lanczos' finds the largest eigenvalues; type k=10, say.")
     if method in ("gauss_newton", "finite_difference"):
         return method
-    linear = is_piecewise_linear(probe.logits, first_rows(probe))
+    linear = is_piecewise_linear(probe.logits, some_rows(probe))
     if linear and not callable(of) and of == "margin":
         warn_of_zeros(probe)
         return "zero"
@@ -179,9 +179,9 @@ def choose_method(probe, *, of, k, method):
     return "exact" if k is None or probe.n_features <= DENSE else "lanczos"
 
 
-def first_rows(probe):
-    """Return some samples by which to judge whether the logits are piecewise linear."""
-    return probe.view.tensor(probe.X[:16]).double()
+def some_rows(probe, n=4):
+    """Return some samples, evenly spread, by which to judge whether logits are piecewise linear."""
+    return probe.view.tensor(probe.X[:: -(-len(probe.X) // n)]).double()
 
 
 def warn_of_zeros(probe):

@@ -65,7 +65,7 @@ def _tridiagonal(alpha, beta):
     return T + torch.diag_embed(off, 1) + torch.diag_embed(off, -1)
 
 
-def top_eigvals(product, v, k, *, tol=1e-8):
+def top_eigvals(product, v, k, *, tol=1e-6):
     """Return the ``k`` eigenvalues of largest magnitude of each matrix, ascending, (n, k).
 
     Stops once every one of them has a residual of at most ``tol`` times the largest, which

@@ -153,7 +153,8 @@ class Plane:
         line = np.linspace(-radius, radius, resolution)
         xx0, xx1 = np.meshgrid(line, line)
         places = torch.as_tensor(np.stack([xx0.ravel(), xx1.ravel()], 1)).to(self.x)
-        size = batch_size or auto_batch_size(self.probe.n_features, self.x.device)
+        many = auto_batch_size(self.probe.n_features, self.x.device)
+        size = batch_size or 1 << (many.bit_length() - 1)  # convolutions like powers of two
         parts = [
             self._values(*places[start : start + size].T) for start in range(0, len(places), size)
         ]
