@@ -40,7 +40,7 @@ CASES = {
     "mlp": (nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3)), (6,)),
     "mnist": (MNISTConvNet((1, 8, 8), 3, channels=(4, 8), hidden=16), (1, 8, 8)),
     "cifar": (CIFARConvNet((3, 16, 16), 3, channels=(4, 4, 8, 8, 8)), (3, 16, 16)),
-    "preact": (PreActResNet18((3, 8, 8), 3, width=4), (3, 8, 8)),
+    "preact": (PreActResNet18((3, 8, 8), 3, channels=(4, 4, 8, 8)), (3, 8, 8)),
     "wide": (WideResNet((3, 8, 8), 3, depth=10, widen_factor=1), (3, 8, 8)),
     "untraceable": (Gate(), (6,)),
     "shared layer": (Twice(), (6,)),
