@@ -46,7 +46,7 @@ def margin(z, y):
 
 
 def smooth_margin(z, y, tau=1.0):
-    """Smooth S_tau = z_y - tau log sum_{i != y} exp(z_i / tau), at most S and near it for small tau.
+    """Smooth S_tau = z_y - tau log sum_{i != y} exp(z_i / tau): below S, near it for small tau.
 
     With tau = 1 it is -log(exp(CE) - 1): its gradient is opposite to that of cross-entropy, and
     does not vanish where that loss is flat.
