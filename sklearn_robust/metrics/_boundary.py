@@ -68,15 +68,15 @@ def boundary_distance(
     distance : array of shape (n_samples, n_directions), float64
         0 where the classifier errs on the sample itself, inf where no boundary was met.
 
-    Warns
-    -----
-    UserWarning
-        If a gradient is zero, so that there is no direction; the distance is inf then.
-
     Raises
     ------
     ValueError
         If ``max_distance`` is not positive, or a direction is unknown or zero.
+
+    Warns
+    -----
+    UserWarning
+        If a gradient is zero, so that there is no direction; the distance is inf then.
 
     See Also
     --------

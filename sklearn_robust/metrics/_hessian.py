@@ -76,15 +76,15 @@ def hessian_eigvals(
     eigenvalues : array of shape (n_samples, k) or (n_samples, n_features), float64
         Ascending.
 
-    Warns
-    -----
-    UserWarning
-        If the margin is piecewise linear: the eigenvalues are then zeros, not rounding errors.
-
     Raises
     ------
     ValueError
         If ``k`` exceeds the number of features, or an option lacks what it needs.
+
+    Warns
+    -----
+    UserWarning
+        If the margin is piecewise linear: the eigenvalues are then zeros, not rounding errors.
 
     See Also
     --------

@@ -16,6 +16,7 @@ from sklearn_robust.modules import (
     WideResNet,
     auto_module,
 )
+from sklearn_robust.modules._base import MaxPool2d
 
 MNISTSmall = partial(MNISTConvNet, channels=(2, 3), hidden=5)
 CIFARSmall = partial(CIFARConvNet, channels=(2, 2, 3, 3, 4))
@@ -133,8 +134,19 @@ def test_the_published_networks_have_the_published_number_of_parameters(net, sha
 def test_the_cifar_net_pools_at_two_places():
     layers = [type(layer) for layer in CIFARConvNet((3, 32, 32), 10, batch_norm=False).features]
     convolved = [nn.Conv2d, nn.ReLU]
-    pair = [*convolved, *convolved, nn.MaxPool2d]
+    pair = [*convolved, nn.Conv2d, MaxPool2d, nn.ReLU]
     assert layers == [*pair, *pair, *convolved, nn.AdaptiveAvgPool2d, nn.Flatten]
+
+
+@pytest.mark.parametrize("side", [4, 7, 8])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_pooling_keeps_values_gradients_and_layout(side, layout):
+    x = torch.rand(2, 3, side, side).contiguous(memory_format=layout).requires_grad_(True)
+    ours, plain = MaxPool2d(2)(x), nn.MaxPool2d(2)(x)
+    assert torch.equal(ours, plain)
+    assert ours.is_contiguous(memory_format=layout)
+    grads = [torch.autograd.grad(out.square().sum(), x)[0] for out in (ours, plain)]
+    assert torch.equal(*grads)
 
 
 def test_a_residual_block_is_the_identity_plus_its_convolutions():
