@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find sklearn_robust -name '*.py')
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint docs bench sweep-regularization clean
 .DELETE_ON_ERROR: # an environment made halfway is made again
 
 demo: $(VENV)/installed
@@ -34,6 +34,11 @@ docs: $(VENV)/installed-docs
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m pip install --no-deps "torchattacks>=3.5.1"
 	for script in examples/benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
+
+# DATA=mnist.npz sweeps on those images, else on the digits; FULL=1 takes hours.
+sweep-regularization: export OMP_NUM_THREADS = 1
+sweep-regularization: $(VENV)/installed-test
+	$(BIN)/python examples/tables/sweep_regularization.py $(if $(DATA),--data $(DATA)) $(if $(FULL),--full)
 
 clean:
 	rm -rf $(VENV) build report docs/_build docs/auto_examples docs/generated

@@ -101,12 +101,13 @@ class Ball:
         tiny = torch.finfo(slope.dtype).tiny
         if limit is None:
             return pace * gain / worth.sum(1, keepdim=True).clamp_min(tiny)
+        gains = torch.where(slope > 0, slope * limit, 0)  # of the features at their limits
         full = torch.zeros_like(slope, dtype=torch.bool)
         # Features that hit their limit stay there while the others go on: at most d rounds.
         while True:
-            left = gain - torch.where(full, slope * limit, 0).sum(1, keepdim=True)
-            speed = torch.where(full, 0, worth).sum(1, keepdim=True)
-            moved = torch.where(pace > 0, left / speed.clamp_min(tiny) * pace, 0)
+            left = gain - torch.where(full, gains, 0).sum(1, keepdim=True)
+            speed = (worth * ~full).sum(1, keepdim=True).clamp_min(tiny)
+            moved = (left / speed).clamp_max(1 / tiny) * pace
             now = full | (moved > limit)
             if torch.equal(now, full):
                 return torch.where(full, limit, moved)

@@ -13,12 +13,12 @@ import torch
 
 __all__ = ["CornerMoves", "MassMoves", "Places", "window_share"]
 
-_HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # in ten-thousandths of the queries
+_HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # queries
 
 
-def window_share(p_init, query, n_queries):
+def window_share(p_init, query):
     """Share of the places that a move changes: ``p_init``, halved at fixed times."""
-    return p_init / 2 ** bisect_left(_HALVINGS, query * 10_000 // n_queries)
+    return p_init / 2 ** bisect_left(_HALVINGS, query)
 
 
 class Places:
@@ -142,6 +142,8 @@ class MassMoves:
     def __init__(self, task, places):
         self.task, self.places = task, places
         self.order = task.ball.order
+        # Twice too large in l1: the projection then makes the first points sparse.
+        self.full_size = 1.0 if self.order == 2 else 2.0
 
     def keep(self, rows):
         """Forget the other samples: nothing is remembered."""
@@ -150,22 +152,23 @@ class MassMoves:
         """First points: a pattern of bumps all over the image, or random signs."""
         places = self.places
         if places.grid is None:
-            return self.settle(x, signs(draws(noise, x, (1, places.n_places), stream)))
+            field = signs(draws(noise, x, (1, places.n_places), stream))
+            return self.settle(x, field, self.full_size)
         tile = max(min(places.grid) // 5, 1)
         tiles = [-(-edge // tile) for edge in places.grid]
         field = signs(draws(noise, x, (places.n_channels, *tiles), stream))
         field = field.repeat_interleave(tile, 2).repeat_interleave(tile, 3)
-        field = field * bumps(tile).to(x).repeat(*tiles)
+        field = field * bumps(tile, self.order).to(x).repeat(*tiles)
         height, width = places.grid
-        return self.settle(x, places.flat(field[:, :, :height, :width]))
+        return self.settle(x, places.flat(field[:, :, :height, :width]), self.full_size)
 
-    def settle(self, x, u):
-        """Find points of ball and box for the relative perturbations ``u``, of full size."""
-        ball, box = self.task.ball, self.task.box
+    def settle(self, x, u, size=None):
+        """Find points of ball and box for the relative perturbations ``u``."""
+        ball = self.task.ball
+        if size is not None:
+            u = u * (size / self.mass(u).sum(1, keepdim=True).clamp_min(1e-24) ** (1 / self.order))
         d = ball.hold(ball.eps * u.reshape(x.shape))
-        size = ball.size(d).clamp_min(torch.finfo(d.dtype).tiny)
-        d = d / size.reshape(-1, *[1] * (d.ndim - 1))
-        return self.places.flat(ball.confine(d, x, box))
+        return self.places.flat(ball.confine(d, x, self.task.box))
 
     def mass(self, u):
         """Return the sum of |u|^p over the places, (n, n_channels, 1)."""
@@ -183,7 +186,8 @@ class MassMoves:
         amount = free + (self.mass(u) - self.mass(emptied)).clamp_min(0)
         new = self.bump(side, signs(r[:, 2 * n_picks :])) + self.normal(u.gather(2, here))
         new = self.normal(new) * amount ** (1 / self.order)
-        return self.settle(x, emptied.scatter(2, here, new))
+        size = 1.0 if self.order == 2 else None
+        return self.settle(x, emptied.scatter(2, here, new), size)
 
     def normal(self, v):
         """Scale each channel to mass 1."""
@@ -193,26 +197,25 @@ class MassMoves:
         """Shape the new perturbation of a window by random signs, before scaling."""
         if self.places.grid is None:
             return signs[:, None]
-        profile = bumps(side).to(signs)
+        profile = bumps(side, self.order).to(signs)
         standing = signs[:, :1, None] > 0
         profile = torch.where(standing, profile.flatten(), profile.T.flatten())
         return profile * signs[:, 1:, None]
 
 
 @lru_cache(maxsize=64)
-def bumps(side):
-    """Two opposite bumps side by side, (side, side), of Euclidean length 1."""
-    upper, lower = bump(side // 2, side), bump(side - side // 2, side)
-    both = torch.cat([upper, -lower])
-    return both / torch.linalg.vector_norm(both)
+def bumps(side, order):
+    """Two opposite bumps side by side, (side, side)."""
+    upper, lower = bump(side // 2, side, order), bump(side - side // 2, side, order)
+    return torch.cat([upper, -lower])
 
 
-def bump(height, width):
-    """Bump that falls off with the distance from its centre; its Euclidean length is 1."""
+def bump(height, width, order):
+    """Bump of norm 1 that falls off with the distance from its centre, faster in l1."""
     rows = (torch.arange(height) - height // 2).abs()
     columns = (torch.arange(width) - width // 2).abs()
     distance = torch.maximum(rows[:, None], columns[None])
     n = max(height, width) // 2 + 1
-    tail = (1 / torch.arange(1, n + 1) ** 2).flip(0).cumsum(0).flip(0)
-    field = tail[distance]
-    return field / torch.linalg.vector_norm(field).clamp_min(1e-30)
+    tail = (torch.arange(1.0, n + 1) ** (-4 if order == 1 else -2)).flip(0)
+    field = tail.cumsum(0).flip(0)[distance]
+    return field / torch.linalg.vector_norm(field, order).clamp_min(1e-30)

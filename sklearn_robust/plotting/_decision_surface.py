@@ -315,7 +315,9 @@ class DecisionSurfaceDisplay:
         boundary = show_boundary and not (solid and response != "margin")
         self.boundary_ = draw.draw_boundary(ax, *plane, self.margin) if boundary else None
         arrows = show_arrows and not solid and self.boundary_distances is not None
-        self.arrows_ = draw.draw_arrows(ax, self.boundary_distances) if arrows else []
+        self.arrows_ = (
+            draw.draw_arrows(ax, self.boundary_distances, self.xx0.max()) if arrows else []
+        )
         self.trajectory_ = None
         if show_trajectory and not solid and self.trajectory is not None:
             own = scale if response == "margin" else _scale([self], "margin")

@@ -8,11 +8,11 @@ from ._layer_lines import draw_over_layers, shared_layers
 __all__ = ["FeatureChangeDisplay"]
 
 KINDS = {
-    "relative": "change of the features / their norm",
+    "relative": "relative change of the features",
     "mean": "change of the features (l2)",
-    "gain": "change of the features / change of the input",
-    "local_gain": "change of the features / that of the layer before",
-    "anisotropy": "change under attack / change under noise",
+    "gain": "gain of the change in the input",
+    "local_gain": "gain over the layer before",
+    "anisotropy": "change: attack / noise",
 }
 
 

@@ -11,13 +11,13 @@ from ._style import line_style
 __all__ = ["LayerSpectrumDisplay"]
 
 KINDS = {
-    "std": "standard deviation of the singular values",
+    "std": "std of the singular values",
     "cv": "std / mean of the singular values",
     "max": "largest singular value",
     "min": "smallest singular value",
     "mean": "mean singular value",
-    "directional_gain_mean": "mean squared gain of a random direction",
-    "directional_gain_var": "variance of the squared gain over directions",
+    "directional_gain_mean": "mean squared gain",
+    "directional_gain_var": "variance of the squared gain",
     "values": "singular value",
 }
 

@@ -121,31 +121,34 @@ def draw_boundary(ax, xx0, xx1, margin):
     return lines
 
 
-def draw_arrows(ax, distances):
+def draw_arrows(ax, distances, radius):
     """Draw arrows from the sample to the boundary along each axis in which it was met."""
-    arrows = []
-    for tip, place in zip(([1, 0], [0, 1]), ([0, 5], [6, 0]), strict=True):
-        distance = distances[tip.index(1)]
-        if not 0 < distance < np.inf:
-            continue
-        end = tuple(distance * side for side in tip)
-        line = {"arrowstyle": "-|>", "color": INK, "lw": 1.8, "shrinkA": 0, "shrinkB": 0}
-        arrow = ax.annotate("", end, (0, 0), arrowprops=line, zorder=4)
-        arrow.arrow_patch.set_path_effects(_outlined(3.6))
-        middle = tuple(side / 2 for side in end)
-        text = ax.annotate(
-            f"{distance:.2g}",
-            middle,
-            place,
-            textcoords="offset points",
-            ha="center" if place[1] else "left",
-            va="bottom" if place[1] else "center",
-            color=INK,
-            zorder=5,
-        )
-        text.set_path_effects(_outlined(3))
-        arrows += [arrow, text]
-    return arrows
+    return [
+        artist
+        for distance, tip in zip(distances, ((1, 0), (0, 1)), strict=True)
+        if 0 < distance < np.inf
+        for artist in _arrow(ax, distance, np.array(tip), radius)
+    ]
+
+
+def _arrow(ax, distance, tip, radius):
+    line = {"arrowstyle": "-|>", "color": INK, "lw": 1.8, "shrinkA": 0, "shrinkB": 0}
+    arrow = ax.annotate("", distance * tip, (0, 0), arrowprops=line, zorder=4)
+    arrow.arrow_patch.set_path_effects(_outlined(3.6))
+    # Beyond the tip, or beside the middle of an arrow that ends at the edge.
+    beyond = distance < 0.75 * radius
+    text = ax.annotate(
+        f"{distance:.2g}",
+        distance * tip * (1 if beyond else 0.5),
+        5 * (tip if beyond else tip[::-1]),
+        textcoords="offset points",
+        ha="left" if beyond == bool(tip[0]) else "center",
+        va="center" if beyond == bool(tip[0]) else "bottom",
+        color=INK,
+        zorder=5,
+    )
+    text.set_path_effects(_outlined(3))
+    return arrow, text
 
 
 def draw_trajectory(ax, trajectory, scale):

@@ -21,7 +21,7 @@ from ._files import open_folder, write_report
 from ._progress import Progress
 from ._results import Results, judge
 from ._train import make_net
-from ._work import count_jobs, run_nets
+from ._work import count_jobs, count_threads, run_nets
 
 __all__ = ["compare"]
 
@@ -94,7 +94,7 @@ def _radii(eps):
 
 def _frame(settings, data):
     """Results before the first net: the request, the data, the machine."""
-    eps = settings.eps
+    eps, n_jobs = settings.eps, count_jobs(settings)
     return {
         "about": {
             "sklearn_robust": __version__,
@@ -104,7 +104,8 @@ def _frame(settings, data):
             "torch": torch.__version__,
             "scikit-learn": sklearn.__version__,
             "device": str(resolve_device(settings.device)),
-            "processes": count_jobs(settings),
+            "processes": n_jobs,
+            "threads": count_threads(n_jobs),
             "cores": os.cpu_count(),
         },
         "settings": {**asdict(settings), "nets": list(settings.nets), "eps": list(eps)},

@@ -21,7 +21,7 @@ from ._attack import ATTACKS, attack_net
 from ._data import load_for
 from ._train import make_net, train_net
 
-__all__ = ["count_jobs", "run_nets"]
+__all__ = ["count_jobs", "count_threads", "run_nets"]
 
 
 _PATIENCE = 2.0  # seconds after which a second keyboard interrupt is a new one
@@ -104,6 +104,11 @@ def count_jobs(settings):
     return min(wanted, len(settings.nets))
 
 
+def count_threads(n_jobs):
+    """Count the threads of each process, its share of those that torch would use."""
+    return max(1, torch.get_num_threads() // n_jobs)
+
+
 def run_nets(data, settings, tell, keep):
     """Run every net, until done or interrupted from the keyboard.
 
@@ -145,7 +150,7 @@ def _effort(name, settings):
 def _run_in_processes(settings, n_jobs, tell, keep):
     context = multiprocessing.get_context("spawn")  # a forked torch may hang
     told, stop = context.Queue(), context.Event()
-    threads = max(1, torch.get_num_threads() // n_jobs)
+    threads = count_threads(n_jobs)
     names = sorted(settings.nets, key=lambda name: -_effort(name, settings))
     with ProcessPoolExecutor(n_jobs, context, _start, (settings, told, stop, threads)) as pool:
         with _ignoring_interrupts():  # the children inherit it: Ctrl-C reaches the parent alone

@@ -26,9 +26,11 @@ def limits(results):
     about = results["about"]
     machine = (
         f"sklearn_robust {about['sklearn_robust']}, torch {about['torch']}, scikit-learn "
-        f"{about['scikit-learn']}, Python {about['python']}; {about['device']}, {about['cores']} "
-        f"cores; {about['seconds']:.0f} s in all. The same command gives the same numbers on the "
-        "same machine; on another the last digits may differ, and with them a few samples."
+        f"{about['scikit-learn']}, Python {about['python']}; {about['device']}, "
+        f"{count(about['cores'], 'core')}, {count(about['processes'], 'net')} at a time with "
+        f"{count(about['threads'], 'thread')} each; {about['seconds']:.0f} s in all. The same "
+        "command gives the same numbers on the same machine; another machine or number of threads "
+        "may change the last digits of floats, and with them the class of a few samples."
     )
     return Section(
         "limits",
