@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find sklearn_robust -name '*.py')
 
-.PHONY: demo test lint docs bench sweep-regularization clean
+.PHONY: demo test lint docs bench sweep-regularization table-clustering table-surface clean
 .DELETE_ON_ERROR: # an environment made halfway is made again
 
 demo: $(VENV)/installed
@@ -39,6 +39,14 @@ bench: $(VENV)/installed-bench
 sweep-regularization: export OMP_NUM_THREADS = 1
 sweep-regularization: $(VENV)/installed-test
 	$(BIN)/python examples/tables/sweep_regularization.py $(if $(DATA),--data $(DATA)) $(if $(FULL),--full)
+
+# DATA=mnist.npz trains on those images, else on downloaded ones; ARGS="--epochs 5" and so on.
+table-surface: $(VENV)/installed-test
+	$(BIN)/python examples/tables/table_surface.py $(if $(DATA),--data $(DATA)) $(ARGS)
+
+# The same for CIFAR-10 and the clusters of classes.
+table-clustering: $(VENV)/installed-test
+	$(BIN)/python examples/tables/table_clustering.py $(if $(DATA),--data $(DATA)) $(ARGS)
 
 clean:
 	rm -rf $(VENV) build report docs/_build docs/auto_examples docs/generated

@@ -50,7 +50,7 @@ def _worst(results, name):
 
 
 def _lead(results, verdict):
-    """Whether the first is better than the second by more than chance."""
+    """Whether the first is better than the second by more than the chance of the samples."""
     if "p_value" not in verdict:
         return []
     best, second = verdict["ranking"][:2]
@@ -61,7 +61,8 @@ def _lead(results, verdict):
         f"(sign test, {shown})"
     )
     if verdict["clear"]:
-        judgement, advice = "is more than chance", ""
+        judgement = "is more than chance among the test samples"
+        advice = " The chance of training is not in this: repeat with other seeds."
     else:
         judgement, advice = "may be chance", " Treat the two as equally robust here."
     shown = percent(_worst(results, second))

@@ -1,0 +1,103 @@
+"""Models whose worst points are known, and the table of attacks that the tests share."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from sklearn_robust import attacks
+from sklearn_robust.attacks import APGD, FAB, FGSM, PGD, Square
+from sklearn_robust.differentiable import as_module
+
+NORMS = ("linf", "l2", "l1")
+DUAL = {"linf": 1, "l2": 2, "l1": np.inf}  # orders of the dual norms
+ORDER = {"linf": np.inf, "l2": 2, "l1": 1}
+SHAPES = [(6,), (1, 4, 4), (3, 5, 4)]
+
+# Fewer steps than by default, where the number of steps is not what a test is about.
+BRIEF = {
+    "APGD": {"max_iter": 15},
+    "AutoAttack": {
+        "version": "custom",
+        "attacks": [APGD(max_iter=5), FAB(max_iter=3), Square(max_iter=8)],
+    },
+    "CarliniWagner": {"max_iter": 10, "n_searches": 2},
+    "FAB": {"max_iter": 8},
+    "Square": {"max_iter": 40},
+    "WorstCase": {"attacks": [FGSM(), PGD(max_iter=4)]},
+}
+BALL = ["FGSM", "BIM", "MIFGSM", "PGD", "APGD", "Square", "WorstCase", "AutoAttack"]
+NEAREST = ["DeepFool", "FAB", "CarliniWagner"]
+
+
+def brief(name, **params):
+    """An attack of few steps, seeded."""
+    return getattr(attacks, name)(**{**BRIEF.get(name, {}), "random_state": 0, **params})
+
+
+def pairs(names=(*BALL, *NEAREST)):
+    """All (name, norm) that exist."""
+    missing = ("CarliniWagner", "l1")
+    return [(name, norm) for name in names for norm in NORMS if (name, norm) != missing]
+
+
+class Flat(nn.Sequential):
+    """Linear logits of flattened samples, in float64."""
+
+    def __init__(self, weight, bias):
+        weight, bias = torch.as_tensor(weight), torch.as_tensor(bias)
+        layer = nn.Linear(*weight.shape[::-1]).double()
+        layer.load_state_dict({"weight": weight.double(), "bias": bias.double()})
+        super().__init__(nn.Flatten(), layer)
+        self.weight, self.bias = layer.weight.detach(), layer.bias.detach()
+
+
+def linear(n_classes=3, shape=(6,), seed=0, scale=1.0):
+    """A random linear model."""
+    rng = np.random.default_rng(seed)
+    weight = rng.standard_normal((n_classes, int(np.prod(shape)))) * scale
+    return Flat(weight, rng.standard_normal(n_classes) * scale)
+
+
+def curved(n_classes=3, shape=(6,), seed=0, width=16):
+    """A small smooth network in float64."""
+    torch.manual_seed(seed)
+    n_inputs = int(np.prod(shape))
+    layers = nn.Flatten(), nn.Linear(n_inputs, width), nn.Tanh(), nn.Linear(width, n_classes)
+    return nn.Sequential(*layers).double()
+
+
+def samples(n=12, shape=(6,), seed=1, low=0.0, high=1.0):
+    """Random points of a box, float64."""
+    rng = np.random.default_rng(seed)
+    return torch.as_tensor(rng.uniform(low, high, (n, *shape)))
+
+
+def predicted(model, x):
+    """Classes that a module predicts: what an attack has to change."""
+    with torch.no_grad():
+        return model(x).argmax(1)
+
+
+def coded(model, X):
+    """Classes that an attack's own view of a module gives to float32 samples."""
+    return as_module(model).codes(np.asarray(X, dtype=np.float32))
+
+
+def boundary_distance(model, x, y, norm):
+    """Exact distance of each sample to the nearest boundary of a linear model, no box."""
+    weight = model.weight.numpy()
+    z = model(x).detach().numpy()
+    y = y.numpy()
+    rows = np.arange(len(z))
+    gaps = z[rows, y][:, None] - z
+    slopes = np.linalg.norm(weight[y][:, None] - weight[None], DUAL[norm], axis=2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distances = np.maximum(gaps, 0) / slopes
+    distances[rows, y] = np.inf
+    return distances.min(1)
+
+
+def lengths(x_adv, x, norm):
+    """Norm of each perturbation, in float64."""
+    gap = (x_adv.double() - x.double()).flatten(1)
+    return torch.linalg.vector_norm(gap, ORDER[norm], dim=1)
