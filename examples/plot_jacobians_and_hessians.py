@@ -102,10 +102,10 @@ axes[0].legend(frameon=False, loc="lower right")
 print({column: round(float(rank), 2) for column, rank in ranks.items()})
 
 # %%
-# They predict it in the main, and not where it matters most: the network with the smallest
-# gradient is not the most robust one. Too strong a penalty makes a network that hardly looks at
-# its input, and its indicators are the best of all. Report them beside a robust score, and refit
-# by that.
+# All agree with the order, but weakly: they tell the natural network from the others, and little
+# among those. The network with the smallest gradient is not the most robust one. Too strong a
+# penalty makes a network that hardly looks at its input, and its indicators are the best of all.
+# Report them beside a robust score, and refit by that.
 assert min(ranks.values()) > 0.2
 assert np.argmax(columns["-mean |J|"]) != np.argmax(score)
 

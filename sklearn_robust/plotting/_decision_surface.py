@@ -1,18 +1,15 @@
 """The decision function over a plane of input space."""
 
 from .. import _validation as check
-from .._random import seed_of
-from ..metrics._robust import check_attack
 from . import _surface_drawing as draw
-from ._display import axes_for, named
-from ._plane import Plane, direction_label
+from ._display import named
+from ._drawn_surface import RESPONSES, DrawnSurface, scale_of
+from ._plane import compute_planes
 
 __all__ = ["DecisionSurfaceDisplay"]
 
-RESPONSES = {"margin": "decision function S", "loss": "cross-entropy", "predict": "predicted class"}
 
-
-class DecisionSurfaceDisplay:
+class DecisionSurfaceDisplay(DrawnSurface):
     """Decision function, loss or predicted class on a plane through one sample.
 
     Make it with :meth:`from_estimator`; :meth:`plot` draws it again.
@@ -193,13 +190,12 @@ class DecisionSurfaceDisplay:
             If the index is out of range, the radius is not positive, a gradient is zero, or the
             directions are parallel.
         """
-        names = {name or type(estimator).__name__: estimator}
-        (display,) = _compute(
-            names,
+        check.check_choice("response", response, RESPONSES)
+        (arrays,) = compute_planes(
+            {name or type(estimator).__name__: estimator},
             X,
             y,
             index=index,
-            response=response,
             direction=direction,
             other=other,
             norm=norm,
@@ -209,11 +205,20 @@ class DecisionSurfaceDisplay:
             batch_size=batch_size,
             random_state=random_state,
         )
-        return display.plot(ax=ax, **plot_options)
+        return cls(**arrays, response=response).plot(ax=ax, **plot_options)
 
     @classmethod
     def from_estimators(
-        cls, estimators, X, y, *, axes=None, colorbar=True, plot_options=None, **options
+        cls,
+        estimators,
+        X,
+        y,
+        *,
+        response="margin",
+        axes=None,
+        colorbar=True,
+        plot_options=None,
+        **options,
     ):
         """Compute one surface for each estimator and draw them side by side on one colour scale.
 
@@ -225,6 +230,8 @@ class DecisionSurfaceDisplay:
             Samples.
         y : array-like of shape (n_samples,)
             True labels.
+        response : {"margin", "loss", "predict"}, default="margin"
+            What to draw; all three are computed.
         axes : sequence of matplotlib Axes, default=None
             One for each estimator; None makes a figure with one row.
         colorbar : bool, default=True
@@ -232,166 +239,19 @@ class DecisionSurfaceDisplay:
         plot_options : dict, default=None
             Passed to :meth:`plot`.
         **options
-            ``index``, ``response``, ``direction``, ``other``, ``norm``, ``radius``,
-            ``grid_resolution``, ``trajectory``, ``batch_size`` and ``random_state``, as for
-            :meth:`from_estimator`. All planes have one radius and one random direction; the
-            directions of gradients are each estimator's own.
+            ``index``, ``direction``, ``other``, ``norm``, ``radius``, ``grid_resolution``,
+            ``trajectory``, ``batch_size`` and ``random_state``, as for :meth:`from_estimator`. All
+            planes have one radius and one random direction; the directions of gradients are each
+            estimator's own.
 
         Returns
         -------
         displays : list of DecisionSurfaceDisplay
             One for each estimator.
         """
-        displays = _compute(named(estimators), X, y, **options)
-        options = dict(plot_options or {})
-        response = options.setdefault("response", displays[0].response)
         check.check_choice("response", response, RESPONSES)
-        return draw.draw_together(
-            displays,
-            axes,
-            colorbar,
-            RESPONSES[response],
-            options,
-            lambda all_: _scale(all_, response),
-        )
-
-    # -- drawing ------------------------------------------------------------------------------
-
-    def plot(
-        self,
-        *,
-        response=None,
-        plot_method="contourf",
-        ax=None,
-        show_boundary=True,
-        show_arrows=True,
-        show_trajectory=True,
-        colorbar=True,
-        scale=None,
-        xlabel=None,
-        ylabel=None,
-        **kwargs,
-    ):
-        """Draw the arrays.
-
-        Parameters
-        ----------
-        response : {"margin", "loss", "predict"}, default=None
-            What to draw; None is what the display was made for.
-        plot_method : {"contourf", "contour", "pcolormesh", "surface"}, default="contourf"
-            Bands, lines, cells, or a surface in three dimensions. Classes are drawn in cells.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        show_boundary : bool, default=True
-            Whether to draw the line S = 0.
-        show_arrows : bool, default=True
-            Whether to draw arrows to it along both directions (in two dimensions).
-        show_trajectory : bool, default=True
-            Whether to draw the way of the attack, if there is one (in two dimensions).
-        colorbar : bool, default=True
-            Whether to draw a colour bar, or a legend of the classes.
-        scale : Scale, default=None
-            Colours shared with other surfaces; None suits these arrays.
-        xlabel, ylabel : str, default=None
-            Labels of the axes.
-        **kwargs
-            Passed to the method of matplotlib that ``plot_method`` names.
-
-        Returns
-        -------
-        display : DecisionSurfaceDisplay
-            Itself, with ``ax_`` and ``figure_``.
-        """
-        response = check.check_choice("response", response or self.response, RESPONSES)
-        check.check_choice("plot_method", plot_method, draw.METHODS)
-        solid = plot_method == "surface"
-        self.ax_ = ax = axes_for(ax, self, "3d" if solid else None)
-        self.figure_ = ax.figure
-        scale = scale or _scale([self], response)
-        plane = self.xx0, self.xx1
-        self.surface_ = draw.draw_surface(
-            ax, *plane, self._values(response), plot_method, scale, **kwargs
-        )
-        boundary = show_boundary and not (solid and response != "margin")
-        self.boundary_ = draw.draw_boundary(ax, *plane, self.margin) if boundary else None
-        arrows = show_arrows and not solid and self.boundary_distances is not None
-        self.arrows_ = (
-            draw.draw_arrows(ax, self.boundary_distances, self.xx0.max()) if arrows else []
-        )
-        self.trajectory_ = None
-        if show_trajectory and not solid and self.trajectory is not None:
-            own = scale if response == "margin" else _scale([self], "margin")
-            self.trajectory_ = draw.draw_trajectory(ax, self.trajectory, own)
-            ax.legend(loc="lower left", fontsize="small", framealpha=0.9)
-        self._label(xlabel, ylabel, solid)
-        if colorbar:
-            draw.draw_colorbar([ax], self.surface_, scale, RESPONSES[response])
-        return self
-
-    def _values(self, response):
-        return {"margin": self.margin, "loss": self.loss, "predict": self.predicted}[response]
-
-    def _label(self, xlabel, ylabel, solid):
-        words = [f"{direction} direction ({self.norm} distance)" for direction in self.directions]
-        self.ax_.set(
-            xlabel=words[0] if xlabel is None else xlabel,
-            ylabel=words[1] if ylabel is None else ylabel,
-            title=self.name,
-        )
-        draw.finish_axes(self.ax_, self.xx0, solid)
-
-
-def _scale(displays, response):
-    values = [display._values(response) for display in displays]
-    if response == "predict":
-        return draw.class_scale(values)
-    return draw.value_scale(values, centered=response == "margin")
-
-
-def _compute(
-    estimators,
-    X,
-    y,
-    *,
-    index=0,
-    response="margin",
-    direction="cw",
-    other="random",
-    norm="linf",
-    radius=None,
-    grid_resolution=51,
-    trajectory=None,
-    batch_size=None,
-    random_state=None,
-):
-    """Return the displays of several estimators, with one radius and the same random directions."""
-    check.check_choice("response", response, RESPONSES)
-    check.check_count("grid_resolution", grid_resolution, low=3)
-    if radius is not None:
-        check.check_number("radius", radius, strict=True)
-    if batch_size is not None:
-        check.check_count("batch_size", batch_size)
-    options = {"index": index, "direction": direction, "other": other, "norm": norm}
-    options |= {"attack": check_attack(trajectory), "random_state": seed_of(random_state)}
-    planes = {name: Plane(model, X, y, **options) for name, model in estimators.items()}
-    radius = radius or max(plane.reach() for plane in planes.values())
-    labels = tuple(map(direction_label, (other, direction)))
-    return [
-        _display(name, plane, radius, grid_resolution, batch_size, labels, response)
-        for name, plane in planes.items()
-    ]
-
-
-def _display(name, plane, radius, grid_resolution, batch_size, labels, response):
-    arrays = plane.grid(radius, grid_resolution, batch_size)
-    classes = plane.probe.view.classes_
-    return DecisionSurfaceDisplay(
-        **{**arrays, "predicted": classes[arrays["predicted"]]},
-        target=classes[plane.probe.codes[0]],
-        directions=labels,
-        norm=plane.norm,
-        boundary_distances=tuple(plane.crossings(radius).tolist()),
-        trajectory=plane.trajectory(),
-        response=response,
-        name=name,
-    )
+        found = compute_planes(named(estimators), X, y, **options)
+        displays = [cls(**arrays, response=response) for arrays in found]
+        scale = scale_of(displays, response)
+        label = RESPONSES[response]
+        return draw.draw_together(displays, axes, colorbar, label, scale, plot_options or {})

@@ -187,8 +187,8 @@ class LossSurfaceDisplay:
             One for each estimator.
         """
         displays = _compute(named(estimators), X, y, **options)
-        options = dict(plot_options or {})
-        return draw.draw_together(displays, axes, colorbar, displays[0].scoring, options, _scale)
+        label, scale = displays[0].scoring, _scale(displays)
+        return draw.draw_together(displays, axes, colorbar, label, scale, plot_options or {})
 
     def plot(
         self,

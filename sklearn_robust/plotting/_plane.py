@@ -14,9 +14,10 @@ from ..attacks._task import Box
 from ..metrics._boundary import crossing
 from ..metrics._directions import DIRECTIONS, check_direction, direction_tensor, unit
 from ..metrics._probe import Probe
+from ..metrics._robust import check_attack
 from ._display import check_index
 
-__all__ = ["Plane", "direction_label"]
+__all__ = ["Plane", "compute_planes"]
 
 _LABELS = {
     "cw": "C&W",
@@ -186,3 +187,45 @@ class Plane:
             off_plane=off.cpu().numpy(),
             margin=margin.cpu().numpy(),
         )
+
+
+def compute_planes(
+    estimators,
+    X,
+    y,
+    *,
+    index=0,
+    direction="cw",
+    other="random",
+    norm="linf",
+    radius=None,
+    grid_resolution=51,
+    trajectory=None,
+    batch_size=None,
+    random_state=None,
+):
+    """Return the arrays of several estimators, with one radius and the same random directions."""
+    check.check_count("grid_resolution", grid_resolution, low=3)
+    if radius is not None:
+        check.check_number("radius", radius, strict=True)
+    if batch_size is not None:
+        check.check_count("batch_size", batch_size)
+    options = {"index": index, "direction": direction, "other": other, "norm": norm}
+    options |= {"attack": check_attack(trajectory), "random_state": seed_of(random_state)}
+    planes = {name: Plane(model, X, y, **options) for name, model in estimators.items()}
+    radius = radius or max(plane.reach() for plane in planes.values())
+    found = []
+    for name, plane in planes.items():
+        arrays = plane.grid(radius, grid_resolution, batch_size)
+        classes = plane.probe.view.classes_
+        arrays["predicted"] = classes[arrays["predicted"]]
+        arrays |= {
+            "target": classes[plane.probe.codes[0]],
+            "directions": tuple(map(direction_label, (other, direction))),
+            "norm": plane.norm,
+            "boundary_distances": tuple(plane.crossings(radius).tolist()),
+            "trajectory": plane.trajectory(),
+            "name": name,
+        }
+        found.append(arrays)
+    return found

@@ -181,13 +181,12 @@ def draw_colorbar(axes, surface, scale, label):
     return figure.colorbar(surface, ax=list(axes), label=label)
 
 
-def draw_together(displays, axes, colorbar, label, options, scale_of):
+def draw_together(displays, axes, colorbar, label, scale, options):
     """Draw displays side by side on one colour scale, and return them."""
     solid = options.get("plot_method") == "surface"
     axes = row_of_axes(axes, displays[0], len(displays), solid)
-    scale = options.pop("scale", None) or scale_of(displays)
     for number, (display, ax) in enumerate(zip(displays, axes, strict=True)):
-        display.plot(ax=ax, scale=scale, colorbar=False, **options)
+        display.plot(**{"ax": ax, "scale": scale, "colorbar": False} | options)
         if number and not solid:
             ax.set_ylabel("")
     if colorbar:

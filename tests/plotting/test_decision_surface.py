@@ -1,5 +1,7 @@
 """Decision surfaces against closed forms, and what is drawn of them."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -305,3 +307,24 @@ def test_axes_of_two_dimensions_hold_no_solid(pyplot):
         DecisionSurfaceDisplay.from_estimators([MODULE, linear()], X, Y, axes=[ax])
     with pytest.raises(ValueError, match="estimators is empty"):
         DecisionSurfaceDisplay.from_estimators({}, X, Y)
+
+
+# -- web pages ------------------------------------------------------------------------------------
+
+
+def test_a_surface_can_be_turned_in_a_web_page(tmp_path):
+    pytest.importorskip("plotly")
+    display = surface(MODULE, X, Y, radius=2, grid_resolution=9, random_state=0)
+    for response in (None, "loss"):
+        display.to_html(tmp_path / "surface.html", response=response)
+        page = (tmp_path / "surface.html").read_text(encoding="utf-8")
+        assert "C\\u0026W direction (linf distance)" in page and '"type":"surface"' in page
+    with pytest.raises(ValueError, match="response is 'predict'"):
+        display.to_html(tmp_path / "surface.html", response="predict")
+
+
+def test_without_plotly_the_package_is_named(tmp_path, monkeypatch):
+    display = surface(MODULE, X, Y, radius=2, grid_resolution=5, random_state=0)
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    with pytest.raises(ImportError, match="to_html writes with plotly.*pip install plotly"):
+        display.to_html(tmp_path / "surface.html")

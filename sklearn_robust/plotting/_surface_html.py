@@ -1,0 +1,45 @@
+"""A surface as a web page that can be turned with the mouse."""
+
+__all__ = ["write_surface"]
+
+
+def write_surface(path, display, values, scale, labels):
+    """Write an interactive picture of a surface.
+
+    Parameters
+    ----------
+    path : str or path-like
+        HTML file to write; it needs no network.
+    display : object
+        With coordinates ``xx0`` and ``xx1`` and a ``name``.
+    values : array of shape (n, n)
+        Heights.
+    scale : Scale
+        Colours.
+    labels : (str, str, str)
+        Names of the three axes.
+    """
+    try:
+        from plotly import graph_objects
+    except ImportError as error:
+        raise ImportError(
+            f"{type(display).__name__}.to_html writes with plotly, which is not installed: type "
+            "pip install plotly, or draw with plot(plot_method='surface')."
+        ) from error
+    surface = graph_objects.Surface(
+        x=display.xx0[0],
+        y=display.xx1[:, 0],
+        z=values,
+        colorscale=scale.cmap,
+        cmin=scale.low,
+        cmax=scale.high,
+        colorbar={"title": labels[2]},
+        hovertemplate="%{x:.3g}, %{y:.3g}: %{z:.3g}<extra></extra>",
+    )
+    if scale.low < 0:  # the line on which S is zero
+        line = {"show": True, "start": 0, "end": 0, "size": 1, "color": "black", "width": 4}
+        surface.contours = {"z": line}
+    axes = dict(zip(("xaxis", "yaxis", "zaxis"), ({"title": text} for text in labels), strict=True))
+    figure = graph_objects.Figure(surface)
+    figure.update_layout(title=display.name, scene=axes)
+    figure.write_html(path, include_plotlyjs=True)
