@@ -3,14 +3,14 @@ Class clusters of natural and robust networks
 =============================================
 
 What a residual network weighs for each class, once its non-linear parts are left out, says which
-classes it takes for relatives. Here are a natural and an adversarially trained network on the same
-handwritten digits, and three controls.
+classes it takes for relatives. Here are a natural and an adversarially trained network on the
+same handwritten digits, and three controls.
 """
 
 # %%
-# Digits have no superclasses that everybody agrees on. So the yardstick is how much the classes look
-# alike: cosines between their mean images. The *resemblance* of a network is the correlation, over all
-# pairs of classes, between those and the cosines between its class weights.
+# Digits have no superclasses that everybody agrees on. So the yardstick is how much the classes
+# look alike: cosines between their mean images. The *resemblance* of a network is the
+# correlation, over all pairs of classes, between those and the cosines between its class weights.
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -24,7 +24,7 @@ from sklearn_robust.plotting import ClassDendrogramDisplay
 
 X, y = load_digits_images()
 X_train, X_test, y_train, y_test = train_test_split(
-    X, y, train_size=700, test_size=150, stratify=y, random_state=0
+    X, y, train_size=800, test_size=150, stratify=y, random_state=0
 )
 means = np.stack([X_train[y_train == digit].mean(axis=0).ravel() for digit in range(10)])
 alike = weight_correlation(means, center="classes")
@@ -38,8 +38,8 @@ def resemblance(net):
 
 
 # %%
-# The controls: a network after its first epoch, one trained on noisy images, and one with a penalty on
-# its Jacobian. All are the same small residual network with the same seed.
+# The controls: a network after its first epoch, one trained on noisy images, and one with a
+# penalty on its Jacobian. All are the same small residual network with the same seed.
 
 shared = {
     "module": WideResNet,
@@ -71,17 +71,17 @@ for name, net in nets.items():
     print(f"{name:18s}{rows[name][0]:8.3f}{rows[name][1]:8.3f}{rows[name][2]:13.2f}")
 
 # %%
-# The weights of the adversarially trained network follow the look of the classes far more than those
-# of the natural one.
+# The weights of the adversarially trained network follow the look of the classes far more than
+# those of the natural one.
 
 display = ClassDendrogramDisplay.from_estimators(
     {name: nets[name] for name in ("natural", "min-max")}, n_clusters=3
 )
 
 # %%
-# But so do those of the network that saw noise, which is much less robust. Resemblance and clusters
-# are a diagnostic associated with adversarial training. They are not a measure of robustness, and
-# nothing to select a model by.
+# But so do those of the network that saw noise, which is much less robust. Resemblance and
+# clusters are a diagnostic associated with adversarial training. They are not a measure of
+# robustness, and nothing to select a model by.
 
 assert rows["min-max"][2] > rows["natural"][2] + 0.1
 assert rows["min-max"][1] > rows["natural"][1] + 0.1

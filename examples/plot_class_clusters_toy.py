@@ -3,8 +3,8 @@ Why classes cluster when a model is made robust
 ===============================================
 
 Twelve classes lie in three groups of four siblings. A linear model tells siblings apart by the
-differences between them, and groups by their centres. Training against perturbations decides which of
-the two is worth its weights.
+differences between them, and groups by their centres. Training against perturbations decides
+which of the two is worth its weights.
 """
 
 # %%
@@ -57,28 +57,29 @@ for eps in strengths:
     )
 
 # %%
-# As long as siblings can be kept apart, their differences pay, and these point anywhere. Beyond that
-# they stop paying, the weights turn towards the centres of the classes, and the groups show.
+# As long as siblings can be kept apart, their differences pay, and these point anywhere. Beyond
+# that they stop paying, the weights turn towards the centres of the classes, and the groups show.
 
 of_centres = ClassClustering(3).fit(centres).agreement(superclasses).contrast
 figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
 axis.axvspan(half.min(), half.max(), color="0.9", label="half the distance of siblings")
 axis.axhline(of_centres, color="0.4", linestyle="--", label="contrast of the classes' centres")
-axis.plot(strengths, [measure.contrast for measure in agreements], "o-", label="contrast of the weights")
+contrasts = [measure.contrast for measure in agreements]
+axis.plot(strengths, contrasts, "o-", label="contrast of the weights")
 axis.set(xlabel="strength of training, eps (l2)", ylabel="contrast", ylim=(-0.3, 1.6))
 axis.legend(loc="upper left")
 
 # %%
-# The cosines between all classes, natural and robust. Rows are ordered by the tree beside them; the
-# frames hold the three clusters. At eps = 4 they are the groups, and the accuracy is still 1.
+# The cosines between all classes, natural and robust. Rows are ordered by the tree beside them;
+# the frames hold the three clusters. At eps = 4 they are the groups, and the accuracy is still 1.
 
 display = ClassDendrogramDisplay.from_estimators(
     {"natural": nets[0.0], "trained against eps = 4": nets[4.0]}, n_clusters=3, classes=names
 )
 
 # %%
-# No attack is needed for that. A strong penalty on the length of the weights does the same: it, too,
-# makes fine differences too dear.
+# No attack is needed for that. A strong penalty on the length of the weights does the same: it,
+# too, makes fine differences too dear.
 
 shrunk = {}
 for C in (1, 1e-2, 1e-3, 1e-4):
@@ -87,8 +88,8 @@ for C in (1, 1e-2, 1e-3, 1e-4):
     print(f"C = {C:g}: accuracy {model.score(X, y):.3f}, contrast {shrunk[C].contrast:5.2f}")
 
 # %%
-# So clusters are a sign of weights that ignore what is small. Adversarial training is one way to such
-# weights, not the only one.
+# So clusters are a sign of weights that ignore what is small. Adversarial training is one way to
+# such weights, not the only one.
 
 weak, strong = agreements[1], agreements[3]
 assert weak.contrast < 0.05 and weak.adjusted_rand < 0.2

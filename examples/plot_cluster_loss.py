@@ -8,8 +8,8 @@ logits of the classes of one superclass together.
 """
 
 # %%
-# Softmax regression on twelve classes in three superclasses, trained against short perturbations: by
-# themselves they leave no clusters in the weights.
+# Softmax regression on twelve classes in three superclasses, trained against short perturbations:
+# by themselves they leave no clusters in the weights.
 
 import matplotlib.pyplot as plt
 from torch import nn
@@ -38,8 +38,8 @@ shared = {
 }
 
 # %%
-# Robust accuracy is the worst case over two losses, for eps = 3 in l2 on the 360 test samples, whose
-# standard error is about 0.025.
+# Robust accuracy is the worst case over two losses, for eps = 3 in l2 on the 360 test samples,
+# whose standard error is about 0.025.
 
 attack = WorstCase(
     [PGD(max_iter=10), PGD(max_iter=10, loss="margin")],
@@ -62,8 +62,8 @@ for lam in strengths:
     )
 
 # %%
-# The loss does what it says to the clusters. Robustness stays where it was, and falls when the loss is
-# strong.
+# The loss does what it says to the clusters. Robustness stays where it was, and falls when the
+# loss is strong.
 
 figure, axis = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
 places = range(len(strengths))

@@ -7,8 +7,8 @@ superclass: sub-population shift. Does training against perturbations help?
 """
 
 # %%
-# Three superclasses of four classes each, close to one another. One class of each superclass is held
-# out, in turn.
+# Three superclasses of four classes each, close to one another. One class of each superclass is
+# held out, in turn.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -39,8 +39,8 @@ def softmax_regression(eps):
 
 
 # %%
-# :class:`~sklearn_robust.clustering.SuperclassClassifier` fits the classifier of classes and predicts
-# the superclass of the most likely class.
+# :class:`~sklearn_robust.clustering.SuperclassClassifier` fits the classifier of classes and
+# predicts the superclass of the most likely class.
 
 strengths = [0.0, 2.0, 4.0]
 known, new = np.zeros((4, 3)), np.zeros((4, 3))
@@ -69,8 +69,8 @@ axis.set(
 axis.legend(loc="lower right")
 
 # %%
-# On average the robust models know new classes better, by a few points: most of that where the natural
-# model fails, and nothing for one choice of held-out classes. These are blobs, built so that
-# superclasses exist: on pictures the effect has to be measured anew.
+# On average the robust models know new classes better, by a few points: most of that where the
+# natural model fails, and nothing for one choice of held-out classes. These are blobs, built so
+# that superclasses exist: on pictures the effect has to be measured anew.
 
 assert new[:, 2].mean() > new[:, 0].mean() + 0.03

@@ -5,8 +5,8 @@ classes, 32 x 32 pixels, one torch thread, process time, medians of interleaved 
 """
 
 import torch
-
 from _timing import print_table, ratios
+
 from sklearn_robust.clustering import class_weight_matrix, linearize
 from sklearn_robust.modules import CIFARConvNet, PreActResNet18
 

@@ -37,11 +37,10 @@ _AFFINE = frozenset(
     """
     __add__ __get__ __getitem__ __iadd__ __isub__ __iter__ __len__ __neg__ __radd__ __rsub__
     __set__ __setitem__ __sub__ adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d add
-    avg_pool1d avg_pool2d
-    avg_pool3d batch_norm broadcast_to cat chunk clone concat concatenate contiguous
-    conv_transpose1d conv_transpose2d conv_transpose3d copy cumsum detach device diff dim double
-    expand expand_as flatten flip float fold get_device hstack index_select interpolate
-    is_complex is_contiguous is_floating_point mean movedim moveaxis narrow ndimension neg
+    avg_pool1d avg_pool2d avg_pool3d batch_norm broadcast_to cat chunk clone concat concatenate
+    contiguous conv_transpose1d conv_transpose2d conv_transpose3d copy cumsum detach device diff
+    dim double expand expand_as flatten flip float fold get_device hstack index_select interpolate
+    is_complex is_contiguous is_floating_point mean moveaxis movedim narrow ndimension neg
     new_zeros numel ones_like pad permute pixel_shuffle pixel_unshuffle repeat requires_grad
     reshape reshape_as roll select size split split_with_sizes squeeze stack stride sub subtract
     sum swapaxes t tensor_split to to_dense transpose tril triu type type_as unbind unflatten
