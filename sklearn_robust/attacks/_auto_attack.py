@@ -127,7 +127,6 @@ class AutoAttack(WorstCase):
 
     def _check_parameters(self):
         check.check_choice("version", self.version, ("standard", "rand", "custom"))
-        check.check_count("n_eot", self.n_eot)
         if (self.version == "custom") != (self.attacks is not None):
             raise ValueError(
                 f"version is {self.version!r} and attacks is {self.attacks!r}: attacks go with "

@@ -120,7 +120,6 @@ class CarliniWagner(MinimumNormAttack):
 
     def _check_parameters(self):
         super()._check_parameters()
-        check.check_count("n_searches", self.n_searches)
         if check.check_norm(self.norm) == "l1":
             raise ValueError("norm is 'l1'; CarliniWagner knows 'l2' and 'linf' (FAB knows 'l1').")
 
@@ -132,8 +131,7 @@ class CarliniWagner(MinimumNormAttack):
             if not len(rows):
                 return
             self._minimise(task, hunt, balance, rows)
-            if not hunt.quick:
-                hunt.polish()
+            hunt.polish()
             balance.adjust(rows, -hunt.outcome.loss[rows])
 
     def _minimise(self, task, hunt, balance, rows):
@@ -195,6 +193,8 @@ class _Balance:
         n_free = hunt.ball.free.expand(x.shape[1:]).sum()
         self.weight = 2 * n_free / slope  # of success in linf: most features follow it
         self.value = 1.5 * distance if self.linf else 4 * distance / slope
+        self.most = 0.97 * hunt.limit if self.linf else torch.inf  # a wider way leads too far
+        self.value = self.value.clamp_max(self.most)
         self.low, self.high = torch.zeros_like(gap), torch.full_like(gap, torch.inf)
         self.found = torch.full_like(gap, torch.inf)
 
@@ -235,6 +235,7 @@ class _Balance:
             high, low = torch.where(success, value, high), torch.where(success, low, value)
             value = torch.where(low > 0, (low * high).sqrt(), high / 4)
             value = torch.where(high < torch.inf, value, 4 * low)
-        self.value[rows], self.low[rows], self.high[rows] = value, low, high
+        self.value[rows] = value.clamp_max(self.most)
+        self.low[rows], self.high[rows] = low, high
         reached = best < torch.inf
         self.pace(rows[reached], best[reached])

@@ -14,6 +14,23 @@ from ._task import Box, Task
 
 __all__ = ["TensorAttack"]
 
+_COUNTS = {
+    "batch_size",
+    "max_iter",
+    "n_candidates",
+    "n_eot",
+    "n_restarts",
+    "n_searches",
+    "n_target_classes",
+}
+_NUMBERS = {
+    "decay": {},
+    "overshoot": {},
+    "p_init": {"high": 1.0, "strict": True},
+    "step_size": {"strict": True},
+}
+_MAY_BE_NONE = {"batch_size", "n_target_classes", "step_size"}
+
 
 class TensorAttack:
     """What an attack does with one batch: the exact ball, box and grid around ``_run``.
@@ -104,15 +121,19 @@ class TensorAttack:
         shape = task.x.shape[1:]
         norm = check.check_norm(self.norm)
         exact = make_ball(norm, torch.as_tensor(self._radius(norm, shape), device=task.x.device))
-        integer = self.integer
-        if integer is not None:
-            integer = check.check_features("integer", integer, shape)
-            check.check_on_grid(task.x.cpu().numpy(), integer, task.index.cpu().numpy())
-            integer = torch.as_tensor(integer, device=task.x.device)
-        task = replace(task, ball=exact.to(task.x), integer=integer, targeted=self.targeted)
+        ball, integer = exact.to(task.x), self._integers(task)
+        task = replace(task, ball=ball, integer=integer, targeted=self.targeted)
         with torch.enable_grad():
             outcome = self._run(task)
         return self._land(task, outcome, exact)
+
+    def _integers(self, task):
+        """Which features stay on the grid of integers, where all samples must begin."""
+        if self.integer is None:
+            return None
+        integer = check.check_features("integer", self.integer, task.x.shape[1:])
+        check.check_on_grid(task.x.cpu().numpy(), integer, task.index.cpu().numpy())
+        return torch.as_tensor(integer, device=task.x.device)
 
     def _limit(self, norm, shape):
         """Radius that the parameters ask for, float64."""
@@ -133,7 +154,7 @@ class TensorAttack:
             return outcome
         rows = task.rows()
         rounded = task.snap(outcome.x_adv, rows)
-        outside = exact.size((rounded - task.x).double()) > 1 + 1e-9
+        outside = exact.size(rounded.double() - task.x.double()) > 1 + 1e-9
         rounded[outside] = task.x[outside] + (sealed - task.x)[outside].trunc()
         outcome.x_adv = torch.where(task.integer, rounded, sealed)
         if task.stop or task.judge:
@@ -145,14 +166,21 @@ class TensorAttack:
         raise NotImplementedError
 
     def _check_parameters(self):
-        check.check_norm(self.norm)
-        check_loss(getattr(self, "loss", "margin"), self.targeted)
-        check.check_choice("on_nan", self.on_nan, ("raise", "robust"))
+        norm = check.check_norm(self.norm)
         if np.ndim(self.eps) == 0:
-            self._limit(check.check_norm(self.norm), ())
-        for name in ("max_iter", "n_restarts"):
-            check.check_count(name, getattr(self, name, 1))
-        if self.batch_size is not None:
-            check.check_count("batch_size", self.batch_size)
-        if getattr(self, "step_size", None) is not None:
-            check.check_number("step_size", self.step_size, strict=True)
+            self._limit(norm, ())
+        check_loss(getattr(self, "loss", "margin"), self.targeted)
+        self._check_settings()
+
+    def _check_settings(self):
+        """Check the parameters that say how to search, not where."""
+        check.check_choice("on_nan", self.on_nan, ("raise", "robust"))
+        given = {
+            name: value
+            for name, value in vars(self).items()
+            if not (value is None and name in _MAY_BE_NONE)
+        }
+        for name in _COUNTS & given.keys():
+            check.check_count(name, given[name])
+        for name in _NUMBERS.keys() & given.keys():
+            check.check_number(name, given[name], **_NUMBERS[name])

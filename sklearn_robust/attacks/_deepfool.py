@@ -110,6 +110,11 @@ class DeepFool(MinimumNormAttack):
         self.verbose = verbose
 
     def _hunt(self, task, hunt):
+        self._walk(task, hunt)
+        hunt.polish()
+
+    def _walk(self, task, hunt):
+        """Step until all samples are fooled or the steps are spent."""
         rows, x_adv = task.rows(), task.x
         others = extra = None
         for step in range(self.max_iter + 1):

@@ -126,6 +126,7 @@ class FAB(MinimumNormAttack):
                     stream = restart * len(boundaries) + number
                     x_adv = self._start(task, hunt, rows, restart, stream)
                     self._walk(task, hunt, rows, x_adv, others)
+            hunt.polish()
 
     def _boundaries(self, task):
         """List the sets of classes to walk to the boundary of, one after the other."""

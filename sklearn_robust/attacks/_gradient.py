@@ -59,17 +59,15 @@ class GradientAttack(BaseAttack):
             x_adv.requires_grad_(True)
             z = task.forward(x_adv, rows)
             values = objective(z, rows)
-            if task.observe is not None:
-                task.observe(step, rows, z.detach(), x_adv.detach())
-            fooled = task.fooled(z, rows) if task.stop else None
-            if task.stop and bool(fooled.all()):
-                outcome.record(rows, x_adv, values, fooled)
+            done = task.leaving(step, rows, z, x_adv)
+            if done is not None and bool(done.all()):
+                outcome.record(rows, x_adv, values, done)
                 return
             grad = input_gradient(values, x_adv)
             x_adv, grad = x_adv.detach(), grad.detach()
-            if task.stop and bool(fooled.any()):
-                outcome.record(rows[fooled], x_adv[fooled], values[fooled], fooled[fooled])
-                left = ~fooled
+            if done is not None and bool(done.any()):
+                outcome.record(rows[done], x_adv[done], values[done], done[done])
+                left = ~done
                 rows, x, x_adv, grad = rows[left], x[left], x_adv[left], grad[left]
                 memory = None if memory is None else memory[left]
             grad, memory = self._direction(grad, memory)

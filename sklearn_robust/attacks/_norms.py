@@ -125,9 +125,9 @@ class Ball:
         """
         wide = x.double()
         d = self.to(wide).project(x_adv.double() - wide)
-        d = box.clamp(wide + d) - wide
-        sealed = (wide + d).to(x.dtype)
-        over = (sealed.double() - wide).abs() > d.abs()
+        inside = box.clamp(wide + d)
+        sealed = inside.to(x.dtype)
+        over = (sealed.double() - wide).abs() > torch.minimum(d.abs(), (inside - wide).abs())
         return torch.where(over, torch.nextafter(sealed, x), sealed)
 
 
@@ -241,7 +241,8 @@ def _greedy(rank, budget, limit, cost):
     tiny = torch.finfo(cost.dtype).tiny
     if limit is None:
         order = rank.argmax(1, keepdim=True)
-        share = budget / cost.gather(1, order).clamp_min(tiny)
+        price = cost.gather(1, order)
+        share = torch.where(price > 0, budget / price.clamp_min(tiny), 0)
         return torch.zeros_like(rank).scatter(1, order, share)
     order = rank.argsort(dim=1, descending=True)
     limit, cost = limit.gather(1, order), cost.gather(1, order)

@@ -136,7 +136,7 @@ class Square(BaseAttack):
         loss = torch.full_like(x.flatten(1)[:, 0], -torch.inf)
         fooled, idle = torch.zeros_like(rows, dtype=torch.bool), torch.zeros_like(rows)
         for query in range(self.max_iter):
-            side = places.side(window_share(self.p_init, query), moves.least_side)
+            side = places.side(window_share(self.p_init, query, self.max_iter), moves.least_side)
             if query:
                 new = moves.propose(x, best, side, noise, stream + query)
             z = task.forward(new.reshape(x.shape), rows)

@@ -13,12 +13,12 @@ import torch
 
 __all__ = ["CornerMoves", "MassMoves", "Places", "window_share"]
 
-_HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # queries
+_HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # in ten-thousandths of the queries
 
 
-def window_share(p_init, query):
+def window_share(p_init, query, n_queries):
     """Share of the places that a move changes: ``p_init``, halved at fixed times."""
-    return p_init / 2 ** bisect_left(_HALVINGS, query)
+    return p_init / 2 ** bisect_left(_HALVINGS, query * 10_000 // n_queries)
 
 
 class Places:
@@ -184,7 +184,8 @@ class MassMoves:
         emptied = u.scatter(2, there, 0).scatter(2, here, 0)
         free = (1 - self.mass(u).sum(1, keepdim=True)).clamp_min(0) / u.shape[1]
         amount = free + (self.mass(u) - self.mass(emptied)).clamp_min(0)
-        new = self.bump(side, signs(r[:, 2 * n_picks :])) + self.normal(u.gather(2, here))
+        new = self.normal(self.bump(side, signs(r[:, 2 * n_picks :])))
+        new = new + self.normal(u.gather(2, here))
         new = self.normal(new) * amount ** (1 / self.order)
         size = 1.0 if self.order == 2 else None
         return self.settle(x, emptied.scatter(2, here, new), size)

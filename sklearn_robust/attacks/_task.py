@@ -57,7 +57,8 @@ class Task:
     on_nan : {"raise", "robust", "ignore"}
         What NaN logits mean.
     observe : callable or None
-        ``observe(step, rows, z, x_adv)`` on each gradient forward.
+        ``observe(step, rows, z, x_adv)`` on each gradient forward. A bool tensor that it returns
+        says which of ``rows`` stay where they are from now on.
     confirm : callable or None
         ``confirm(x_adv, y) -> bool tensor``: whether the estimator itself agrees.
     n_queries : int tensor of shape (n,)
@@ -146,6 +147,13 @@ class Task:
         """Whether the logits ``z`` of ``rows`` mean success, shape (n_rows,)."""
         hit = z.detach().argmax(1) == self.y[rows]
         return hit if self.targeted else ~hit
+
+    def leaving(self, step, rows, z, x_adv):
+        """Which of ``rows`` take no further step, bool tensor (n_rows,); None if all do."""
+        told = None
+        if self.observe is not None:
+            told = self.observe(step, rows, z.detach(), x_adv.detach())
+        return self.fooled(z, rows) if self.stop else told
 
     def confirmed(self, outcome):
         """Which successes the estimator itself confirms, bool tensor of shape (n,)."""

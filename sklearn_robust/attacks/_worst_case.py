@@ -122,6 +122,7 @@ class WorstCase(BaseAttack):
         return [clone(attack).set_params(**self._given()) for attack in self._chosen()]
 
     def _check_parameters(self):
+        self._check_settings()
         members = self._members()
         if not members:
             raise ValueError("attacks is empty; give at least one attack, or None.")
@@ -152,6 +153,7 @@ class WorstCase(BaseAttack):
         return [("clean", self._check_clean), *(run(member, number) for number, member in members)]
 
     def _check_clean(self, task):
+        self._integers(task)  # before samples that are fooled anyway leave
         if task.stop:
             task.clean()  # known to all parts from now on
         task = replace(task, targeted=self.targeted)

@@ -58,12 +58,15 @@ def linear(n_classes=3, shape=(6,), seed=0, scale=1.0):
     return Flat(weight, rng.standard_normal(n_classes) * scale)
 
 
-def curved(n_classes=3, shape=(6,), seed=0, width=16):
-    """A small smooth network in float64."""
+def curved(n_classes=3, shape=(6,), seed=0, width=16, steep=1.0):
+    """A small smooth network in float64; the steeper, the more its boundaries wind."""
     torch.manual_seed(seed)
     n_inputs = int(np.prod(shape))
-    layers = nn.Flatten(), nn.Linear(n_inputs, width), nn.Tanh(), nn.Linear(width, n_classes)
-    return nn.Sequential(*layers).double()
+    first, last = nn.Linear(n_inputs, width), nn.Linear(width, n_classes)
+    nn.init.normal_(first.weight, std=steep)
+    nn.init.normal_(first.bias, std=steep)
+    nn.init.normal_(last.weight)
+    return nn.Sequential(nn.Flatten(), first, nn.Tanh(), last).double()
 
 
 def samples(n=12, shape=(6,), seed=1, low=0.0, high=1.0):

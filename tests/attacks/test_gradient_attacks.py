@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from sklearn_robust import _functional as F
-from sklearn_robust.attacks import BIM, FAB, FGSM, MIFGSM, PGD, DeepFool, WorstCase
+from sklearn_robust.attacks import BIM, FGSM, MIFGSM, PGD
+from sklearn_robust.attacks._losses import make_objective
 from tests.attacks.models import (
     DUAL,
     NORMS,
@@ -76,14 +77,18 @@ def test_pgd_reaches_the_worst_point_of_a_linear_model(norm, loss):
     """With two classes every loss has the same worst point: the margin falls by eps ||dw||."""
     model, x = linear(2), samples(30)
     y = predicted(model, x)
-    # The default path of 2.5 eps turns a random start on the far side of an l2 ball only so far.
-    search = {"max_iter": 50, "step_size": EPS[norm] / 10, "random_state": 0}
-    attack = PGD(eps=EPS[norm], norm=norm, loss=loss, bounds=None, **search)
-    fall = F.margin(model(x), y) - F.margin(model(attack.perturb(model, x, y)), y)
     slope = (model.weight[1 - y] - model.weight[y]).reshape(x.shape)
     best = greatest_change(slope, x, EPS[norm], norm)
-    assert np.all(fall.detach().numpy() <= best * (1 + 1e-9))
-    assert np.all(fall.detach().numpy() >= SHARE[norm] * best)
+    # The default path of 2.5 eps turns a random start on the far side of an l2 ball only so far.
+    for share, search in (
+        (SHARE[norm], {"random_start": False}),
+        (SHARE[norm], {"max_iter": 50, "step_size": EPS[norm] / 10}),
+        (SHARE[norm] - 0.04 * (norm == "l2"), {}),
+    ):
+        attack = PGD(eps=EPS[norm], norm=norm, loss=loss, bounds=None, random_state=0, **search)
+        fall = F.margin(model(x), y) - F.margin(model(attack.perturb(model, x, y)), y)
+        assert np.all(fall.detach().numpy() <= best * (1 + 1e-9))
+        assert np.all(fall.detach().numpy() >= share * best)
 
 
 @pytest.mark.parametrize("norm", ["linf", "l1"])
@@ -171,88 +176,39 @@ def test_restarts_never_lower_the_best_loss(stop):
 LOSSES = ["cross_entropy", "margin", "scaled_cross_entropy", "dlr", "targeted_dlr", "kl"]
 
 
-def test_gradient_attacks_climb_a_loss_that_saturates_when_it_is_scaled():
-    """Logits of a thousand blank the cross-entropy, not the losses that scale them."""
-    quiet = linear(3)
-    loud = linear(3, scale=1e4)
-    x = samples(40)
-    y = predicted(loud, x)
-    assert torch.equal(y, predicted(quiet, x))
-    count = {
-        loss: int((~PGD(eps=0.2, loss=loss, max_iter=20, random_state=0).verdict(loud, x, y)).sum())
-        for loss in ("cross_entropy", "scaled_cross_entropy", "dlr")
-    }
-    assert count["scaled_cross_entropy"] > 0
-    assert count["dlr"] == count["scaled_cross_entropy"] >= count["cross_entropy"]
+def falling_logit(z, y):
+    """A loss of the user: the logit of the true class has to fall."""
+    return -z.gather(1, y[:, None])[:, 0]
 
 
-def test_observers_see_each_gradient_forward():
-    model, x = curved(), samples()
-    y, seen = predicted(model, x), []
-    PGD(eps=0.1, max_iter=3, random_start=False).perturb(
-        model, x, y, observe=lambda step, rows, z, x_adv: seen.append((step, rows, z, x_adv))
-    )
-    assert [step for step, *_ in seen] == [0, 1, 2]
-    assert torch.equal(seen[0][3], x)
-    for _, rows, z, x_adv in seen:
-        assert torch.equal(rows, torch.arange(len(x)))
-        torch.testing.assert_close(z, model(x_adv).detach())
+@pytest.mark.parametrize("loss", [*LOSSES, falling_logit], ids=str)
+@pytest.mark.parametrize("targeted", [False, True])
+@pytest.mark.parametrize("n_classes", [2, 3, 4, 5])
+def test_an_attack_climbs_its_loss(loss, targeted, n_classes):
+    """Whatever it is, of the labels or of the targets."""
+    if targeted and loss == "kl":
+        pytest.skip("it has no target")
+    model, x = curved(n_classes, width=32), samples(40)
+    y = (predicted(model, x) + targeted) % n_classes
+    params = {"loss": loss, "targeted": targeted, "max_iter": 20, "bounds": None}
+    x_adv = PGD(eps=0.3, random_state=0, **params).perturb(model, x, y)
+    # The scaled loss has a scale that its gradient takes for constant: it climbs the plain one.
+    climbed = "cross_entropy" if loss == "scaled_cross_entropy" else loss
+    objective = make_objective(climbed, targeted, y, lambda: model(x))
+    before, after = (objective(model(v), torch.arange(40)) for v in (x, x_adv))
+    assert (after > before).double().mean() > 0.9
 
 
-class TestWorstCase:
-    def members(self):
-        return [FGSM(loss="margin"), PGD(max_iter=5), PGD(max_iter=5, loss="dlr"), DeepFool()]
-
-    def test_no_sample_withstands_that_a_member_fools(self):
-        model, x = curved(width=40), samples(80)
-        y = predicted(model, x)
-        cascade = WorstCase(self.members(), eps=0.25, norm="linf", random_state=0)
-        withstood = cascade.verdict(model, x, y)
-        assert 0 < withstood.sum() < len(x)
-        for member in self.members():
-            member.set_params(eps=0.25, norm="linf", random_state=0)
-            assert (withstood <= member.verdict(model, x, y)).all(), member
-
-    def test_samples_that_are_fooled_are_not_shown_to_the_next(self):
-        model, x = linear(2), samples(60)
-        y = predicted(model, x).numpy()
-        X = x.float().numpy()
-        first = FGSM(eps=0.3).evaluate(model, X, y)
-        both = WorstCase([FGSM(), PGD(max_iter=7)], eps=0.3).evaluate(model, X, y)
-        assert 0 < first.fooled.sum() < len(x)
-        assert np.array_equal(both.fooled, first.fooled)
-        assert both.n_queries[first.fooled].max() < 7 < both.n_queries[~first.fooled].min()
-
-    def test_verdict_and_evaluation_agree(self):
-        model, x = curved(width=40), samples(80)
-        y = predicted(model, x)
-        cascade = WorstCase(eps=0.2, random_state=0)
-        result = cascade.evaluate(model, x.float().numpy(), y.numpy())
-        assert np.array_equal(~result.fooled, cascade.verdict(model, x.float().double(), y).numpy())
-
-    def test_settings_of_the_cascade_hold_for_all_members(self):
-        model, x = curved(), samples()
-        y = predicted(model, x)
-        cascade = WorstCase([FGSM(eps=9.0), PGD(eps=9.0)], eps=0.1, norm="l2", random_state=0)
-        x_adv = cascade.perturb(model, x, y)
-        assert lengths(x_adv, x, "l2").max() <= 0.1
-
-    def test_clean_errors_are_no_successes_of_an_attack(self):
-        model, x = linear(3), samples(30)
-        wrong = (predicted(model, x) + 1) % 3
-        result = WorstCase(eps=0.0).evaluate(model, x.float().numpy(), wrong.numpy())
-        assert result.fooled.all() and (result.distance == 0).all()
-        assert (result.n_queries == 1).all()
-
-    @pytest.mark.parametrize(
-        ("attacks", "match"),
-        [
-            ([], "empty"),
-            ([PGD(), PGD(targeted=True)], "targeted"),
-            ([PGD(), FAB()], "FAB in a cascade needs a radius"),
-            ([PGD(loss="unknown")], "loss is 'unknown'"),
-        ],
-    )
-    def test_what_cannot_be_a_cascade_is_refused(self, attacks, match):
-        with pytest.raises(ValueError, match=match):
-            WorstCase(attacks).perturb(linear(), samples(), torch.zeros(12, dtype=torch.int64))
+@pytest.mark.parametrize("loss", ["cross_entropy", "margin", "scaled_cross_entropy"])
+@pytest.mark.parametrize("n_classes", [2, 3, 4, 5])
+def test_a_targeted_attack_moves_toward_its_target(loss, n_classes):
+    model, x = curved(n_classes, width=32), samples(40)
+    target = (predicted(model, x) + 1) % n_classes
+    attack = PGD(eps=0.8, loss=loss, targeted=True, max_iter=20, bounds=None, random_state=0)
+    x_adv = attack.perturb(model, x, target)
+    assert (F.margin(model(x_adv), target) > F.margin(model(x), target)).all()
+    withstood = attack.verdict(model, x, target)
+    result = attack.evaluate(model, x.float().numpy(), target.numpy())
+    assert not withstood.all()
+    hit = predicted(model, torch.as_tensor(result.X_adv).double()) == target
+    assert torch.equal(torch.as_tensor(result.fooled), hit)

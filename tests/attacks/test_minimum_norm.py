@@ -1,0 +1,283 @@
+"""DeepFool, FAB and Carlini-Wagner against the exact distances of linear models."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sklearn_robust.attacks import FAB, PGD, CarliniWagner, DeepFool, WorstCase
+from tests.attacks.models import (
+    NEAREST,
+    NORMS,
+    ORDER,
+    boundary_distance,
+    brief,
+    coded,
+    curved,
+    lengths,
+    linear,
+    pairs,
+    predicted,
+    samples,
+)
+
+# How far above the exact distance of a linear model each may end.
+SLACK = {"DeepFool": 0.01, "FAB": 0.01, "CarliniWagner": 0.01}
+
+# Median of the distance on curved boundaries, as a multiple of the nearest known.
+NEAR = {"DeepFool": 1.15, "FAB": 1.02, "CarliniWagner": 1.02}
+
+FULL = {"FAB": {"max_iter": 20}, "CarliniWagner": {"max_iter": 60, "n_searches": 5}}
+
+
+def fine(name, norm, **params):
+    """An attack with enough steps to come close."""
+    return brief(name, norm=norm, **FULL.get(name, {}), **params)
+
+
+def distances(attack, model, x, y):
+    """Distance of each point that an attack finds, infinite where it finds none."""
+    x_adv = attack.perturb(model, x, y)
+    found = predicted(model, x_adv) != y
+    return torch.where(found, lengths(x_adv, x, attack.norm), torch.inf)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@pytest.mark.parametrize(("name", "norm"), pairs(NEAREST))
+def test_the_distance_of_a_linear_model_is_margin_over_dual_norm(name, norm, n_classes):
+    model, x = linear(n_classes, shape=(8,)), samples(40, shape=(8,))
+    y = predicted(model, x)
+    x_adv = fine(name, norm, bounds=None).perturb(model, x, y)
+    assert (predicted(model, x_adv) != y).all()
+    found, exact = lengths(x_adv, x, norm).numpy(), boundary_distance(model, x, y, norm)
+    assert np.all(found >= exact * (1 - 1e-9))
+    assert np.all(found <= exact * (1 + SLACK[name]))
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_deepfool_is_there_in_one_step(norm):
+    model, x = linear(4), samples(40)
+    y = predicted(model, x)
+    x_adv = DeepFool(norm=norm, max_iter=1, bounds=None).perturb(model, x, y)
+    found, exact = lengths(x_adv, x, norm).numpy(), boundary_distance(model, x, y, norm)
+    np.testing.assert_allclose(found, exact, rtol=1e-2)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_without_refinement_deepfool_oversteps_by_its_overshoot(norm):
+    """A verdict within a radius asks for no refinement."""
+    model, x = linear(3), samples(40)
+    y = predicted(model, x)
+    exact = torch.as_tensor(boundary_distance(model, x, y, norm))
+    for share, robust in ((0.999 * 1.05, True), (1.001 * 1.05, False)):
+        eps = float(exact[0]) * share
+        attack = DeepFool(norm=norm, eps=eps, overshoot=0.05, bounds=None)
+        assert attack.verdict(model, x[:1], y[:1]).item() == robust
+
+
+@pytest.mark.parametrize(("name", "norm"), pairs(NEAREST))
+@pytest.mark.parametrize("shape", [(6,), (1, 4, 4)], ids=repr)
+def test_curved_boundaries_are_found_in_the_box(name, norm, shape):
+    """No attack ends farther than twice the nearest that any of them found."""
+    model, x = curved(4, shape, width=24), samples(30, shape)
+    y = predicted(model, x)
+    best = torch.full((len(x),), torch.inf).double()
+    for other in NEAREST:
+        if (other, norm) in pairs(NEAREST):
+            best = distances(fine(other, norm), model, x, y).minimum(best)
+    x_adv = fine(name, norm).perturb(model, x, y)
+    found = predicted(model, x_adv) != y
+    assert torch.equal(found, best < torch.inf)
+    assert x_adv.min() >= 0 and x_adv.max() <= 1
+    ratio = lengths(x_adv, x, norm)[found] / best[found]
+    assert ratio.median() < NEAR[name] and ratio.max() < 2
+
+
+@pytest.mark.parametrize("name", NEAREST)
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_saturated_pixels_move(name, norm):
+    """All features lie on a bound of the box, and the way to the boundary leads inside."""
+    model = linear(2, (16,), seed=3)
+    slope = model.weight[1] - model.weight[0]
+    x = (slope < 0).double()[None].repeat(5, 1)  # every feature can go the way that matters
+    bias = model[1].bias.data
+    bias[0] += (model(x)[0, 1] - model(x)[0, 0]).item() + 0.5  # class 0, by a gap of one half
+    y = predicted(model, x)
+    x_adv = fine(name, norm, bounds=(0, 1)).perturb(model, x, y)
+    assert (y == 0).all() and (predicted(model, x_adv) == 1).all()
+    assert ((x_adv - x).abs() > 1e-6).all()
+    exact = boundary_distance(model, x, y, norm)
+    np.testing.assert_allclose(lengths(x_adv, x, norm), exact, rtol=0.02)
+
+
+@pytest.mark.parametrize(("name", "norm"), pairs(NEAREST))
+def test_no_success_is_an_infinite_distance_and_the_clean_sample(name, norm):
+    """A constant model cannot be fooled; nothing found is not a distance of 0."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(6, 2))
+    nn.init.zeros_(model[1].weight)
+    model[1].bias.data = torch.tensor([1.0, 0.0])
+    X, y = samples().float().numpy(), np.zeros(12, dtype=int)
+    attack = brief(name, norm=norm)
+    result = attack.evaluate(model, X, y)
+    assert not result.fooled.any()
+    assert np.isposinf(result.distance).all() and np.isneginf(result.loss).all()
+    assert np.array_equal(attack.generate(model, X, y), X)
+    assert np.array_equal(result.X_adv, X)
+
+
+@pytest.mark.parametrize(("name", "norm"), pairs(NEAREST))
+def test_with_eps_success_is_success_within_eps(name, norm):
+    model, x = linear(3), samples(60)
+    y = predicted(model, x)
+    exact = boundary_distance(model, x, y, norm)
+    eps = float(np.median(exact))
+    result = fine(name, norm, eps=eps, bounds=None).evaluate(model, x.float().numpy(), y.numpy())
+    assert np.all(result.fooled[exact < 0.95 * eps]) and not np.any(result.fooled[exact > eps])
+    assert np.all(result.distance[result.fooled] <= eps)
+    assert np.isposinf(result.distance[~result.fooled]).all()
+
+
+@pytest.mark.parametrize(("name", "norm"), pairs(NEAREST))
+def test_distances_make_a_robustness_curve_without_a_sweep(name, norm):
+    """Accuracy at each eps is the share of distances beyond it; no worse than with that eps."""
+    model, x = curved(3, width=24), samples(60)
+    y = predicted(model, x)
+    X = x.float().numpy()
+    distance = fine(name, norm).evaluate(model, X, y.numpy()).distance
+    for eps in np.quantile(distance[np.isfinite(distance)], [0.2, 0.5, 0.8]):
+        fixed = PGD(eps=eps, norm=norm, loss="margin", max_iter=40, random_state=0)
+        assert (distance > eps).mean() <= (
+            ~fixed.evaluate(model, X, y.numpy()).fooled
+        ).mean() + 0.05
+
+
+@pytest.mark.parametrize(("name", "norm"), pairs(NEAREST))
+def test_clean_errors_have_distance_zero(name, norm):
+    model, x = linear(3), samples(20)
+    y = predicted(model, x)
+    y[::2] = (y[::2] + 1) % 3
+    result = brief(name, norm=norm).evaluate(model, x.float().numpy(), y.numpy())
+    assert (result.distance[::2] == 0).all() and (result.distance[1::2] > 0).all()
+    assert result.fooled[::2].all()
+
+
+@pytest.mark.parametrize(("name", "norm"), pairs(NEAREST))
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_targeted_success_is_the_target(name, norm, n_classes):
+    model, x = linear(n_classes), samples(30)
+    target = (predicted(model, x) + 1) % n_classes
+    attack = fine(name, norm, targeted=True, bounds=None)
+    result = attack.evaluate(model, x.float().numpy(), target.numpy())
+    assert np.array_equal(result.fooled, coded(model, result.X_adv) == target.numpy())
+    assert result.fooled.mean() > 0.9
+
+
+@pytest.mark.parametrize(("name", "norm"), pairs(NEAREST))
+def test_scales_of_logits_and_data_do_not_matter(name, norm):
+    model, x = curved(), samples(20)
+    y = predicted(model, x)
+    attack = fine(name, norm, bounds=None)
+    found = lengths(attack.perturb(model, x, y), x, norm)
+    louder = lengths(attack.perturb(lambda v: 1000 * model(v), x, y), x, norm)
+    wider = lengths(attack.perturb(lambda v: model(v / 50), 50 * x, y), 50 * x, norm) / 50
+    torch.testing.assert_close(louder, found, rtol=1e-4, atol=0)
+    torch.testing.assert_close(wider, found, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize(("name", "norm"), pairs(NEAREST))
+def test_an_uneven_radius_stretches_the_norm(name, norm):
+    """Distances in units of the radius are those of the model in these units."""
+    radius = torch.tensor([0.2, 1.0, 0.5, 2.0, 1.0, 0.3], dtype=torch.float64)
+    model, x = linear(2), samples(30)
+    y = predicted(model, x)
+    scaled = type(model)(model.weight * radius, model.bias)
+    exact = boundary_distance(scaled, x / radius, y, norm)
+    eps = radius.numpy() * float(np.median(exact))
+    attack = fine(name, norm, eps=eps, bounds=None)
+    result = attack.evaluate(model, x.float().numpy(), y.numpy())
+    share = exact / np.median(exact)
+    assert result.fooled[share < 0.95].all() and not result.fooled[share > 1].any()
+    gap = (result.X_adv.astype(float) - x.float().numpy()) / eps
+    assert np.linalg.norm(gap, ORDER[norm], axis=1).max() <= 1 + 1e-9
+
+
+class TestFAB:
+    def test_restarts_come_nearer(self):
+        model, x = curved(4, width=60, seed=2), samples(40, low=-2, high=2)
+        y = predicted(model, x)
+        one, many = (
+            lengths(
+                FAB(norm="l1", max_iter=2, n_restarts=n, random_state=0).perturb(model, x, y),
+                x,
+                "l1",
+            )
+            for n in (1, 5)
+        )
+        assert (many <= one).all() and many.mean() < 0.99 * one.mean()
+
+    def test_toward_single_classes_it_finds_what_the_nearest_boundary_hides(self):
+        model, x = linear(5), samples(40)
+        y = predicted(model, x)
+        exact = boundary_distance(model, x, y, "linf")
+        all_classes = FAB(max_iter=10, n_target_classes=4, bounds=None).perturb(model, x, y)
+        np.testing.assert_allclose(lengths(all_classes, x, "linf"), exact, rtol=0.01)
+        likeliest = FAB(max_iter=10, n_target_classes=1, bounds=None).perturb(model, x, y)
+        assert (lengths(likeliest, x, "linf") > 1.01 * torch.as_tensor(exact)).any()
+
+    def test_more_steps_come_nearer(self):
+        model, x = curved(4, width=60), samples(40, low=-2, high=2)
+        y = predicted(model, x)
+        few, many = (distances(FAB(max_iter=n), model, x, y) for n in (2, 30))
+        assert (many <= few * (1 + 1e-3)).double().mean() > 0.9 and many.mean() < few.mean()
+
+
+class TestDeepFool:
+    def test_candidates_limit_the_classes_that_are_looked_at(self):
+        model, x = linear(5), samples(60)
+        y = predicted(model, x)
+        exact = torch.as_tensor(boundary_distance(model, x, y, "l2"))
+        one, four = (
+            lengths(DeepFool(n_candidates=n, bounds=None).perturb(model, x, y), x, "l2")
+            for n in (1, 4)
+        )
+        torch.testing.assert_close(four, exact, rtol=0.01, atol=0)
+        assert (one >= exact).all() and (one > 1.05 * exact).any()
+
+    def test_it_looks_at_samples_only_until_they_are_fooled(self):
+        """One forward for the clean samples, one for the step, four to refine what was found."""
+        model, x = linear(3), samples(20)
+        y = predicted(model, x)
+        result = DeepFool(bounds=None).evaluate(model, x.float().numpy(), y.numpy())
+        assert (result.n_queries == 6).all()
+        quick = DeepFool(bounds=None, eps=100.0).evaluate(model, x.float().numpy(), y.numpy())
+        assert (quick.n_queries == 2).all()
+
+
+class TestCarliniWagner:
+    def test_the_l1_norm_is_refused(self):
+        with pytest.raises(ValueError, match="norm is 'l1'; CarliniWagner knows"):
+            CarliniWagner(norm="l1").perturb(linear(), samples(), torch.zeros(12).long())
+
+    @pytest.mark.parametrize("norm", ["l2", "linf"])
+    def test_more_searches_come_nearer(self, norm):
+        model, x = curved(4, width=60), samples(40, low=-2, high=2)
+        y = predicted(model, x)
+        few, many = (
+            distances(CarliniWagner(norm=norm, max_iter=20, n_searches=n), model, x, y)
+            for n in (1, 6)
+        )
+        assert (many <= few * (1 + 1e-9)).all() and (many < few).any()
+
+    def test_the_step_is_in_the_units_of_x(self):
+        model, x = curved(), samples()
+        y = predicted(model, x)
+        steps = [
+            CarliniWagner(step_size=s, max_iter=5, n_searches=1).perturb(model, x, y)
+            for s in (1e-4, 0.1)
+        ]
+        assert not torch.allclose(*steps)
+
+
+def test_an_unlimited_search_has_no_place_in_a_cascade():
+    with pytest.raises(ValueError, match="DeepFool in a cascade needs a radius"):
+        WorstCase([PGD(), DeepFool()]).perturb(linear(), samples(), torch.zeros(12).long())
