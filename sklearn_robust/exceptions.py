@@ -2,6 +2,7 @@
 
 __all__ = [
     "BlackBoxWarning",
+    "CatastrophicOverfittingWarning",
     "NotDifferentiableError",
     "NotLinearizableError",
     "TrainingDivergedError",
@@ -18,6 +19,10 @@ class NotLinearizableError(ValueError):
 
 class BlackBoxWarning(UserWarning):
     """A model without a gradient was scored by a black-box attack: an upper bound."""
+
+
+class CatastrophicOverfittingWarning(UserWarning):
+    """One-step adversarial training collapsed and was ended with earlier weights."""
 
 
 class TrainingDivergedError(FloatingPointError):

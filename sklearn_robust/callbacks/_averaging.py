@@ -1,0 +1,120 @@
+"""Averages of the weights along training."""
+
+import numbers
+
+from skorch.callbacks import Callback
+from torch.optim.swa_utils import (
+    AveragedModel,
+    get_ema_multi_avg_fn,
+    get_swa_multi_avg_fn,
+    update_bn,
+)
+
+from .. import _validation as check
+
+__all__ = ["WeightAveraging", "judged_module", "put_back"]
+
+
+class WeightAveraging(Callback):
+    """Train as usual and end with an average of the weights met on the way.
+
+    Parameters
+    ----------
+    method : {"ema", "swa"}, default="ema"
+        "ema" is an exponential moving average over batches; "swa" the plain mean over the ends of
+        epochs.
+    decay : float in [0, 1), default=0.999
+        Share of the moving average that stays at each batch: it reaches back about
+        ``1 / (1 - decay)`` batches. "swa" has no use for it.
+    start : int or float, default=0
+        Epochs before averaging begins: a float is a share of ``max_epochs``, an integer a count.
+        "swa" wants a late start, such as 0.75.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, if a parameter makes no sense.
+
+    See Also
+    --------
+    RobustEarlyStopping : Judges the average, if there is one, and picks its best epoch.
+    WeightPerturbation : Flatter minima by another way.
+
+    Notes
+    -----
+    ``w_avg <- decay w_avg + (1 - decay) w`` after each batch, or ``w_avg <- w_avg + (w - w_avg) /
+    (n + 1)`` after each epoch; buffers are averaged alike. For "swa" the statistics of BatchNorm
+    are computed anew on the clean training samples at the end of every averaged epoch.
+
+    References
+    ----------
+    Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI 2018.
+
+    Examples
+    --------
+    >>> from sklearn_robust import NaturalNet
+    >>> from sklearn_robust.callbacks import WeightAveraging
+    >>> from sklearn_robust.datasets import load_moons
+    >>> X, y = load_moons(200, random_state=0)
+    >>> net = NaturalNet(callbacks=[WeightAveraging("swa", start=0.5)], lr=0.01, random_state=0)
+    >>> bool(net.fit(X, y).score(X, y) > 0.9)
+    True
+    """
+
+    def __init__(self, method="ema", *, decay=0.999, start=0):
+        self.method = method
+        self.decay = decay
+        self.start = start
+
+    def on_train_begin(self, net, **kwargs):
+        """Begin a new average."""
+        check.check_choice("method", self.method, ["ema", "swa"])
+        whole = isinstance(self.start, numbers.Integral)
+        check.check_number("start", self.start, high=float("inf") if whole else 1)
+        if check.check_number("decay", self.decay, high=1) == 1:
+            raise ValueError("decay is 1, which keeps the first weights for ever; give less.")
+        self.first_ = len(net.history) + (
+            self.start if whole else round(self.start * net.max_epochs)
+        )
+        average = (
+            get_ema_multi_avg_fn(self.decay) if self.method == "ema" else get_swa_multi_avg_fn()
+        )
+        self.averaged_ = AveragedModel(net.module_, multi_avg_fn=average, use_buffers=True)
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        """Take the weights of this batch into the moving average."""
+        if training and self.method == "ema" and len(net.history) > self.first_:
+            self.averaged_.update_parameters(net.module_)
+
+    def on_epoch_end(self, net, dataset_train=None, **kwargs):
+        """Take the weights of this epoch into the mean."""
+        if self.method == "swa" and len(net.history) > self.first_:
+            self.averaged_.update_parameters(net.module_)
+            update_bn(net.get_iterator(dataset_train), self.averaged_.module, net.device_)
+
+    def on_train_end(self, net, **kwargs):
+        """Give the net the average."""
+        if self.averaged_.n_averaged:
+            net.module_.load_state_dict(self.averaged_.module.state_dict())
+        del self.averaged_
+
+    def __getstate__(self):
+        """State without the average, which holds a function that cannot be pickled."""
+        return {name: value for name, value in vars(self).items() if name != "averaged_"}
+
+
+def _averages(net):
+    found = [getattr(callback, "averaged_", None) for _, callback in net.callbacks_]
+    return [average for average in found if average is not None]
+
+
+def judged_module(net):
+    """Find the module that a net would end with: the average of its weights, if there is one."""
+    begun = [average.module for average in _averages(net) if average.n_averaged]
+    return begun[0] if begun else net.module_
+
+
+def put_back(net, state):
+    """Load weights into a net's module, and into the average that would replace them."""
+    for module in (net.module_, *(average.module for average in _averages(net))):
+        module.load_state_dict(state)

@@ -1,0 +1,120 @@
+"""The epoch that is most robust on samples held out."""
+
+from skorch.callbacks import Callback
+from skorch.dataset import ValidSplit
+
+from .. import _validation as check
+from ..attacks import PGD, WorstCase
+from ._averaging import judged_module, put_back
+from ._verdict import accuracy_under, copy_of, threat_of
+
+__all__ = ["RobustEarlyStopping"]
+
+
+class RobustEarlyStopping(Callback):
+    """End with the weights of the epoch that is most robust on samples held out from training.
+
+    Parameters
+    ----------
+    attack : attack, default=None
+        Judges each epoch; give it a ``random_state``. None is the worst case of ten steps of PGD
+        on cross-entropy and on the margin, at the eps, norm and box that the net trains against
+        (8/255 in linf if it has no attack).
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the data of ``fit`` that is held out, stratified by class. A net with a
+        ``train_split`` of its own is judged on that.
+    patience : int, default=None
+        Epochs without a gain after which training ends; None trains them all.
+    random_state : int, default=0
+        Seed of the split.
+
+    Attributes
+    ----------
+    best_epoch_ : int
+        The epoch whose weights were kept; the first is 1.
+    best_score_ : float
+        Its robust accuracy on the samples held out.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, if a parameter makes no sense.
+
+    See Also
+    --------
+    CatastrophicOverfittingGuard : Ends one-step training that collapses.
+    WeightAveraging : If there is one, its average is judged and kept.
+
+    Notes
+    -----
+    Robust accuracy on new samples falls long before training ends ("robust overfitting"), while
+    clean accuracy still rises. The best epoch is picked on training data alone, so that a score on
+    test data stays honest; the score of the best epoch itself is optimistic. ``history`` holds
+    ``robust_valid_acc`` of every epoch.
+
+    References
+    ----------
+    Rice, Wong, Kolter, "Overfitting in adversarially robust deep learning", ICML 2020.
+
+    Examples
+    --------
+    >>> from sklearn_robust import MinMaxNet
+    >>> from sklearn_robust.callbacks import RobustEarlyStopping
+    >>> from sklearn_robust.datasets import load_moons
+    >>> X, y = load_moons(200, random_state=0)
+    >>> net = MinMaxNet(callbacks=[RobustEarlyStopping()], lr=0.01, max_epochs=9, random_state=0)
+    >>> scores = net.set_params(attack__eps=0.02).fit(X, y).history[:, "robust_valid_acc"]
+    >>> stopping = dict(net.callbacks_)["RobustEarlyStopping"]
+    >>> max(scores) == stopping.best_score_ == scores[stopping.best_epoch_ - 1]
+    True
+    """
+
+    def __init__(self, attack=None, *, validation_fraction=0.1, patience=None, random_state=0):
+        self.attack = attack
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.random_state = random_state
+
+    @property
+    def train_split(self):
+        """Split that holds samples out of the training of a net that has none of its own."""
+        share = check.check_number("validation_fraction", self.validation_fraction, strict=True)
+        if share >= 1:
+            raise ValueError(f"validation_fraction is {share:g}; give a share below 1.")
+        return ValidSplit(share, stratified=True, random_state=self.random_state)
+
+    def on_train_begin(self, net, **kwargs):
+        """Forget what earlier calls of fit found."""
+        if self.patience is not None:
+            check.check_count("patience", self.patience)
+        self.best_epoch_, self.best_score_, self.best_state_ = 0, -1.0, None
+
+    def on_epoch_end(self, net, dataset_valid=None, **kwargs):
+        """Judge the epoch, keep its weights if they are the best so far, or end training."""
+        if dataset_valid is None:
+            raise ValueError(
+                f"{type(net).__name__} held out no samples for RobustEarlyStopping: give it a "
+                "train_split that does, or train_split=None."
+            )
+        module, epoch = judged_module(net), len(net.history)
+        score = accuracy_under(net, module, self._attack(net), dataset_valid)
+        better = score > self.best_score_
+        net.history.record("robust_valid_acc", score)
+        net.history.record("robust_valid_acc_best", better)
+        if better:
+            self.best_epoch_, self.best_score_ = epoch, score
+            self.best_state_ = copy_of(module.state_dict())
+        elif self.patience is not None and epoch - self.best_epoch_ >= self.patience:
+            raise KeyboardInterrupt  # skorch's way to end training early
+
+    def _attack(self, net):
+        if self.attack is not None:
+            return self.attack
+        steps = [PGD(max_iter=10, loss=loss) for loss in ("cross_entropy", "margin")]
+        return WorstCase(steps, **threat_of(net), random_state=0)
+
+    def on_train_end(self, net, **kwargs):
+        """Put the best weights back."""
+        if self.best_state_ is not None:
+            put_back(net, self.best_state_)
+        self.best_state_ = None

@@ -1,0 +1,122 @@
+"""A watch on one-step adversarial training, which may collapse within an epoch."""
+
+import warnings
+
+import torch
+from skorch.callbacks import Callback
+from torch.utils.data import Subset
+
+from .. import _validation as check
+from ..attacks import FGSM, PGD
+from ..exceptions import CatastrophicOverfittingWarning
+from ._averaging import put_back
+from ._verdict import accuracy_under, copy_of, threat_of
+
+__all__ = ["CatastrophicOverfittingGuard"]
+
+
+class CatastrophicOverfittingGuard(Callback):
+    """End one-step adversarial training when it collapses, with the last good weights.
+
+    Parameters
+    ----------
+    attack : attack, default=None
+        Of several steps, judges each epoch; give it a ``random_state``. None is PGD of ten steps
+        at the eps, norm and box that the net trains against.
+    n_samples : int, default=256
+        Training samples to judge by, the same ones every epoch.
+    drop : float in (0, 1], default=0.2
+        How far accuracy under the attack may fall below its best.
+    random_state : int, default=0
+        Seed of the choice of samples.
+
+    Attributes
+    ----------
+    best_score_ : float
+        Best accuracy under the attack so far.
+    collapsed_epoch_ : int or None
+        The epoch that collapsed; None if none did.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, if a parameter makes no sense.
+
+    Warns
+    -----
+    CatastrophicOverfittingWarning
+        When training is ended.
+
+    See Also
+    --------
+    RobustEarlyStopping : Picks the best epoch on samples held out; dearer.
+
+    Notes
+    -----
+    A net that is trained on FGSM may learn, from one epoch to the next, to defeat that one step
+    alone: accuracy under FGSM rises while accuracy under PGD falls to nothing. An epoch is taken
+    for such a collapse when accuracy under ``attack`` is more than ``drop`` below both its best
+    and the accuracy under FGSM of the same eps. ``history`` holds both as ``guard_acc`` and
+    ``guard_fgsm_acc``.
+
+    References
+    ----------
+    Wong, Rice, Kolter, "Fast is better than free: revisiting adversarial training", ICLR 2020.
+
+    Examples
+    --------
+    >>> from sklearn_robust import AdvTrainNet
+    >>> from sklearn_robust.callbacks import CatastrophicOverfittingGuard
+    >>> from sklearn_robust.datasets import load_moons
+    >>> X, y = load_moons(200, random_state=0)
+    >>> guard = CatastrophicOverfittingGuard(n_samples=100)
+    >>> net = AdvTrainNet(adv_weight=1, attack__eps=0.02, callbacks=[guard], random_state=0)
+    >>> net.set_params(max_epochs=3).fit(X, y).n_iter_  # nothing collapsed
+    3
+    """
+
+    def __init__(self, attack=None, *, n_samples=256, drop=0.2, random_state=0):
+        self.attack = attack
+        self.n_samples = n_samples
+        self.drop = drop
+        self.random_state = random_state
+
+    def on_train_begin(self, net, **kwargs):
+        """Forget what earlier calls of fit found."""
+        check.check_count("n_samples", self.n_samples)
+        check.check_number("drop", self.drop, high=1, strict=True)
+        self.best_score_, self.best_state_, self.collapsed_epoch_ = 0.0, None, None
+
+    def on_epoch_end(self, net, dataset_train=None, **kwargs):
+        """Judge the epoch; keep its weights, or end training."""
+        generator = torch.Generator().manual_seed(self.random_state)
+        chosen = torch.randperm(len(dataset_train), generator=generator)[: self.n_samples]
+        some = Subset(dataset_train, chosen.tolist())
+        threat = {**threat_of(net), "random_state": 0}
+        attack = PGD(max_iter=10, **threat) if self.attack is None else self.attack
+        score = accuracy_under(net, net.module_, attack, some)
+        one_step = accuracy_under(net, net.module_, FGSM(**threat), some)
+        net.history.record("guard_acc", score)
+        net.history.record("guard_fgsm_acc", one_step)
+        if min(self.best_score_, one_step) - score > self.drop:
+            self._give_up(net, score, one_step)
+        if score >= self.best_score_:
+            self.best_score_, self.best_state_ = score, copy_of(net.module_.state_dict())
+
+    def _give_up(self, net, score, one_step):
+        self.collapsed_epoch_ = len(net.history)
+        put_back(net, self.best_state_)
+        warnings.warn(
+            f"{type(net).__name__} overfitted to its own attack in epoch {self.collapsed_epoch_}: "
+            f"accuracy under {type(self.attack or PGD()).__name__} fell from "
+            f"{self.best_score_:.2f} to {score:.2f}, while under FGSM it is {one_step:.2f}. "
+            "Training ends with the weights of the best epoch before. Lower eps, or train with "
+            "more steps.",
+            CatastrophicOverfittingWarning,
+            stacklevel=2,
+        )
+        raise KeyboardInterrupt  # skorch's way to end training early
+
+    def on_train_end(self, net, **kwargs):
+        """Let go of the copy."""
+        self.best_state_ = None

@@ -1,0 +1,56 @@
+"""How robust a net is while it trains."""
+
+import numpy as np
+import torch
+from sklearn.base import clone
+
+from .. import _validation as check
+from ..differentiable import frozen
+
+__all__ = ["accuracy_under", "copy_of", "threat_of"]
+
+
+def threat_of(net):
+    """Radius, norm and box that a net trains against; 8/255 in linf if it has no attack."""
+    attack = getattr(net, "attack_", None)
+    names = ("eps", "norm", "bounds")
+    return {name: getattr(attack, name) for name in names if hasattr(attack, name)}
+
+
+def copy_of(state):
+    """Copy a state dict, which otherwise goes on changing with its module."""
+    return {name: value.detach().clone() for name, value in state.items()}
+
+
+def accuracy_under(net, module, attack, dataset):
+    """Share of samples that a module classifies correctly whatever an attack does to them.
+
+    Parameters
+    ----------
+    net : BaseNet
+        In training; knows the range of all its data, and makes batches.
+    module : torch.nn.Module
+        Whose predictions are judged; in whatever mode, which it keeps.
+    attack : attack
+        Its box is that of all data of the fit.
+    dataset : Dataset
+        Samples and class codes.
+
+    Returns
+    -------
+    accuracy : float
+        In [0, 1].
+    """
+    attack, robust = clone(attack), []
+    batches = list(net.get_iterator(dataset))
+    ends = [np.stack([x.amin(0).cpu().numpy(), x.amax(0).cpu().numpy()]) for x, _ in batches]
+    attack.bounds_ = check.check_bounds(attack.bounds, np.concatenate([net.extremes_, *ends]))
+
+    def logits(x):
+        z = module(x)
+        return z[0] if isinstance(z, (tuple, list)) else z
+
+    with frozen(module):
+        for x, y in batches:
+            robust.append(attack.verdict(logits, x.to(net.device_), y.to(net.device_)))
+    return torch.cat(robust).double().mean().item()
