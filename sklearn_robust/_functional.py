@@ -10,16 +10,20 @@ import torch
 from torch.nn import functional as F
 
 __all__ = [
+    "boosted_cross_entropy",
     "cluster_penalty",
     "cross_entropy",
     "dlr",
     "effective_sample_size",
     "flat_norm",
+    "gair_linear_log_weights",
     "gair_log_weights",
+    "gair_sigmoid_log_weights",
     "input_gradient",
     "jensen_shannon",
     "kl",
     "log_others",
+    "mail_log_weights",
     "margin",
     "margin_loss",
     "rivals",
@@ -77,6 +81,12 @@ def margin_loss(z, y):
 def cross_entropy(z, y):
     """Cross-entropy -log softmax(z)_y."""
     return F.cross_entropy(z, y, reduction="none")
+
+
+def boosted_cross_entropy(z, y):
+    """MART's -log p_y - log(1 - max_{k != y} p_k), finite for any logits (paper 003)."""
+    best = runner_up(z, y)
+    return cross_entropy(z, y) + z.logsumexp(1) - log_others(z, best)
 
 
 def scaled_cross_entropy(z, y):
@@ -147,6 +157,24 @@ def gair_log_weights(kappa, max_iter, lam):
     Computed as log sigmoid(2 (...)), which is the same number without cancellation.
     """
     return F.logsigmoid(2 * (lam + 5 * (1 - 2 * kappa / max_iter)))
+
+
+def gair_sigmoid_log_weights(kappa, max_iter, lam):
+    """Log of the weight sigmoid(lam + 5 (1 - 2 kappa / K)): half as steep as GAIRAT's own."""
+    return F.logsigmoid(lam + 5 * (1 - 2 * kappa / max_iter))
+
+
+def gair_linear_log_weights(kappa, max_iter):
+    """Log of the weight 1 - kappa / (K + 1)."""
+    return torch.log1p(-kappa / (max_iter + 1))
+
+
+def mail_log_weights(z, y, lam):
+    """Log of GAIRAT's weight with the margin max_{k != y} p_k - p_y in place of 1 - 2 kappa / K.
+
+    With ``lam=-2.5`` it is MAIL-AT's sigmoid(10 (margin - 0.5)).
+    """
+    return F.logsigmoid(2 * (lam + 5 * margin_loss(z.softmax(1), y)))
 
 
 def effective_sample_size(weights):

@@ -3,18 +3,28 @@
 from . import _views  # noqa: F401  (tells as_module about skorch)
 from ._adv_train import AdvTrainNet
 from ._cluster_reg import ClusterRegNet
+from ._fast_at import FastATNet
+from ._fat import FATNet
+from ._free_at import FreeATNet
 from ._gairat import GAIRATNet
 from ._io import load_net
 from ._jacobian import JacobianRegNet
+from ._mart import MARTNet
 from ._min_max import MinMaxNet
 from ._natural import NaturalNet
+from ._trades import TRADESNet
 
 __all__ = [
     "AdvTrainNet",
     "ClusterRegNet",
+    "FATNet",
+    "FastATNet",
+    "FreeATNet",
     "GAIRATNet",
     "JacobianRegNet",
+    "MARTNet",
     "MinMaxNet",
     "NaturalNet",
+    "TRADESNet",
     "load_net",
 ]

@@ -1,6 +1,7 @@
 """What all nets that attack their own batches share."""
 
 import copy
+import inspect
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from .. import _validation as check
 from .._random import StreamNoise
 from ..differentiable import frozen
 from ._base import BaseNet
+from ._quick import quick_logits
 
 __all__ = ["AdversarialNet"]
 
@@ -19,7 +21,8 @@ _NOISE = 0x9E3779B9  # keeps the attack's stream apart from the shuffler's
 class AdversarialNet(BaseNet):
     """Net with an attack as a component: a class or an instance, and ``attack__...``.
 
-    A subclass may rename the component by ``_component``, and let None switch it off.
+    A subclass may rename the component by ``_component``, let None switch it off, and say by
+    ``_attack_defaults`` what parameters of the attack are unless they are set.
 
     Parameters
     ----------
@@ -62,15 +65,32 @@ class AdversarialNet(BaseNet):
                 + (f" and {sorted(kwargs)} is set for it" if kwargs else "")
                 + f"; give an attack class or instance, {self._component}=PGD, say."
             )
-        attack = given(**kwargs) if isinstance(given, type) else clone(given).set_params(**kwargs)
-        attack._check_parameters()
+        attack = self._make_attack(given, kwargs)
         if getattr(attack, "targeted", False):
             raise ValueError(
                 f"{self._component} is targeted, but training has no targets; use targeted=False."
             )
+        attack._check_parameters()
         self.attack_ = attack
         self._set_box()
         return self
+
+    def _make_attack(self, given, kwargs):
+        """Build the attack; what is at its class's default takes the net's default."""
+        factory = given if isinstance(given, type) else type(given)
+        usual = inspect.signature(factory).parameters
+        for name, value in self._attack_defaults().items():
+            if name not in usual:
+                raise ValueError(
+                    f"{type(self).__name__} sets {name}={value!r} on its attack, which "
+                    f"{factory.__name__} does not have; give {self._component}=PGD, say."
+                )
+            if isinstance(given, type) or getattr(given, name) == usual[name].default:
+                kwargs = {name: value, **kwargs}
+        return given(**kwargs) if isinstance(given, type) else clone(given).set_params(**kwargs)
+
+    def _attack_defaults(self):
+        return {}
 
     def _set_box(self):
         """Give the attack the box of all the training data, known once some were seen."""
@@ -80,8 +100,8 @@ class AdversarialNet(BaseNet):
     def _begin_training(self, seed):
         if self.attack_ is not None:
             self._set_box()
-            generator = torch.Generator(device=self.device_)
-            self.noise_ = StreamNoise(generator.manual_seed(seed ^ _NOISE))
+        generator = torch.Generator(device=self.device_)
+        self.noise_ = StreamNoise(generator.manual_seed(seed ^ _NOISE))
 
     def craft(self, x, y, *, observe=None):
         """Adversarial examples of a batch against the net as it is now.
@@ -93,17 +113,20 @@ class AdversarialNet(BaseNet):
         y : tensor of shape (n,), int64
             Class codes.
         observe : callable, optional
-            As for ``attack.perturb``.
+            As for ``attack.perturb``; a bool tensor that it returns says which of ``rows`` stop.
 
         Returns
         -------
         x_adv : tensor of shape (n, *input_shape_)
             Crafted in eval mode: neither BatchNorm's statistics nor any gradient move.
         """
-        noise = getattr(self, "noise_", None)
-        attack = self._attack_now()
+        return self._search(self._attack_now(), x, y, observe)
+
+    def _search(self, attack, x, y, observe=None):
         with frozen(self.module_):
-            return attack.perturb(self.compute_logits, x, y, observe=observe, noise=noise)
+            logits = quick_logits(self, attack)
+            noise = getattr(self, "noise_", None)
+            return attack.perturb(logits, x, y, observe=observe, noise=noise)
 
     def _attack_now(self):
         """Return the attack, with less than its radius while that warms up."""

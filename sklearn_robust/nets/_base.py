@@ -118,6 +118,8 @@ class BaseNet(SkorchAdapter):
         """
         self._refuse(fit_params)
         again = not (self.warm_start and self.initialized_)
+        if again:
+            self._check_whole_fit()
         return self._train(X, y, None, restart=again)
 
     def partial_fit(self, X, y=None, classes=None, **fit_params):
@@ -170,6 +172,9 @@ class BaseNet(SkorchAdapter):
                     if isinstance(callback, EpochBar):
                         callback.on_train_end(self)
         return self
+
+    def _check_whole_fit(self):
+        """Refuse what one call of fit cannot carry out, though several of partial_fit may."""
 
     def _begin_training(self, seed):
         """Prepare what lives for one call of fit; ``seed`` differs from call to call."""

@@ -4,7 +4,7 @@ import numbers
 
 from .. import _validation as check
 
-__all__ = ["burn_in_epochs", "check_burn_in"]
+__all__ = ["burn_in_epochs", "check_burn_in", "check_burn_in_fits"]
 
 
 def check_burn_in(burn_in):
@@ -13,6 +13,18 @@ def check_burn_in(burn_in):
         check.check_count("burn_in", burn_in, low=0)
     else:
         check.check_number("burn_in", burn_in, high=1)
+
+
+def check_burn_in_fits(net):
+    """Raise if one call of ``fit`` would end before the burn-in does."""
+    whole = isinstance(net.burn_in, numbers.Integral) and isinstance(
+        net.max_epochs, numbers.Integral
+    )
+    if whole and net.burn_in > net.max_epochs:
+        raise ValueError(
+            f"burn_in is {net.burn_in} epochs and max_epochs {net.max_epochs}: training would end "
+            "first. Give fewer, a share such as 0.5, or train on with partial_fit."
+        )
 
 
 def burn_in_epochs(net):

@@ -7,11 +7,18 @@ import torch
 from .. import _functional as F
 from .. import _validation as check
 from ..attacks import PGD
-from ..attacks._gradient import GradientAttack
 from ._adversarial import AdversarialNet
-from ._burn_in import burn_in_epochs, check_burn_in
+from ._burn_in import burn_in_epochs, check_burn_in, check_burn_in_fits
+from ._epochs import check_each_epoch, value_in
+from ._fat import check_tau
+from ._geometry import WEIGHT_FNS, log_weights
+from ._objectives import check_criterion, equal, mart, min_max, trades
+from ._trades import check_start
+from ._trajectory import Trajectory, check_one_run
 
 __all__ = ["GAIRATNet"]
+
+_OBJECTIVES = {"at": min_max, "fat": min_max, "trades": trades, "mart": mart}
 
 
 class GAIRATNet(AdversarialNet):
@@ -22,11 +29,29 @@ class GAIRATNet(AdversarialNet):
     module : "auto", torch.nn.Module class or instance, default="auto"
         As for :class:`NaturalNet`, which documents all shared parameters.
     attack : attack class or instance, default=PGD
-        Solves the inner maximisation and counts kappa on the way.
-    lam : float, default=-1.0
-        Shift of the weight function: the larger, the flatter; ``np.inf`` weights all alike.
+        Solves the inner problem and counts kappa on the way.
+    base : {"at", "fat", "trades", "mart"}, default="at"
+        What is weighted: the loss of :class:`MinMaxNet` or of :class:`FATNet` (the paper's two),
+        the clean loss of :class:`TRADESNet`, or the boosted cross-entropy of :class:`MARTNet`. The
+        last two are experimental: no published code of theirs runs.
+    weight_fn : {"tanh", "sigmoid", "linear", "margin"} or callable, default="tanh"
+        Weight of a sample, up to a factor: see Notes. A callable maps kappa, floats of shape (n,),
+        and the number of steps to weights of at least 0.
+    lam : float, callable or list of (int, float), default=-1.0
+        Shift of the weight function: the larger, the flatter; ``np.inf`` weights all alike,
+        whatever the function. "linear" and callables heed it in nothing else. A callable gives it
+        for an epoch, the first being 1; a list holds pairs (first epoch, lam). The released code
+        has 0 for ``base="fat"``.
     burn_in : float or int, default=0.5
         Epochs without weights: a float is a share of ``max_epochs``, an integer a count.
+    kappa : {"count", "first"}, default="count"
+        All correctly classified iterates, as the paper's algorithm has it, or only those before
+        the first misclassified one, as its text has it. They rarely differ.
+    tau : int, callable or list of (int, int), default=0
+        For ``base="fat"``, as in :class:`FATNet`. The released code's: ``[(1, 0), (41, 3),
+        (71, 6)]`` in 100 epochs.
+    beta : float, default=6.0
+        For "trades" and "mart", the strength of the divergence.
     max_epochs : int, default=50
         Passes over the data.
     **kwargs
@@ -35,27 +60,43 @@ class GAIRATNet(AdversarialNet):
     Attributes
     ----------
     history : list
-        Also holds ``kappa_mean`` and the effective sample size ``ess`` of each batch.
+        Also holds ``kappa_mean`` of each batch, the effective sample size ``ess`` of each weighted
+        batch, and for each epoch ``kappa_counts``, how many samples had kappa 0, 1, ..., K.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, if the burn-in outlasts training, a tau exceeds the attack's steps, or the
+        attack takes several runs.
 
     See Also
     --------
-    MinMaxNet : The same with equal weights; the baseline to compare with under AutoAttack.
+    MinMaxNet : The same with ``lam=np.inf``, bit for bit; compare under AutoAttack.
+    sklearn_robust.plotting.GeometryDisplay : Draws kappa.
 
     Notes
     -----
-    kappa counts the forward passes of the attack, before each step, on which the sample is
-    still classified correctly. The loss is ``sum_i w_i CE_i / sum_i w_i`` over the batch with
-    ``w = (1 + tanh(lam + 5 (1 - 2 kappa / K))) / 2`` (paper 003, eq. 6), K the attack's steps.
+    kappa counts the forward passes of the attack, before each of its K steps, on which the sample
+    is still classified correctly; the passes are those that give the gradient. The loss is
+    ``sum_i w_i CE_i / sum_i w_i`` over the batch, where w is (paper 003, eq. 6)
+
+    - "tanh": ``(1 + tanh(lam + 5 (1 - 2 kappa / K))) / 2``,
+    - "sigmoid": ``sigmoid(lam + 5 (1 - 2 kappa / K))``,
+    - "linear": ``1 - kappa / (K + 1)``,
+    - "margin": "tanh" with ``max_{k != y} p_k - p_y`` of the worst point in place of
+      ``1 - 2 kappa / K``; ``lam=-2.5`` gives MAIL's weights.
 
     GAIRAT improves accuracy under cross-entropy PGD, the attack it trains with. It is known to be
     weaker than plain min-max training under AutoAttack, margin and logit-scaled attacks; its
-    authors say so. Misclassified samples, wrong labels included, get the largest weight.
+    authors say so. Misclassified samples, wrong labels included, get the largest weight. ``ess``
+    far below the batch size says that few samples do the training.
 
     References
     ----------
     Zhang et al., "Geometry-aware instance-reweighted adversarial training", ICLR 2021.
     Hitaj et al., "Evaluating the robustness of geometry-aware instance-reweighted adversarial
-    training", arXiv 2103.01914.
+    training", arXiv 2103.01914. Liu et al., "Probabilistic margins for instance reweighting in
+    adversarial training", NeurIPS 2021.
 
     Examples
     --------
@@ -65,43 +106,102 @@ class GAIRATNet(AdversarialNet):
     >>> net = GAIRATNet(attack__eps=0.02, lr=0.01, max_epochs=20, random_state=0).fit(X, y)
     >>> bool(net.score(X, y) > 0.9)
     True
+    >>> sum(net.history[-1]["kappa_counts"])
+    300
     """
 
     def __init__(
-        self, module="auto", *, attack=PGD, lam=-1.0, burn_in=0.5, max_epochs=50, **kwargs
+        self,
+        module="auto",
+        *,
+        attack=PGD,
+        base="at",
+        weight_fn="tanh",
+        lam=-1.0,
+        burn_in=0.5,
+        kappa="count",
+        tau=0,
+        beta=6.0,
+        max_epochs=50,
+        **kwargs,
     ):
         super().__init__(module, max_epochs=max_epochs, **kwargs)
         self.attack = attack
+        self.base = base
+        self.weight_fn = weight_fn
         self.lam = lam
         self.burn_in = burn_in
+        self.kappa = kappa
+        self.tau = tau
+        self.beta = beta
 
     def _check_parameters(self):
         super()._check_parameters()
-        check.check_number("lam", self.lam, low=-math.inf, strict=True)
+        check.check_choice("base", self.base, _OBJECTIVES)
+        if not callable(self.weight_fn):
+            check.check_choice("weight_fn", self.weight_fn, WEIGHT_FNS)
+        check.check_choice("kappa", self.kappa, ["count", "first"])
+        check.check_number("beta", self.beta)
+        check_each_epoch("lam", self.lam, self.max_epochs, _check_lam)
         check_burn_in(self.burn_in)
+        if self.base == "mart":
+            check_criterion(self)
+
+    def _check_whole_fit(self):
+        check_burn_in(self.burn_in)
+        check_burn_in_fits(self)
+
+    def _attack_defaults(self):
+        return {"loss": "kl"} if self.base == "trades" else {}
 
     def initialize_attack(self):
         """Set ``attack_``; kappa is counted along one run of a gradient attack."""
         super().initialize_attack()
-        if not isinstance(self.attack_, GradientAttack) or self.attack_.n_restarts > 1:
-            raise ValueError(
-                f"GAIRATNet counts kappa along one run of gradient steps and cannot use attack="
-                f"{self.attack_!r}; give PGD or BIM with n_restarts=1."
-            )
+        check_one_run(self, "counts kappa")
+        if self.base == "fat":
+            check_tau(self)
+        if self.base == "trades":
+            check_start(self)
         return self
 
+    def craft(self, x, y, *, observe=None):
+        """Worst points found, or friendly ones; see :meth:`MinMaxNet.craft`."""
+        return self._craft_along(self._trajectory(y, observe), x, y)
+
+    def _craft_along(self, trajectory, x, y):
+        return super().craft(x, y, observe=trajectory)
+
+    def _trajectory(self, y, observe=None):
+        tau = value_in(len(self.history), self.tau) if self.base == "fat" else None
+        return Trajectory(y, first=self.kappa == "first", tau=tau, also=observe)
+
     def batch_loss(self, x, y):
-        """Weighted cross-entropy of the worst points found."""
-        if self.lam == math.inf or len(self.history) <= burn_in_epochs(self):
-            return super().batch_loss(self.craft(x, y), y)
-        kappa = torch.zeros(len(y), device=y.device)
+        """Weighted loss of the worst points found."""
+        trajectory = self._trajectory(y)
+        x_adv = self._craft_along(trajectory, x, y)
+        kappa = trajectory.kappa
+        self._record_kappa(kappa)
+        epoch = len(self.history)
+        lam = value_in(epoch, self.lam)
 
-        def count(step, rows, z, x_adv):
-            kappa[rows] += z.argmax(1) == y[rows]
+        def weigh(z_adv):
+            logs = log_weights(self.weight_fn, kappa, self.attack_.max_iter, lam, z_adv, y)
+            weights = logs.softmax(0)
+            self.history.record_batch("ess", F.effective_sample_size(weights).item())
+            return weights
 
-        x_adv = self.craft(x, y, observe=count)
-        weights = F.gair_log_weights(kappa, self.attack_.max_iter, self.lam).softmax(0)
+        weighted = lam != math.inf and epoch > burn_in_epochs(self)
+        return _OBJECTIVES[self.base](self, x, x_adv, y, weigh if weighted else equal)
+
+    def _record_kappa(self, kappa):
         self.history.record_batch("kappa_mean", kappa.mean().item())
-        self.history.record_batch("ess", F.effective_sample_size(weights).item())
-        z = self.compute_logits(x_adv)
-        return (weights * F.cross_entropy(z, y)).sum(), z
+        counts = torch.bincount(kappa.long(), minlength=self.attack_.max_iter + 1)
+        epoch, name, none = self.history[-1], "kappa_counts", torch.zeros_like(counts)
+        again = epoch["batches"][-1].get(name, none)  # where the loss of a batch is taken twice
+        total = torch.as_tensor(epoch.get(name, none)) + counts - torch.as_tensor(again)
+        self.history.record_batch(name, counts.tolist())
+        self.history.record(name, total.tolist())
+
+
+def _check_lam(name, lam):
+    check.check_number(name, lam, low=-math.inf, strict=True)

@@ -6,8 +6,18 @@ import torch
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
-from sklearn_robust import AdvTrainNet, GAIRATNet, JacobianRegNet, MinMaxNet, NaturalNet
-from sklearn_robust.attacks import FGSM, PGD, WorstCase
+from sklearn_robust import (
+    AdvTrainNet,
+    FastATNet,
+    FATNet,
+    FreeATNet,
+    GAIRATNet,
+    JacobianRegNet,
+    MinMaxNet,
+    NaturalNet,
+    TRADESNet,
+)
+from sklearn_robust.attacks import BIM, FGSM, PGD, WorstCase
 from tests.cases import (
     CRAFTING,
     NETS,
@@ -209,16 +219,53 @@ def test_parameters_of_an_attack_that_make_no_sense_are_refused(net, params, mat
 
 
 @pytest.mark.parametrize("attack", [WorstCase(), PGD(n_restarts=2)], ids=repr)
-def test_gairat_needs_one_run_of_gradient_steps(attack):
-    with pytest.raises(ValueError, match="GAIRATNet counts kappa along one run of gradient steps"):
-        quick(GAIRATNet, attack=attack).fit(X, Y)
+@pytest.mark.parametrize(("net", "what"), [(GAIRATNet, "counts kappa"), (FATNet, "stops samples")])
+def test_some_nets_need_one_run_of_gradient_steps(net, what, attack):
+    with pytest.raises(ValueError, match=f"{net.__name__} {what} along one run of gradient steps"):
+        quick(net, attack=attack).fit(X, Y)
 
 
-@pytest.mark.parametrize("attack", [PGD(loss="margin"), PGD(eps=0.5, norm="l2"), FGSM], ids=str)
-@pytest.mark.parametrize("net", CRAFTING, ids=lambda net: net.__name__)
-def test_any_gradient_attack_trains_any_net(net, attack):
+@pytest.mark.parametrize("attack", [FGSM, PGD(random_start=False)], ids=str)
+def test_a_divergence_must_not_be_climbed_from_where_it_is_flat(attack):
+    for net in (quick(TRADESNet, attack=attack), quick(GAIRATNet, attack=attack, base="trades")):
+        with pytest.raises(ValueError, match="begins at the clean sample, where its loss 'kl' has"):
+            net.fit(X, Y)
+        net.set_params(attack__loss="cross_entropy").fit(X, Y)
+
+
+def test_an_attack_without_a_loss_cannot_climb_the_divergence():
+    with pytest.raises(ValueError, match="TRADESNet sets loss='kl' on its attack, which WorstC"):
+        quick(TRADESNet, attack=WorstCase).fit(X, Y)
+
+
+ONE_STEP = [FastATNet, FreeATNet]  # they take a step of their own from FGSM
+MARGIN, EUCLIDEAN = PGD(loss="margin"), PGD(eps=0.5, norm="l2")
+
+
+@pytest.mark.parametrize("attack", [MARGIN, EUCLIDEAN, FGSM(loss="margin")], ids=str)
+@pytest.mark.parametrize("net", [net for net in CRAFTING if net not in ONE_STEP])
+def test_any_gradient_attack_trains_any_net_of_many_steps(net, attack):
     fitted = quick(net, module=Linear, attack=attack).fit(X, Y)
     assert np.isfinite(fitted.predict_proba(X)).all()
+    assert fitted.attack_.loss == (attack.loss if attack != EUCLIDEAN else usual_loss(net))
+
+
+def usual_loss(net):
+    return "kl" if net is TRADESNet else "cross_entropy"
+
+
+@pytest.mark.parametrize("attack", [FGSM, FGSM(eps=0.5, norm="l2"), FGSM(eps=0.5, norm="l1")])
+@pytest.mark.parametrize("net", ONE_STEP)
+def test_fgsm_trains_nets_of_one_step_in_any_norm(net, attack):
+    fitted = quick(net, module=Linear, attack=attack).fit(X, Y)
+    assert np.isfinite(fitted.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("attack", [PGD, BIM(max_iter=1), WorstCase], ids=str)
+@pytest.mark.parametrize("net", ONE_STEP)
+def test_other_attacks_cannot_train_nets_of_one_step(net, attack):
+    with pytest.raises(ValueError, match=f"{net.__name__} takes one step of its own from attack=F"):
+        quick(net, attack=attack).fit(X, Y)
 
 
 # -- the warm-up of eps --------------------------------------------------------------------------

@@ -80,7 +80,7 @@ UNWEIGHTED = [
     {"lam": float("inf"), "burn_in": 0},
     {"burn_in": 1.0},
     {"burn_in": 2},
-    {"burn_in": np.int64(5)},
+    {"burn_in": np.int64(2)},
 ]
 
 

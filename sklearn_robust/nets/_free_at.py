@@ -1,0 +1,115 @@
+"""Adversarial training at the price of natural training."""
+
+import torch
+
+from .. import _validation as check
+from ..attacks import FGSM
+from ..attacks._norms import make_ball
+from ..attacks._task import Box
+from ._adversarial import AdversarialNet
+from ._fast_at import check_fgsm
+
+__all__ = ["FreeATNet"]
+
+
+class FreeATNet(AdversarialNet):
+    """Adversarial training whose perturbation follows the gradient of training itself.
+
+    Parameters
+    ----------
+    module : "auto", torch.nn.Module class or instance, default="auto"
+        As for :class:`NaturalNet`, which documents all shared parameters.
+    attack : FGSM class or instance, default=FGSM
+        Tells the ball: ``attack__eps``, ``attack__norm`` and so on; its loss is the criterion.
+    m : int, default=4
+        Replays of each batch, each with an update of the weights. An epoch costs ``m`` natural
+        ones, so the paper divides ``max_epochs`` by ``m``.
+    **kwargs
+        Shared parameters.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, if the attack is not FGSM on cross-entropy without integer features.
+
+    See Also
+    --------
+    FastATNet : Resets the perturbation, at twice the price of an update.
+    NaturalNet : The same with ``m=1`` and ``attack__eps=0``, bit for bit.
+
+    Notes
+    -----
+    Each replay takes one backward pass of ``CE(f(x + d), y)``: its gradient for the weights makes
+    the update, its gradient for the input moves ``d <- clip(d + eps sign(grad))`` for the next
+    one. The perturbation persists from batch to batch and lives as long as one call of ``fit``.
+    ``history`` holds the loss of each batch's last replay.
+
+    References
+    ----------
+    Shafahi et al., "Adversarial training for free!", NeurIPS 2019.
+
+    Examples
+    --------
+    >>> from sklearn_robust import FreeATNet
+    >>> from sklearn_robust.datasets import load_moons
+    >>> X, y = load_moons(300, random_state=0)
+    >>> net = FreeATNet(attack__eps=0.02, lr=0.01, max_epochs=5, random_state=0).fit(X, y)
+    >>> bool(net.score(X, y) > 0.8)
+    True
+    """
+
+    def __init__(self, module="auto", *, attack=FGSM, m=4, **kwargs):
+        super().__init__(module, **kwargs)
+        self.attack = attack
+        self.m = m
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        check.check_count("m", self.m)
+
+    def initialize_attack(self):
+        """Set ``attack_``, of which the ball is used."""
+        super().initialize_attack()
+        check_fgsm(self)
+        if self.attack_.loss != "cross_entropy" or self.attack_.integer is not None:
+            raise ValueError(
+                "FreeATNet moves along the gradient of its criterion and cannot heed the loss or "
+                f"the integer features of attack={self.attack_!r}: leave them out."
+            )
+        return self
+
+    def _train(self, *args, **kwargs):
+        try:
+            return super()._train(*args, **kwargs)
+        finally:
+            vars(self).pop("delta_", None)
+
+    def train_step(self, batch, **fit_params):
+        """Take ``m`` steps on one batch."""
+        for _ in range(self.m):
+            step = super().train_step(batch, **fit_params)
+        return step
+
+    def batch_loss(self, x, y):
+        """Criterion of the perturbed samples; its backward pass moves the perturbation on."""
+        attack = self._attack_now()
+        radius = attack._radius(check.check_norm(attack.norm), x.shape[1:])
+        ball = make_ball(check.check_norm(attack.norm), torch.as_tensor(radius)).to(x)
+        if ball.radius == 0:
+            return super().batch_loss(x, y)
+        box = Box(attack.bounds_, x)
+        x_adv = ball.confine(self._delta(x), x, box).requires_grad_(True)
+
+        def climb(grad):
+            here = x_adv.detach()
+            ahead = ball.ahead(here, grad, 1.0, box)
+            self.delta_[: len(x)] = ball.confine(here + ahead - x, x, box) - x
+
+        x_adv.register_hook(climb)
+        return super().batch_loss(x_adv, y)
+
+    def _delta(self, x):
+        """Perturbation of the last batch, and none for rows that it did not have."""
+        last = getattr(self, "delta_", x[:0])
+        self.delta_ = torch.cat([last, torch.zeros_like(x[len(last) :])])
+        return self.delta_[: len(x)]

@@ -1,0 +1,65 @@
+"""What adversarial nets minimise once the worst points are found.
+
+An objective is ``(net, x, x_adv, y, weigh) -> (loss, z)``: a scalar with a graph, and the logits
+that training reports. ``weigh(z_adv)`` gives weights that sum to one, shape (n,), or None for equal
+ones; an objective says which of its terms they act on.
+"""
+
+import copy
+
+from torch import nn
+
+from .. import _functional as F
+
+__all__ = ["check_criterion", "equal", "mart", "min_max", "trades"]
+
+
+def equal(z_adv):
+    """Weigh all samples alike."""
+    return None
+
+
+def min_max(net, x, x_adv, y, weigh=equal):
+    """Criterion of the worst points; weights act on it."""
+    z = net.compute_logits(x_adv)
+    return _criterion(net, z, y, weigh(z)), z
+
+
+def trades(net, x, x_adv, y, weigh=equal):
+    """TRADES: criterion of the clean samples, on which weights act, and beta KL(p || p_adv)."""
+    z, z_adv = net.compute_logits(x), net.compute_logits(x_adv)
+    loss = _criterion(net, z, y, weigh(z_adv))
+    return loss + net.beta * F.kl(z_adv, z).mean(), z
+
+
+def mart(net, x, x_adv, y, weigh=equal):
+    """MART: boosted cross-entropy, on which weights act, and beta (1 - p_y) KL(p || p_adv)."""
+    z, z_adv = net.compute_logits(x), net.compute_logits(x_adv)
+    weights, boosted = weigh(z_adv), F.boosted_cross_entropy(z_adv, y)
+    loss = boosted.mean() if weights is None else (weights * boosted).sum()
+    unsure = -(-F.cross_entropy(z, y)).expm1()
+    return loss + net.beta * (F.kl(z_adv, z) * unsure).mean(), z_adv
+
+
+def _criterion(net, z, y, weights):
+    if weights is None:
+        return net.criterion_(z, y)
+    each = copy.copy(net.criterion_)
+    each.reduction = "none"
+    losses = each(z, y)
+    if losses.shape != y.shape:
+        raise ValueError(
+            f"{type(net).__name__} weights the loss of each sample, but criterion={net.criterion} "
+            f"gives shape {tuple(losses.shape)} for {len(y)}: it must heed reduction='none'."
+        )
+    return (weights * losses).sum()
+
+
+def check_criterion(net):
+    """Raise if a criterion is set on a net whose loss has no place for one."""
+    options = sorted(net.get_params_for("criterion"))
+    if net.criterion is not nn.CrossEntropyLoss or options:
+        said = f" and {options} is set for it" if options else ""
+        raise ValueError(
+            f"criterion is {net.criterion!r}{said}, but MART's loss is its own: leave it out."
+        )

@@ -1,0 +1,85 @@
+"""Training that trades clean for robust accuracy."""
+
+from .. import _validation as check
+from ..attacks import PGD
+from ._adversarial import AdversarialNet
+from ._objectives import trades
+
+__all__ = ["TRADESNet", "check_start"]
+
+
+def check_start(net):
+    """Raise if an attack would begin where the divergence from the clean sample is flat."""
+    if net.attack_.loss == "kl" and not getattr(net.attack_, "random_start", False):
+        raise ValueError(
+            f"{type(net).__name__}'s attack begins at the clean sample, where its loss 'kl' has no "
+            "gradient: give attack=PGD, which begins elsewhere, or attack__loss='cross_entropy'."
+        )
+
+
+class TRADESNet(AdversarialNet):
+    """Training on clean samples, and on how far predictions can be pushed from there.
+
+    Parameters
+    ----------
+    module : "auto", torch.nn.Module class or instance, default="auto"
+        As for :class:`NaturalNet`, which documents all shared parameters.
+    attack : attack class or instance, default=PGD
+        Searches for the largest divergence: its ``loss`` is "kl" unless it is set to something
+        else than the attack's default.
+    beta : float, default=6.0
+        Strength of the divergence, the paper's 1 / lambda; 0 is natural training. The released
+        code has 6 for CIFAR-10 and 1 for MNIST.
+    **kwargs
+        Shared parameters.
+
+    See Also
+    --------
+    MARTNet : Minds misclassified samples more.
+    MinMaxNet : Trains on the worst points alone.
+    NaturalNet : The same with ``beta=0``, bit for bit.
+
+    Notes
+    -----
+    ``CE(f(x), y) + beta * KL(softmax f(x) || softmax f(x_adv))``, both averaged over the batch,
+    with a gradient through both sides of the divergence. The attack starts uniformly in the ball,
+    where the released code starts at the sample with a little normal noise. The clean batch passes
+    through the module once in training mode, the adversarial one after it.
+
+    References
+    ----------
+    Zhang et al., "Theoretically principled trade-off between robustness and accuracy", ICML 2019.
+
+    Examples
+    --------
+    >>> from sklearn_robust import TRADESNet
+    >>> from sklearn_robust.datasets import load_moons
+    >>> X, y = load_moons(300, random_state=0)
+    >>> net = TRADESNet(attack__eps=0.02, lr=0.01, max_epochs=20, random_state=0).fit(X, y)
+    >>> bool(net.score(X, y) > 0.9)
+    True
+    """
+
+    def __init__(self, module="auto", *, attack=PGD, beta=6.0, **kwargs):
+        super().__init__(module, **kwargs)
+        self.attack = attack
+        self.beta = beta
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        check.check_number("beta", self.beta)
+
+    def _attack_defaults(self):
+        return {"loss": "kl"}
+
+    def initialize_attack(self):
+        """Set ``attack_``, which must not begin at the clean sample."""
+        super().initialize_attack()
+        check_start(self)
+        return self
+
+    def batch_loss(self, x, y):
+        """Clean loss, and divergence of the worst points found."""
+        if self.beta == 0:
+            return super().batch_loss(x, y)
+        return trades(self, x, self.craft(x, y), y)
