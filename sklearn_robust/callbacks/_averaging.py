@@ -43,8 +43,8 @@ class WeightAveraging(Callback):
     Notes
     -----
     ``w_avg <- decay w_avg + (1 - decay) w`` after each batch, or ``w_avg <- w_avg + (w - w_avg) /
-    (n + 1)`` after each epoch; buffers are averaged alike. For "swa" the statistics of BatchNorm
-    are computed anew on the clean training samples at the end of every averaged epoch.
+    (n + 1)`` after each epoch. The statistics of BatchNorm are averaged by "ema" as the weights
+    are; "swa" computes them anew, on the clean training samples after every averaged epoch.
 
     References
     ----------
@@ -73,13 +73,11 @@ class WeightAveraging(Callback):
         check.check_number("start", self.start, high=float("inf") if whole else 1)
         if check.check_number("decay", self.decay, high=1) == 1:
             raise ValueError("decay is 1, which keeps the first weights for ever; give less.")
-        self.first_ = len(net.history) + (
-            self.start if whole else round(self.start * net.max_epochs)
-        )
-        average = (
-            get_ema_multi_avg_fn(self.decay) if self.method == "ema" else get_swa_multi_avg_fn()
-        )
-        self.averaged_ = AveragedModel(net.module_, multi_avg_fn=average, use_buffers=True)
+        before = self.start if whole else round(self.start * net.max_epochs)
+        self.first_ = len(net.history) + before
+        ema = self.method == "ema"
+        average = get_ema_multi_avg_fn(self.decay) if ema else get_swa_multi_avg_fn()
+        self.averaged_ = AveragedModel(net.module_, multi_avg_fn=average, use_buffers=ema)
 
     def on_batch_end(self, net, training=False, **kwargs):
         """Take the weights of this batch into the moving average."""

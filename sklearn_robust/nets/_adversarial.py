@@ -12,6 +12,7 @@ from .._random import StreamNoise
 from ..differentiable import frozen
 from ._base import BaseNet
 from ._quick import quick_logits
+from ._takes import remembered
 
 __all__ = ["AdversarialNet"]
 
@@ -122,6 +123,7 @@ class AdversarialNet(BaseNet):
         """
         return self._search(self._attack_now(), x, y, observe)
 
+    @remembered
     def _search(self, attack, x, y, observe=None):
         with frozen(self.module_):
             logits = quick_logits(self, attack)

@@ -11,15 +11,30 @@ from .._random import seed_of, torch_seed
 from ..attacks import auto_batch_size
 from ..differentiable import frozen
 from . import _data, _io
+from ._augment import check_augment
+from ._checkpoint import Checkpoints, check_checkpoint
 from ._data import is_coded
 from ._device import resolve_device
+from ._init_from import check_init_from
 from ._module_check import check_outputs, check_shape
+from ._precision import check_amp, forward_precision
 from ._progress import EpochBar
+from ._recipes import recipe_given
+from ._lr_schedule import check_lr_schedule
 from ._signature import merge_signatures
 from ._skorch import SkorchAdapter
 
 __all__ = ["BaseNet"]
 
+_WHILE_TRAINING = (
+    "shuffler_",
+    "noise_",
+    "good_state_",
+    "progress_",
+    "began_",
+    "amp_",
+    "checkpoints_",
+)
 _SKORCHS_OWN = {"initialized_", "virtual_params_"}  # with which skorch copies a net
 
 
@@ -42,6 +57,12 @@ class BaseNet(SkorchAdapter):
         random_state=None,
         train_split=None,
         iterator_train__shuffle=True,
+        augment=None,
+        lr_schedule=None,
+        recipe=None,
+        init_from=None,
+        amp=False,
+        checkpoint=None,
         verbose=0,
         **kwargs,
     ):
@@ -64,6 +85,12 @@ class BaseNet(SkorchAdapter):
         )
         self.random_state = random_state
         self.iterator_train__shuffle = iterator_train__shuffle
+        self.augment = augment
+        self.lr_schedule = lr_schedule
+        self.recipe = recipe
+        self.init_from = init_from
+        self.amp = amp
+        self.checkpoint = checkpoint
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -87,10 +114,15 @@ class BaseNet(SkorchAdapter):
         z = self.compute_logits(x)
         return self.criterion_(z, y), z
 
-    def compute_logits(self, x):
-        """Logits (n, n_classes) of a batch, in whatever mode the module is."""
-        z = self.module_(x)
-        return z[0] if isinstance(z, (tuple, list)) else z
+    def compute_logits(self, x, *, precise=False):
+        """Logits (n, n_classes) of a batch, float32, in whatever mode the module is.
+
+        ``precise`` keeps mixed precision away, for losses that are differentiated twice.
+        """
+        with forward_precision(self, precise):
+            z = self.module_(x)
+        z = z[0] if isinstance(z, (tuple, list)) else z
+        return z.float() if z.dtype == torch.bfloat16 else z
 
     # -- fit --------------------------------------------------------------------------------
 
@@ -119,7 +151,8 @@ class BaseNet(SkorchAdapter):
         self._refuse(fit_params)
         again = not (self.warm_start and self.initialized_)
         if again:
-            self._check_whole_fit()
+            with recipe_given(self):
+                self._check_whole_fit()
         return self._train(X, y, None, restart=again)
 
     def partial_fit(self, X, y=None, classes=None, **fit_params):
@@ -149,29 +182,38 @@ class BaseNet(SkorchAdapter):
             )
 
     def _train(self, X, y, classes, restart):
-        self._check_parameters()
-        data = self._open(X, y, classes, restart)
-        device = resolve_device(self.device)
-        seed = seed_of(self.random_state)
-        with torch_seed(seed, device):
-            if restart:
-                self.initialize()
-                check_outputs(self, data)
-            done = len(self.history)
-            if done:  # a second call must not repeat the draws of the first
-                torch.manual_seed(seed + done)
-            self.shuffler_ = torch.Generator().manual_seed(seed + done)
-            self._begin_training(seed + done)
-            try:
-                super().partial_fit(data, getattr(data, "y", None))
-            finally:
-                self.module_.eval()
-                for name in ("shuffler_", "noise_", "good_state_", "progress_"):
-                    self.__dict__.pop(name, None)
-                for _, callback in self.callbacks_:
-                    if isinstance(callback, EpochBar):
-                        callback.on_train_end(self)
+        with recipe_given(self):
+            self._check_parameters()
+            data = self._open(X, y, classes, restart)
+            check_augment(self.augment, self.input_shape_)
+            device = resolve_device(self.device)
+            check_amp(self.amp, device)
+            seed = seed_of(self.random_state)
+            with torch_seed(seed, device):
+                if restart:
+                    self.initialize()
+                    check_outputs(self, data)
+                self._train_on(data, seed, checkpoint=self.checkpoint if restart else None)
         return self
+
+    def _train_on(self, data, seed, checkpoint):
+        self.began_ = len(self.history)
+        if self.began_:  # a second call must not repeat the draws of the first
+            seed += self.began_
+            torch.manual_seed(seed)
+        self.shuffler_ = torch.Generator().manual_seed(seed)
+        self._begin_training(seed)
+        if checkpoint is not None:
+            self.checkpoints_ = Checkpoints(self, data)
+        try:
+            super().partial_fit(data, getattr(data, "y", None))
+        finally:
+            self.module_.eval()
+            for name in _WHILE_TRAINING:
+                self.__dict__.pop(name, None)
+            for _, callback in self.callbacks_:
+                if isinstance(callback, EpochBar):
+                    callback.on_train_end(self)
 
     def _check_whole_fit(self):
         """Refuse what one call of fit cannot carry out, though several of partial_fit may."""
@@ -185,6 +227,9 @@ class BaseNet(SkorchAdapter):
         if self.batch_size != -1:
             check.check_count("batch_size", self.batch_size)
         resolve_device(self.device)
+        check_lr_schedule(self.lr_schedule)
+        check_init_from(self.init_from)
+        check_checkpoint(self.checkpoint)
 
     def _open(self, X, y, classes, reset):
         """Check the data, remember what they look like, and return them as a dataset."""

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import zipfile
 from importlib import import_module
 
@@ -16,11 +17,13 @@ from .._version import __version__
 from ..attacks._base import BaseAttack
 from ._device import resolve_device
 
-__all__ = ["load_net", "revive", "save_net"]
+__all__ = ["load_net", "read_weights", "revive", "save_net"]
 
 # What a file may name: classes of these kinds from these packages. All else could run code.
 _KINDS = (NeuralNet, BaseAttack, nn.Module, torch.optim.Optimizer)
 _PACKAGES = ("sklearn_robust", "torch.nn", "torch.optim")
+
+_ONLY_TRAINING = {"augment", "init_from"}  # kept where they are text; objects stay behind
 
 
 def _name_of(cls):
@@ -40,6 +43,8 @@ def _encode(name, value):
         return {"array": value.tolist(), "dtype": str(value.dtype)}
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
     if isinstance(value, (list, tuple)):
         return {type(value).__name__: [_encode(name, item) for item in value]}
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -97,6 +102,7 @@ def _changed_params(net):
         name: value
         for name, value in params.items()
         if not name.startswith("callbacks")
+        and not (name in _ONLY_TRAINING and not isinstance(value, (str, os.PathLike)))
         and (name not in default or not _same(value, default[name]))
     }
 
@@ -139,6 +145,22 @@ def save_net(net, path):
         archive.writestr("weights.pt", state.getvalue())
 
 
+def _read(path):
+    """Read what a file says about its net, and its weights, still packed."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("net.json")), io.BytesIO(archive.read("weights.pt"))
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ValueError(f"{path} is not a net written by net.save(path).") from error
+
+
+def read_weights(path):
+    """Read the labels (n_classes,) and the state dict of a saved net."""
+    about, weights = _read(path)
+    state = torch.load(weights, map_location="cpu", weights_only=True)
+    return _decode(about["classes"]), state
+
+
 def load_net(path, **params):
     """Read a net written by ``net.save``.
 
@@ -175,12 +197,7 @@ def load_net(path, **params):
     >>> bool((again.predict(X) == net.predict(X)).all())
     True
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            about = json.loads(archive.read("net.json"))
-            weights = io.BytesIO(archive.read("weights.pt"))
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise ValueError(f"{path} is not a net written by net.save(path).") from error
+    about, weights = _read(path)
     cls = _class_of(about["net"])
     saved = {k: _decode(v) for k, v in about["params"].items() if k not in params}
     shape = about["input_shape"]

@@ -133,7 +133,7 @@ class JacobianRegNet(AdversarialNet):
                 z_part = self.compute_logits(part).float()
             z = self.compute_logits(x)
         else:
-            z_part = z = self.compute_logits(part)
+            z_part = z = self.compute_logits(part, precise=True)
             if n_part < len(x):
                 z = torch.cat([z_part, self.compute_logits(x[n_part:])])
         penalty = self._penalty(part, z_part, y[:n_part])

@@ -24,8 +24,8 @@ def check_lr_schedule(schedule):
         good = False
     if not good or not pairs:
         raise ValueError(
-            f"lr_schedule is {schedule!r}; give 'cyclic', 'cosine', None, or pairs of a first epoch "
-            "and the factor of lr from there on, in order: [(31, 0.1), (61, 0.01)], say."
+            f"lr_schedule is {schedule!r}; give 'cyclic', 'cosine', None, or pairs of a first "
+            "epoch and the factor of lr from there on, in order: [(31, 0.1), (61, 0.01)], say."
         )
 
 

@@ -4,7 +4,7 @@ import copy
 import inspect
 import math
 import numbers
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import torch
 from sklearn.base import BaseEstimator
@@ -18,10 +18,16 @@ from .. import _validation as check
 from .._random import torch_seed
 from ..exceptions import TrainingDivergedError
 from ..modules import auto_module
+from ._augment import augmented
 from ._batches import Batches, JoinedLast, as_rows
 from ._data import coded, is_coded
 from ._device import device_given, resolve_device
+from ._init_from import begin_with
+from ._precision import mixed_precision
 from ._progress import EpochBar
+from ._recipes import recipe_given
+from ._lr_schedule import follow_lr_schedule
+from ._takes import takes_of
 
 __all__ = ["SkorchAdapter"]
 
@@ -52,7 +58,7 @@ class SkorchAdapter(NeuralNetClassifier):
 
     def initialize(self):
         """Build module, criterion, optimiser and attack for the data seen in fit."""
-        with device_given(self):
+        with recipe_given(self), device_given(self):
             return super().initialize()
 
     def initialize_module(self):
@@ -69,6 +75,7 @@ class SkorchAdapter(NeuralNetClassifier):
             accepted = inspect.signature(factory).parameters
             given = {name: value for name, value in known.items() if name in accepted}
             self.module_ = factory(**{**given, **kwargs})
+        begin_with(self.module_, self.init_from, self.classes_)
         return self
 
     def get_params_for_optimizer(self, prefix, named_parameters):
@@ -85,8 +92,16 @@ class SkorchAdapter(NeuralNetClassifier):
 
     def get_split_datasets(self, X, y=None, **fit_params):
         """Split off validation rows when ``train_split`` asks for them, or take those it brings."""
-        train, valid = super().get_split_datasets(X, X.codes, **fit_params)
+        split = self.train_split or self._split_of_callbacks()
+        if not split:
+            return X, None
+        train, valid = split(X, X.codes, **fit_params)
         return train, valid if valid is None or is_coded(valid) else coded(self, valid)
+
+    def _split_of_callbacks(self):
+        """Find the validation split that a callback needs, where the net has none of its own."""
+        splits = [getattr(callback, "train_split", None) for _, callback in self.callbacks_]
+        return next((split for split in splits if split is not None), None)
 
     def get_iterator(self, dataset, training=False):
         """Batches by index slices where the data are arrays, else skorch's loader."""
@@ -103,13 +118,45 @@ class SkorchAdapter(NeuralNetClassifier):
         """Logits of a batch from any device."""
         return self.compute_logits(torch.as_tensor(x).to(self.device_))
 
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """Train the epochs that no checkpoint holds, and write one after each."""
+        train, valid = self.get_split_datasets(X, y)
+        parts = {"dataset_train": train, "dataset_valid": valid}
+        batches = self.get_iterator(train, training=True)
+        held_out = None if valid is None else self.get_iterator(valid)
+        checkpoints = getattr(self, "checkpoints_", None)
+        done = checkpoints.resume(self) if checkpoints else 0
+        for _ in range(done, epochs or self.max_epochs):
+            self.notify("on_epoch_begin", **parts)
+            self.run_single_epoch(batches, True, "train", self.train_step)
+            self.run_single_epoch(held_out, False, "valid", self.validation_step)
+            self.notify("on_epoch_end", **parts)
+            if checkpoints:
+                checkpoints.save(self)
+        return self
+
     def train_step_single(self, batch, **fit_params):
-        """Compute loss and gradients of one batch."""
+        """Compute loss and gradients of one batch, inside what callbacks put around it."""
         x, y = (part.to(self.device_) for part in batch)
         self._set_training(True)
-        loss, z = self.batch_loss(x, y)
-        loss.backward()
+        with self.around_loss(x, y):
+            loss, z = self.batch_loss(x, y)
+            loss.backward()
         return {"loss": loss, "y_pred": z.detach()}
+
+    @contextmanager
+    def around_loss(self, x, y):
+        """Context of every loss and its gradients; callbacks may have an ``around_loss`` too.
+
+        A callback's is called with the net, x and y, and returns a context. What it changes is
+        put back before the optimiser steps.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(mixed_precision(self))
+            for _, callback in self.callbacks_:
+                if hasattr(callback, "around_loss"):
+                    stack.enter_context(callback.around_loss(self, x, y))
+            yield
 
     def validation_step(self, batch, **fit_params):
         """Clean loss of one validation batch."""
@@ -118,6 +165,14 @@ class SkorchAdapter(NeuralNetClassifier):
         with torch.no_grad():
             z = self.compute_logits(x)
             return {"loss": self.criterion_(z, y), "y_pred": z}
+
+    def crafting_once(self):
+        """Context in which the batch's adversarial examples are made once.
+
+        ``with net.crafting_once() as takes``: after ``takes.rewind()`` another ``batch_loss`` of
+        the same batch is given the examples, and its observers the steps, of the first.
+        """
+        return takes_of(self)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """One pass over the data; a loss that is no number ends it."""
@@ -129,7 +184,10 @@ class SkorchAdapter(NeuralNetClassifier):
         for batch in iterator:
             if training:
                 self.progress_ = len(self.history) - 1 + count / len(iterator)
+                batch = self._augmented(batch)
             self.notify("on_batch_begin", batch=batch, training=training)
+            if training:
+                follow_lr_schedule(self, self.progress_ - self.began_)
             step = step_fn(batch, **fit_params)
             loss = step["loss"].item()
             if training and not math.isfinite(loss):
@@ -143,6 +201,11 @@ class SkorchAdapter(NeuralNetClassifier):
             if not all(bool(p.isfinite().all()) for p in self.module_.parameters()):
                 self._diverged(f"the weights of {type(self).__name__} became infinite or NaN")
             self._keep_state()
+
+    def _augmented(self, batch):
+        x, y = (part.to(self.device_) for part in batch)
+        box = getattr(getattr(self, "attack_", None), "bounds_", None)
+        return augmented(x, self.augment, box), y
 
     def _keep_state(self):
         state = self.module_.state_dict()
@@ -174,6 +237,9 @@ class SkorchAdapter(NeuralNetClassifier):
             super().set_params(**params)
             if another:
                 self._initialize_optimizer()
+        if "lr" in params:  # what a schedule multiplies from now on
+            for group in self.optimizer_.param_groups:
+                group.pop("initial_lr", None)
         return self
 
     def _keep(self, params):
