@@ -111,11 +111,13 @@ class WeightPerturbation(Callback):
 def _gradients(net, weights, x, y):
     """Gradient of the net's loss for the weights; nothing else of the net moves."""
     buffers = [(b, b.clone()) for b in net.module_.buffers()]
-    row = dict(net.history[-1])  # objectives may count in it
+    rows = [net.history[-1], net.history[-1]["batches"][-1]]  # objectives may count in them
+    kept = [dict(row) for row in rows]
     loss, _ = net.batch_loss(x, y)
     found = torch.autograd.grad(loss, weights, allow_unused=True)
-    net.history[-1].clear()
-    net.history[-1].update(row)
+    for row, before in zip(rows, kept, strict=True):
+        row.clear()
+        row.update(before)
     with torch.no_grad():
         for buffer, value in buffers:
             buffer.copy_(value)

@@ -1,0 +1,116 @@
+"""Averaged weights: the mean of what was met, whatever else a net does."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback
+
+from sklearn_robust import MinMaxNet, NaturalNet
+from sklearn_robust.callbacks import WeightAveraging
+from tests.cases import NETS, Linear, Normalised, Pairs, blobs, quick, same_weights
+
+X, Y = blobs()
+
+
+class Diary(Callback):
+    """Writes down the weights after each batch and each epoch."""
+
+    def initialize(self):
+        """Open it."""
+        self.batches, self.epochs = [], []
+        return self
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        """Write down the weights after a step."""
+        self.batches.append(net.module_.weight.detach().clone().double())
+
+    def on_epoch_end(self, net, **kwargs):
+        """Write down the weights after an epoch."""
+        self.epochs.append(net.module_.weight.detach().clone().double())
+
+
+def moving(weights, decay):
+    average = weights[0]
+    for w in weights[1:]:
+        average = decay * average + (1 - decay) * w
+    return average
+
+
+CASES = {
+    "ema": (WeightAveraging(decay=0.7), lambda d: moving(d.batches, 0.7)),
+    "late ema": (WeightAveraging(decay=0.7, start=0.5), lambda d: moving(d.batches[6:], 0.7)),
+    "no memory": (WeightAveraging(decay=0), lambda d: d.batches[-1]),
+    "swa": (WeightAveraging("swa"), lambda d: torch.stack(d.epochs).mean(0)),
+    "late swa": (WeightAveraging("swa", start=3), lambda d: d.epochs[3]),
+    "never": (WeightAveraging("swa", start=9), lambda d: d.epochs[-1]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_net_ends_with_the_mean_of_the_weights_it_met(case):
+    averaging, wanted = CASES[case]
+    diary = Diary()
+    net = quick(NaturalNet, module=Linear, max_epochs=4, callbacks=[diary, averaging]).fit(X, Y)
+    assert len(diary.batches) == 12
+    torch.testing.assert_close(net.module_.weight.double(), wanted(diary), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("as_pairs", [False, True], ids=["arrays", "dataset"])
+def test_a_mean_over_epochs_has_statistics_of_its_own(as_pairs):
+    params = {"module": Normalised, "callbacks": [WeightAveraging("swa")], "batch_size": -1}
+    net = quick(NaturalNet, **params).fit(*((Pairs(X, Y),) if as_pairs else (X, Y)))
+    inner, norm = net.module_[0], net.module_[1]
+    with torch.no_grad():
+        h = inner(torch.tensor(X))
+    torch.testing.assert_close(norm.running_mean, h.mean(0), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(norm.running_var, h.var(0), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["ema", "swa"])
+@pytest.mark.parametrize("net", NETS, ids=lambda net: net.__name__)
+def test_any_net_can_be_averaged_copied_and_trained_on(net, method):
+    fitted = quick(net, module=Normalised, callbacks=[WeightAveraging(method)]).fit(X, Y)
+    assert np.isfinite(pickle.loads(pickle.dumps(fitted)).predict_proba(X)).all()
+    assert fitted.partial_fit(X, Y).n_iter_ == 4
+
+
+def test_averaging_does_not_disturb_training():
+    diary = Diary()
+    plain = quick(MinMaxNet, module=Linear).fit(X, Y)
+    quick(MinMaxNet, module=Linear, callbacks=[WeightAveraging(), diary]).fit(X, Y)
+    assert torch.equal(diary.epochs[-1], plain.module_.weight.double())
+
+
+def test_a_fit_that_fails_leaves_a_net_that_can_be_pickled():
+    class Broken(Linear):
+        def forward(self, x):
+            if self.training:
+                raise ArithmeticError
+            return super().forward(x)
+
+    net = quick(NaturalNet, callbacks=[WeightAveraging()])
+    with pytest.raises(ArithmeticError):
+        net.set_params(module=Broken).fit(X, Y)
+    pickle.dumps(net.callbacks[0])
+
+
+BAD = [
+    (WeightAveraging("mean"), "method is 'mean'; choose one of"),
+    (WeightAveraging(decay=1.0), "decay is 1, which keeps the first weights"),
+    (WeightAveraging(decay=-1), "decay is -1"),
+    (WeightAveraging(start=1.5), "start is 1.5"),
+    (WeightAveraging(start=-1), "start is -1"),
+]
+
+
+@pytest.mark.parametrize(("averaging", "match"), BAD, ids=lambda value: str(value)[:40])
+def test_parameters_that_make_no_sense_are_refused(averaging, match):
+    with pytest.raises(ValueError, match=match):
+        quick(NaturalNet, callbacks=[averaging]).fit(X, Y)
+
+
+def test_one_seed_still_gives_the_same_bits():
+    nets = [quick(NaturalNet, module=Normalised, callbacks=[WeightAveraging()]) for _ in range(2)]
+    assert same_weights(*(net.fit(X, Y) for net in nets))
