@@ -11,14 +11,15 @@ class EpochBar(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Open the bar."""
+        self.before_ = len(net.history)
         self.bar_ = tqdm(total=net.max_epochs, desc=type(net).__name__, unit="epoch")
 
     def on_epoch_end(self, net, **kwargs):
-        """Advance it."""
+        """Advance it, past the epochs that came from a checkpoint too."""
         last = net.history[-1]
         losses = {key: last[key] for key in ("train_loss", "valid_loss") if key in last}
         self.bar_.set_postfix(losses)
-        self.bar_.update()
+        self.bar_.update(len(net.history) - self.before_ - self.bar_.n)
 
     def on_train_end(self, net, **kwargs):
         """Close it; an open bar could not be pickled."""

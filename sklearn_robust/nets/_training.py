@@ -1,0 +1,94 @@
+"""One call of fit: from parameters and data to trained weights."""
+
+import numpy as np
+import torch
+
+from .. import _validation as check
+from .._random import seed_of, torch_seed
+from . import _data
+from ._augment import check_augment
+from ._checkpoint import Checkpoints, check_checkpoint
+from ._device import resolve_device
+from ._init_from import check_init_from
+from ._lr_schedule import check_lr_schedule
+from ._module_check import check_outputs
+from ._precision import check_amp
+from ._progress import EpochBar
+from ._recipes import recipe_given
+from ._skorch import SkorchAdapter
+
+__all__ = ["Trainer"]
+
+# What lives as long as one call of fit.
+_MEANWHILE = "amp_ began_ checkpoints_ good_state_ noise_ progress_ shuffler_".split()
+
+
+class Trainer(SkorchAdapter):
+    """A net's way through one call of fit; a subclass adds checks and what it needs meanwhile."""
+
+    def _refuse(self, fit_params):
+        if fit_params:
+            raise TypeError(
+                f"{type(self).__name__}.fit takes X and y alone and cannot use "
+                f"{sorted(fit_params)}; leave it out (sample_weight: resample the rows instead)."
+            )
+
+    def _train(self, X, y, classes, restart, checkpoint=None):
+        with recipe_given(self):
+            self._check_parameters()
+            data = self._open(X, y, classes, restart)
+            check_augment(self.augment, self.input_shape_)
+            device = resolve_device(self.device)
+            check_amp(self.amp, device)
+            seed = seed_of(self.random_state)
+            with torch_seed(seed, device):
+                if restart:
+                    self.initialize()
+                    check_outputs(self, data)
+                self._train_on(data, seed, checkpoint)
+        return self
+
+    def _train_on(self, data, seed, checkpoint):
+        self.began_ = len(self.history)
+        if self.began_:  # a second call must not repeat the draws of the first
+            seed += self.began_
+            torch.manual_seed(seed)
+        self.shuffler_ = torch.Generator().manual_seed(seed)
+        self._begin_training(seed)
+        if checkpoint is not None:
+            self.checkpoints_ = Checkpoints(self, data)
+        try:
+            super().partial_fit(data, getattr(data, "y", None))
+        finally:
+            self.module_.eval()
+            for name in _MEANWHILE:
+                self.__dict__.pop(name, None)
+            for _, callback in self.callbacks_:
+                if isinstance(callback, EpochBar):
+                    callback.on_train_end(self)
+
+    def _check_whole_fit(self):
+        """Refuse what one call of fit cannot carry out, though several of partial_fit may."""
+
+    def _begin_training(self, seed):
+        """Prepare what lives for one call of fit; ``seed`` differs from call to call."""
+
+    def _check_parameters(self):
+        check.check_number("lr", self.lr, strict=True)
+        check.check_count("max_epochs", self.max_epochs)
+        if self.batch_size != -1:
+            check.check_count("batch_size", self.batch_size)
+        resolve_device(self.device)
+        check_lr_schedule(self.lr_schedule)
+        check_init_from(self.init_from)
+        check_checkpoint(self.checkpoint)
+
+    def _open(self, X, y, classes, reset):
+        """Check the data, remember what they look like, and return them as a dataset."""
+        data, ends = _data.open_data(self, X, y, classes, reset)
+        if reset or getattr(self, "extremes_", None) is None:
+            self.input_shape_, self.extremes_ = ends.shape[1:], ends
+        else:
+            low, high = zip(self.extremes_, ends, strict=True)
+            self.extremes_ = np.stack([np.minimum(*low), np.maximum(*high)])
+        return data
