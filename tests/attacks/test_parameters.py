@@ -1,0 +1,110 @@
+"""No parameter of an attack is without effect; and attacks travel to other processes whole."""
+
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+
+from sklearn_robust import attacks
+from sklearn_robust.attacks import FGSM, PGD
+from tests.attacks.models import BALL, NEAREST, brief, curved, predicted, samples
+
+MASK = np.ones((1, 6, 6), bool)
+MASK[0, 2, 3] = False
+# What to set instead of the default.
+OTHER = {
+    "eps": 0.01,
+    "norm": "l2",
+    "bounds": None,
+    "mask": MASK,
+    "integer": ~MASK,
+    "max_iter": 3,
+    "step_size": 0.02,
+    "n_restarts": 3,
+    "random_start": False,
+    "targeted": True,
+    "loss": "margin",
+    "random_state": 5,
+    "decay": 0.1,
+    "p_init": 0.1,
+    "overshoot": 0.5,
+    "n_candidates": 1,
+    "n_searches": 1,
+    "n_target_classes": 1,
+    "version": "rand",
+    "attacks": [FGSM()],
+}
+# Where the effect shows in something other than the points, and is tested for it.
+ELSEWHERE = {"estimator", "batch_size", "on_nan", "verbose", "n_eot"}
+# Those that draw no random numbers have the parameter for cascades and clones.
+UNUSED = {(name, "random_state") for name in ("FGSM", "BIM", "MIFGSM", "DeepFool", "FAB")}
+UNUSED |= {("CarliniWagner", "random_state"), ("PGD", "n_restarts")}
+SHAPE = (1, 6, 6)
+
+
+def settings(name):
+    """Parameters from which every other parameter shows its effect."""
+    params = {"norm": "linf", "eps": 0.35, "bounds": (0, 1)}
+    if name == "APGD":
+        params["loss"] = "targeted_dlr"
+    if name == "Square":
+        params["loss"] = "cross_entropy"
+    if name in NEAREST:
+        params["eps"] = 0.6
+    if name == "FAB":
+        params["n_target_classes"] = 3
+    if name == "DeepFool":
+        params |= {"max_iter": 1}
+    return params
+
+
+def points(name, x, y, **changes):
+    params = {**settings(name), **changes}
+    if "version" in changes:
+        params["attacks"] = None
+    return brief(name, **params).perturb(curved(4, SHAPE, width=40), x, y)
+
+
+@pytest.mark.parametrize(
+    ("name", "param"),
+    [
+        (name, param)
+        for name in (*BALL, *NEAREST)
+        for param in getattr(attacks, name)().get_params()
+        if param not in ELSEWHERE and (name, param) not in UNUSED
+    ],
+)
+def test_every_parameter_changes_something(name, param):
+    x = samples(20, SHAPE)
+    x[:, ~MASK] = x[:, ~MASK].round()
+    y = predicted(curved(4, SHAPE, width=40), x)
+    before, after = (points(name, x, y, **c) for c in ({}, {param: OTHER[param]}))
+    assert not torch.equal(before, after)
+
+
+LOAD = """
+import pickle, sys
+import numpy as np
+with open(sys.argv[1], "rb") as file:
+    attack, model, X, y = pickle.load(file)
+np.save(sys.argv[2], attack.generate(model, X, y))
+"""
+
+
+def test_a_pickle_needs_no_other_file(tmp_path):
+    """It is loaded by another process, in an empty home folder, and gives the same points."""
+    X, y = samples(30).float().numpy(), np.arange(30) % 3
+    model = LogisticRegression().fit(X, y)
+    attack = PGD(estimator=FrozenEstimator(model), eps=0.1, random_state=0).fit(X, y)
+    (tmp_path / "attack.pkl").write_bytes(pickle.dumps((attack, model, X, y)))
+    home = tmp_path / "home"
+    home.mkdir()
+    command = [sys.executable, "-c", LOAD, tmp_path / "attack.pkl", tmp_path / "points.npy"]
+    subprocess.run(command, check=True, env=os.environ | {"HOME": str(home)}, timeout=300)
+    assert np.array_equal(np.load(tmp_path / "points.npy"), attack.generate(model, X, y))
