@@ -62,7 +62,7 @@ def class_weight_matrix(
     ``W[c] = d f_c / d x`` of the linearised network f, which is the same at every x: one forward
     pass and one way back for each class, in the precision of the network's weights, or in float64
     where the product of its layers would leave the range of float32. Linear models give their
-    ``coef_`` (with two classes, -coef_ / 2 and coef_ / 2).
+    ``coef_`` (with two classes, ``-coef_ / 2`` and ``coef_ / 2``).
 
     References
     ----------

@@ -42,8 +42,8 @@ def input_jacobian(estimator, X, y, *, of="margin", tau=1.0, batch_size=None, ve
 
     Returns
     -------
-    jacobian : array of shape (n_samples, *sample_shape)
-        Or (n_samples, n_classes, *sample_shape) of the logits.
+    jacobian : array of shape (n_samples, ...)
+        As X; of the logits, (n_samples, n_classes, ...).
 
     Raises
     ------

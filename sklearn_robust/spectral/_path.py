@@ -50,7 +50,7 @@ def regularization_path(
 
     Notes
     -----
-    Following [1]_, the gap estimates the generalisation error |R - R_m|, both sides measured on
+    Following [1]_, the gap estimates the generalisation error ``|R - R_m|``, both sides measured on
     natural samples in eval mode. Scorers get the fitted net, so its training loss on perturbed or
     augmented samples plays no part.
 
