@@ -4,6 +4,7 @@ from .. import _validation as check
 from ..spectral import feature_change_report
 from ._display import axes_for, named
 from ._layer_lines import draw_over_layers, shared_layers
+from ._style import INK
 
 __all__ = ["FeatureChangeDisplay"]
 
@@ -180,9 +181,7 @@ class FeatureChangeDisplay:
             curves.append((f"{label}, noise", number, report[f"random_{kind}"], faint))
         self.lines_ = draw_over_layers(ax, layers, curves)
         if kind == "anisotropy":
-            ax.axhline(
-                1, color="black", linewidth=0.8, linestyle=":", label="same in all directions"
-            )
+            ax.axhline(1, color=INK, linewidth=0.8, linestyle=":", label="same in all directions")
         ax.set(
             xlabel="layer" if xlabel is None else xlabel,
             ylabel=KINDS[kind] if ylabel is None else ylabel,

@@ -5,7 +5,7 @@ import numpy as np
 from .. import _validation as check
 from ..spectral import margin_report
 from ._display import axes_for, named
-from ._style import line_style
+from ._style import INK, line_style
 
 __all__ = ["MarginDisplay"]
 
@@ -174,7 +174,7 @@ class MarginDisplay:
             look = {"color": color, "label": label, "linewidth": 1.8, **kwargs}
             self.histograms_.append(ax.stairs(share, edges, **look))
         if edges[0] < 0 < edges[-1]:
-            ax.axvline(0, color="black", linewidth=0.8, linestyle=":", label="decision boundary")
+            ax.axvline(0, color=INK, linewidth=0.8, linestyle=":", label="decision boundary")
         ax.set(
             xlabel=KINDS[self.kind] if xlabel is None else xlabel,
             ylabel="share of samples" if ylabel is None else ylabel,

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..spectral import regularization_path
 from ._display import axes_for
-from ._style import line_style
+from ._style import INK, line_style
 
 __all__ = ["RegularizationPathDisplay"]
 
@@ -153,7 +153,7 @@ class RegularizationPathDisplay:
                 look = {"color": line.get_color(), "alpha": 0.15, "linewidth": 0}
                 ax.fill_between(x, mean - std, mean + std, **look)
         if len(curves) == 3:  # a gap is read against zero
-            ax.axhline(0, color="black", linewidth=0.8, linestyle=":")
+            ax.axhline(0, color=INK, linewidth=0.8, linestyle=":")
         if not numeric:
             ax.set_xticks(x, [str(value) for value in path["values"]])
         default = UNITS.get(kind, kind.replace("_", " "))

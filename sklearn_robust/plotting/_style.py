@@ -17,6 +17,7 @@ __all__ = [
     "make_figure",
     "percent_axis",
     "put_labels",
+    "settle",
     "shown_radius",
     "spread",
     "style",
@@ -152,6 +153,15 @@ def put_labels(axis, x, y, labels, width=0.14, height=0.055):
     for rows in np.split(order, breaks):
         for row, place in zip(rows, spread(points[rows, 1], height), strict=True):
             axis.text(points[row, 0], place, labels[row], transform=beside, va="center")
+
+
+def settle(figure):
+    """Lay the figure out now, once for all the files that are made of it."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        with style():
+            engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
 def to_png(figure, path, dpi=160):

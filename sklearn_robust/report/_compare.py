@@ -17,11 +17,12 @@ from ._attack import WORST
 from ._data import load_for
 from ._errors import BadInput, blame_input
 from ._examples import add_examples
-from ._files import open_folder, write_report
+from ._files import load_nets, open_folder, write_report
 from ._progress import Progress
 from ._results import Results, judge
 from ._train import make_net
 from ._work import count_jobs, count_threads, run_nets
+from .studies import STUDIES, add_studies
 
 __all__ = ["compare"]
 
@@ -63,11 +64,11 @@ def compare(settings):
         if results["interrupted"]:
             raise KeyboardInterrupt
         raise BadInput("no net could be trained. " + " ".join(reasons))
+    results.plain["verdict"] = judge(results)
     try:
-        add_examples(results, data, folder)
+        _look_into(results, data, load_nets(results, folder), settings.verbosity)
     except KeyboardInterrupt:
         results.plain["interrupted"] = True
-    results.plain["verdict"] = judge(results)
     results.plain["about"]["seconds"] = time.perf_counter() - start
     return results, write_report(results, folder)
 
@@ -145,6 +146,13 @@ def _run(results, data, settings):
         work = replace(settings, eps=radii)
         results.plain["interrupted"] = run_nets(data, work, progress.step, keep)
     results.plain["nets"] = {name: nets[name] for name in settings.nets if name in nets}
+
+
+def _look_into(results, data, nets, verbosity):
+    """Add what can be seen of the trained nets: attacked samples, and all studies."""
+    add_examples(results, data, nets)
+    with Progress(verbosity, studies=len(STUDIES)) as progress:
+        add_studies(results, data, nets, progress.step)
 
 
 def _line(results, name):

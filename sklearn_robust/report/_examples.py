@@ -3,8 +3,8 @@
 import numpy as np
 
 from ..attacks import WorstCase
-from ..nets import load_net
 from ._attack import WORST
+from .studies._common import telling_rows
 
 __all__ = ["add_examples"]
 
@@ -13,7 +13,7 @@ _GRID = 240  # points a side of a plane of decision regions
 _MARGIN = 0.08  # of a plane around the data, as a share of their range
 
 
-def add_examples(results, data, folder):
+def add_examples(results, data, nets):
     """Add adversarial images, or decision regions where samples are points of a plane.
 
     Parameters
@@ -22,31 +22,16 @@ def add_examples(results, data, folder):
         Gets "examples" or "regions", and the arrays that belong to them.
     data : Data
         The data; rows of more than two features are shown in no figure.
-    folder : pathlib.Path
-        Where the nets were saved.
+    nets : dict of str to net
+        The nets that were attacked.
     """
     add = {"image": _add_images, "plane": _add_regions}.get(data.kind)
-    names = results.attacked
-    if add is None or not names:
-        return
-    device = results["settings"]["device"]
-    nets = {name: load_net(folder / results["nets"][name]["file"], device=device) for name in names}
-    add(results, data, nets)
-
-
-def _choose(results, data, names):
-    """First samples of different classes that all nets know; those that divide them go first."""
-    known = np.logical_and.reduce([results.arrays[f"{name}/natural"] for name in names])
-    kept = np.sum([results.mask(name, results["verdict_eps"]) for name in names], axis=0)
-    divided = (kept > 0) & (kept < len(names))
-    rows = np.flatnonzero(known)
-    rows = rows[np.argsort(~divided[rows], kind="stable")]
-    _, first = np.unique(data.y_test[rows], return_index=True)
-    return rows[np.sort(first)[:_N_EXAMPLES]]
+    if add is not None and nets:
+        add(results, data, nets)
 
 
 def _add_images(results, data, nets):
-    rows = _choose(results, data, nets)
+    rows = telling_rows(results, data, nets, _N_EXAMPLES)
     if not len(rows):
         return
     X, y = data.X_test[rows], data.y_test[rows]

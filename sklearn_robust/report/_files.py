@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ..nets import load_net
 from ._attack import ATTACKS
 from ._errors import BadInput
 from ._page import write_page
 from ._results import Results
 
-__all__ = ["open_folder", "read_results", "write_report"]
+__all__ = ["load_nets", "open_folder", "read_results", "write_report"]
 
 
 def open_folder(path):
@@ -68,11 +69,31 @@ def write_report(results, folder):
     text = json.dumps(results.plain, indent=1, allow_nan=False)
     (folder / "results.json").write_text(text + "\n", encoding="utf-8")
     np.savez_compressed(folder / "arrays.npz", **results.arrays)
-    with open(folder / "results.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["net", "attack", "eps", "accuracy", "n_samples", "train_seconds"])
-        writer.writerows(_rows(results))
+    head = ["net", "attack", "eps", "accuracy", "n_samples", "train_seconds"]
+    _write_csv(folder / "results.csv", head, _rows(results))
+    head = ["net", "study", "measure", "layer", "value"]
+    _write_csv(folder / "studies.csv", head, _found(results))
     return write_page(results, folder)
+
+
+def load_nets(results, folder):
+    """Load the nets that were attacked with every strength of the tables.
+
+    Parameters
+    ----------
+    results : Results
+        Which nets these are, and on which device they were trained.
+    folder : pathlib.Path
+        The folder of the report.
+
+    Returns
+    -------
+    nets : dict of str to net
+        The nets by name, in the order of the report.
+    """
+    device = results["settings"]["device"]
+    files = {name: folder / results["nets"][name]["file"] for name in results.attacked}
+    return {name: load_net(file, device=device) for name, file in files.items()}
 
 
 def read_results(folder):
@@ -93,6 +114,13 @@ def read_results(folder):
         return Results(plain, dict(arrays))
 
 
+def _write_csv(path, head, rows):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        writer.writerows(rows)
+
+
 def _rows(results):
     n = results["data"]["n_test"]
     for name in results.trained:
@@ -102,3 +130,17 @@ def _rows(results):
         for attack in ATTACKS:
             for eps, accuracy in zip(results["radii"], results.curve(name, attack), strict=False):
                 yield name, attack, eps, accuracy, n, seconds
+
+
+def _found(results):
+    """One row for each number of a net, of a layer of it, or of all nets together."""
+    for study, facts in results.get("studies", {}).items():
+        for measure, rho in facts.get("correlations", {}).items():
+            yield "", study, f"rank correlation of {measure}", "", rho
+        for name, measures in facts.get("nets", {}).items():
+            for measure, value in measures.items():
+                if isinstance(value, list):
+                    for layer, part in zip(facts["layers"], value, strict=True):
+                        yield name, study, measure, layer, part
+                else:
+                    yield name, study, measure, "", value

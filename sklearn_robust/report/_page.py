@@ -6,7 +6,7 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from ..plotting._style import style, to_png, to_svg
+from ..plotting._style import settle, style, to_png, to_svg
 from ._blocks import Cell, Code, Figure, Points, Table, Text
 from .sections import SECTIONS
 from .sections._words import count
@@ -129,6 +129,7 @@ def _cell(cell):
 def _(block: Figure, folder):
     with style():
         figure = block.draw()
+    settle(figure)
     to_png(figure, folder / "figures" / f"{block.name}.png")
     svg = to_svg(figure, block.name)
     named = svg.replace("<svg", f'<svg role="img" aria-label="{escape(block.alt)}"', 1)

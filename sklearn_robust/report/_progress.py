@@ -4,18 +4,18 @@ from tqdm import tqdm
 
 __all__ = ["Progress"]
 
-_UNITS = {"training": "epoch", "attacks": "strength"}
+_UNITS = {"training": "epoch", "attacks": "strength", "studies": "study"}
 
 
 class Progress:
-    """One bar for the training and one for the attacks of all nets together.
+    """One bar for each stage, over all nets together.
 
     Parameters
     ----------
     verbosity : int
         0 shows nothing, 1 bars where a person looks at a terminal, 2 always.
     **totals : int
-        Number of epochs and of strengths, over all nets.
+        Number of steps of each stage: epochs of training, strengths of attacks, studies.
     """
 
     def __init__(self, verbosity, **totals):
@@ -41,7 +41,7 @@ class Progress:
             bar.close()
 
     def step(self, stage, name):
-        """Advance the bar of a stage by one, for the net ``name``."""
+        """Advance the bar of a stage by one, for the net or the study ``name``."""
         self.bars[stage].set_postfix_str(name, refresh=False)
         self.bars[stage].update()
 

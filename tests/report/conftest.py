@@ -9,7 +9,10 @@ SMALL = {"epochs": 2, "samples": 60, "train_samples": 200, "n_jobs": 1, "verbosi
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
-    """Run a small comparison with few points on its curves; return (results, folder)."""
+    """Run a small comparison with few points on its curves; return (results, folder).
+
+    Without ``files`` its figures are drawn, but not written.
+    """
 
     def run(data, nets, page=True, files=False, **changes):
         folder = tmp_path_factory.mktemp("report")
@@ -17,7 +20,9 @@ def run(tmp_path_factory):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("sklearn_robust.report._compare._N_CURVE", 1)
             if not files:
+                patch.setattr("sklearn_robust.report._page.settle", lambda *_: None)
                 patch.setattr("sklearn_robust.report._page.to_png", lambda *_: None)
+                patch.setattr("sklearn_robust.report._page.to_svg", lambda *_: "<svg></svg>")
             if not page:
                 patch.setattr("sklearn_robust.report._files.write_page", lambda *_: None)
             results, _ = compare(settings)

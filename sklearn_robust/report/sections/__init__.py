@@ -1,15 +1,30 @@
 """The sections of a report, in their order; a new one is a function and a line here."""
 
 from ._accuracy import accuracy
+from ._clusters import clusters
 from ._curves import curves
 from ._examples import examples
 from ._limits import limits
 from ._regions import regions
+from ._regularization import regularization
 from ._summary import summary
 from ._training import training
 from ._trust import trust
+from ._why import why
 
 __all__ = ["SECTIONS"]
 
 # Each takes the Results and returns a Section, or None where it has nothing to show.
-SECTIONS = [summary, accuracy, curves, trust, examples, regions, training, limits]
+SECTIONS = [
+    summary,
+    accuracy,
+    curves,
+    trust,
+    examples,
+    regions,
+    why,
+    regularization,
+    clusters,
+    training,
+    limits,
+]

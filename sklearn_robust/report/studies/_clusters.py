@@ -1,0 +1,50 @@
+"""Which classes the nets take for relatives."""
+
+import numpy as np
+
+from ...clustering import ClassClustering, class_weight_matrix
+from ...exceptions import NotLinearizableError
+from ._common import NotShown, plain, two_nets
+
+__all__ = ["clusters"]
+
+_N_CLUSTERS = 2
+
+
+def clusters(results, data, nets):
+    """Cluster the classes by what each net weighs for them."""
+    classes = results["data"]["classes"]
+    if len(classes) < 3:
+        raise NotShown(f"there are {len(classes)} classes alone, and a tree needs three")
+    found, arrays, trees = {}, {}, {}
+    for name, net in nets.items():
+        try:
+            weights = class_weight_matrix(net)
+        except NotLinearizableError as error:
+            raise NotShown(str(error)) from error
+        trees[name] = tree = ClassClustering(_N_CLUSTERS).fit(weights)
+        found[name] = {
+            "contrast": plain(tree.contrast_),
+            "silhouette": plain(tree.silhouette_),
+            "cophenetic_correlation": plain(tree.cophenetic_correlation_),
+            "mean_cosine": plain(_off_diagonal(tree.correlation_)),
+        }
+    for name in (shown := two_nets(results, nets)):
+        arrays[f"correlation/{name}"] = trees[name].correlation_
+        arrays[f"linkage/{name}"] = trees[name].linkage_matrix_
+    groups = {name: _groups(tree.labels_, classes) for name, tree in trees.items()}
+    labels = {name: tree.labels_.tolist() for name, tree in trees.items()}
+    facts = {"nets": found, "groups": groups, "labels": labels, "shown": shown}
+    return facts | {"n_clusters": _N_CLUSTERS}, arrays
+
+
+def _off_diagonal(correlation):
+    return correlation[np.triu_indices(len(correlation), 1)].mean()
+
+
+def _groups(labels, classes):
+    """Names of the classes of each cluster."""
+    return [
+        [name for name, own in zip(classes, labels, strict=True) if own == label]
+        for label in np.unique(labels)
+    ]
