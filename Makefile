@@ -7,7 +7,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find sklearn_robust -name '*.py')
 
-.PHONY: demo test lint docs bench sweep-regularization table-clustering table-surface clean
+.PHONY: demo test lint docs bench compare-attacks sweep-regularization table-clustering table-surface \
+	table-training clean
 .DELETE_ON_ERROR: # an environment made halfway is made again
 
 demo: $(VENV)/installed
@@ -30,15 +31,28 @@ docs: $(VENV)/installed-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 	@echo "The pages are in $(CURDIR)/docs/_build/html: open index.html in a browser."
 
-# torchattacks pins a release of requests from 2020, so it comes without its dependencies.
+# MNIST=mnist.npz and CIFAR10=cifar10.npz spare the download; nets are trained once and kept.
+IMAGES = $(if $(MNIST),--mnist $(MNIST)) $(if $(CIFAR10),--cifar10 $(CIFAR10))
+
 bench: $(VENV)/installed-bench
-	$(BIN)/python -m pip install --no-deps "torchattacks>=3.5.1"
-	for script in examples/benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
+	for script in training indicators spectral clustering; do \
+	  $(BIN)/python examples/benchmarks/bench_$$script.py || exit 1; done
+	$(BIN)/python examples/benchmarks/bench_attacks.py $(IMAGES)
+
+# Takes an hour or two with ARGS=--autoattack; rows that are done are kept.
+compare-attacks: $(VENV)/installed-bench
+	$(BIN)/python examples/benchmarks/compare_attacks.py $(IMAGES) $(ARGS)
 
 # DATA=mnist.npz sweeps on those images, else on the digits; FULL=1 takes hours.
 sweep-regularization: export OMP_NUM_THREADS = 1
 sweep-regularization: $(VENV)/installed-test
 	$(BIN)/python examples/tables/sweep_regularization.py $(if $(DATA),--data $(DATA)) $(if $(FULL),--full)
+
+# FULL=1 trains on all images, DATA=mnist.npz on those of a file; ARGS="--seeds 1" and so on.
+table-training: export OMP_NUM_THREADS = 1
+table-training: $(VENV)/installed-test
+	$(BIN)/python examples/tables/table_training.py $(if $(DATA),--data $(DATA)) \
+		$(if $(FULL),--n-train 59500 --output report/table-training-full) $(ARGS)
 
 # DATA=mnist.npz trains on those images, else on downloaded ones; ARGS="--epochs 5" and so on.
 table-surface: $(VENV)/installed-test

@@ -25,6 +25,12 @@ VALUES = [
     ("cross_entropy", (Z, Y), [0.1698460196, 0.6802696706]),
     ("kl", (Z_ADV, Z), [0.1718080349, 0.2143258912]),
     ("kl", (Z, Z), [0, 0]),
+    ("boosted_cross_entropy", (Z_ADV, Y), [0.9829858282, 1.9867870865]),
+    (
+        "boosted_cross_entropy",
+        (Z[:, :2], Y),
+        [2 * math.log1p(math.exp(-2)), 2 * math.log1p(math.exp(-1))],
+    ),
     ("dlr", (Z, Y), [-2 / 3, -0.5]),
     ("dlr", (Z[:, :2], Y), [-2, -1]),
     ("targeted_dlr", (Z, Y, WRONG), [-3, -1]),
@@ -153,12 +159,43 @@ def test_the_weights_of_gairat(lam):
     torch.testing.assert_close(weights, tanh, rtol=1e-9, atol=1e-15)
 
 
-@pytest.mark.parametrize(("lam", "wanted"), [(0.0, 1.4954637), (-1.0, 1.5302471)])
-def test_the_weighted_loss_of_gairat(lam, wanted):
+# The other two functions for kappa = 0, 1, ..., 10.
+SIGMOID = [0.9933, 0.982, 0.9526, 0.8808, 0.7311, 0.5, 0.2689, 0.1192, 0.0474, 0.0180, 0.0067]
+LINEAR = [1, 10 / 11, 9 / 11, 8 / 11, 7 / 11, 6 / 11, 5 / 11, 4 / 11, 3 / 11, 2 / 11, 1 / 11]
+
+
+def test_the_other_weights_of_gairat():
+    kappa = torch.arange(11, dtype=torch.float64)
+    sigmoid = F.gair_sigmoid_log_weights(kappa, 10, 0.0).exp()
+    assert sigmoid.tolist() == pytest.approx(SIGMOID, abs=5e-5)
+    assert F.gair_linear_log_weights(kappa, 10).exp().tolist() == pytest.approx(LINEAR, abs=1e-12)
+    tanh = F.gair_log_weights(kappa, 10, 0.3)  # the same function, twice as steep
+    torch.testing.assert_close(2 * (0.3 + 5 * (1 - kappa / 5)), tanh - (-tanh.exp()).log1p())
+
+
+def test_the_weights_of_mail():
+    """sigmoid(10 (margin - 0.5)) of the probabilities, whose margin is -1 to 1."""
+    z = torch.tensor([[3.0, 0, 0], [0, 2, 0], [0, 0, 0]], dtype=torch.float64)
+    p = z.softmax(1)
+    margins = torch.stack([p[0, 1] - p[0, 0], p[1, 1] - p[1, 0], p[2, 1] - p[2, 0]])
+    found = F.mail_log_weights(z, torch.tensor([0, 0, 0]), -2.5).exp()
+    torch.testing.assert_close(found, torch.sigmoid(10 * (margins - 0.5)))
+
+
+WEIGHTED = [
+    (F.gair_log_weights, (0.0,), 1.4954637),
+    (F.gair_log_weights, (-1.0,), 1.5302471),
+    (F.gair_sigmoid_log_weights, (0.0,), 1.464343),
+    (F.gair_linear_log_weights, (), 1.34375),
+]
+
+
+@pytest.mark.parametrize(("log_weights", "shift", "wanted"), WEIGHTED)
+def test_the_weighted_loss_of_gairat(log_weights, shift, wanted):
     kappa = torch.tensor([0.0, 3, 7, 10], dtype=torch.float64)
     losses = torch.tensor([2, 1, 0.5, 0.25], dtype=torch.float64)
-    weights = F.gair_log_weights(kappa, 10, lam).softmax(0)
-    assert float(weights @ losses) == pytest.approx(wanted, abs=1e-7)
+    weights = log_weights(kappa, 10, *shift).softmax(0)
+    assert float(weights @ losses) == pytest.approx(wanted, abs=1e-6)
 
 
 @pytest.mark.parametrize("max_iter", [1, 7, 10])

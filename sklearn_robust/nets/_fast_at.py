@@ -124,6 +124,10 @@ class FastATNet(AdversarialNet):
         x = self._search(_like(attack, _RandomPoint, self.noise), x, y)
         return self._search(_like(attack, FGSM, alpha), x, y, observe)
 
+    def batch_loss(self, x, y):
+        """Criterion of the points one step from noise."""
+        return super().batch_loss(self.craft(x, y), y)
+
 
 def _like(attack, kind, times=1.0, **settings):
     """Attack of another kind with the parameters of ``attack``, and ``times`` its radius."""
