@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from sklearn_robust import GAIRATNet, MinMaxNet
+from sklearn_robust import FATNet, GAIRATNet, MARTNet, MinMaxNet, TRADESNet
 from sklearn_robust import _functional as F
+from sklearn_robust.nets._trajectory import Trajectory
 from tests.cases import Normalised, blobs, in_training, quick, same_weights
 
 X, Y = blobs(60)
@@ -62,6 +63,140 @@ def test_kappa_and_the_loss_are_those_of_a_slow_reference(module, max_iter, lam,
     assert batch["ess"] == pytest.approx(ess, rel=1e-6)
 
 
+# -- weight functions and bases, on a smooth net in float64 ---------------------------------------
+
+EXACT = {"attack__eps": 0.2, "attack__random_start": False, "attack__bounds": None}
+
+
+def probability_margins(z):
+    """max_{k != y} p_k - p_y, spelled out for two classes."""
+    p = z.softmax(1)
+    return torch.stack([row[1 - y] - row[y] for row, y in zip(p, y64, strict=True)])
+
+
+FUNCTIONS = {
+    "tanh": lambda kappa, z: (1 + torch.tanh(0.5 + 5 * (1 - kappa / 5))) / 2,
+    "sigmoid": lambda kappa, z: torch.sigmoid(0.5 + 5 * (1 - kappa / 5)),
+    "linear": lambda kappa, z: 1 - kappa / 11,
+    "margin": lambda kappa, z: (1 + torch.tanh(0.5 + 5 * probability_margins(z))) / 2,
+}
+
+
+def steep(kappa, max_iter):
+    """Weigh only samples that are near the boundary."""
+    return (kappa < max_iter / 2).float()
+
+
+@pytest.mark.parametrize("weight_fn", [*FUNCTIONS, steep], ids=str)
+def test_weight_functions_weigh_the_loss_of_each_sample(module, weight_fn):
+    params = {"weight_fn": weight_fn, "lam": 0.5, "burn_in": 0}
+    net = in_training(GAIRATNet, module, x64, y64, **params, **EXACT)
+    loss, _ = net.batch_loss(x64, y64)
+    kappa, points = one_by_one(net.module_, 0.2, 10)
+    z = net.module_(points)
+    own = FUNCTIONS.get(weight_fn, lambda kappa, z: steep(kappa, 10))
+    weights = own(kappa, z.detach())
+    losses = cross_entropy(z, y64, reduction="none")
+    wanted = (weights * losses).sum() / weights.sum()
+    torch.testing.assert_close(loss, wanted, rtol=1e-6, atol=0)
+    parameters = list(net.module_.parameters())
+    ours = torch.autograd.grad(loss, parameters)
+    for found, theirs in zip(ours, torch.autograd.grad(wanted, parameters), strict=True):
+        torch.testing.assert_close(found, theirs, rtol=1e-5, atol=1e-9)
+
+
+def terms(base, module, points):
+    """What the weights act on in each base, and what they leave alone, with beta = 2."""
+    z, z_adv = module(x64), module(points)
+    p, q = z.softmax(1), z_adv.softmax(1)
+    kl = (p * (p / q).log()).sum(1)
+    if base == "trades":
+        return cross_entropy(z, y64, reduction="none"), 2 * kl.mean()
+    right, other = (q.gather(1, label[:, None])[:, 0] for label in (y64, 1 - y64))
+    unsure = 1 - p.gather(1, y64[:, None])[:, 0]
+    return -right.log() - (1 - other).log(), 2 * (kl * unsure).mean()
+
+
+@pytest.mark.parametrize("base", ["trades", "mart"])
+def test_experimental_bases_weigh_the_term_that_they_say(module, base):
+    start = {"attack__eps": 0.2, "attack__bounds": None, "attack__random_state": 0}
+    params = {"base": base, "beta": 2.0, "burn_in": 0, "lam": 0.0, **start}
+    net = in_training(GAIRATNet, module, x64, y64, **params)
+    loss, _ = net.batch_loss(x64, y64)
+    kappa = torch.zeros(len(y64), dtype=torch.float64)
+
+    def count(step, rows, z, x_adv):
+        kappa[rows] += z.argmax(1) == y64[rows]
+
+    points = net.craft(x64, y64, observe=count)
+    weights = F.gair_log_weights(kappa, 10, 0.0).softmax(0)
+    weighted, rest = terms(base, net.module_, points)
+    torch.testing.assert_close(loss, (weights * weighted).sum() + rest, rtol=1e-6, atol=0)
+
+
+BASES = {
+    "at": (MinMaxNet, {}),
+    "fat": (FATNet, {"tau": 1}),
+    "trades": (TRADESNet, {"beta": 2.0}),
+    "mart": (MARTNet, {"beta": 2.0}),
+}
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_without_weights_each_base_trains_bit_for_bit_as_its_own_net(base):
+    cls, params = BASES[base]
+    shared = {"module": Normalised, "attack__eps": 0.2, **params}
+    wanted = quick(cls, **shared).fit(X, Y)
+    net = quick(GAIRATNet, base=base, lam=np.inf, **shared).fit(X, Y)
+    assert same_weights(net, wanted)
+    assert not same_weights(net, quick(GAIRATNet, base=base, burn_in=0, **shared).fit(X, Y))
+
+
+def test_kappa_may_end_at_the_first_error():
+    """A sample that is wrong, right, wrong, right: counted twice, or not at all."""
+    y, rows = torch.tensor([0, 1]), torch.arange(2)
+    answers = [[1, 1], [0, 1], [1, 1], [0, 0]]
+    for first, wanted in ((False, [2, 3]), (True, [0, 3])):
+        path = Trajectory(y, first=first)
+        for step, codes in enumerate(answers):
+            z = torch.nn.functional.one_hot(torch.tensor(codes), 2).float()
+            assert path(step, rows, z, None) is None
+        assert path.kappa.tolist() == wanted
+
+
+def test_kappa_first_is_at_most_the_count(module):
+    found = {}
+    for kappa in ("count", "first"):
+        net = in_training(GAIRATNet, module, x64, y64, kappa=kappa, burn_in=0, **EXACT)
+        net.batch_loss(x64, y64)
+        found[kappa] = net.history[-1]["batches"][-1]["kappa_mean"]
+    assert 0 < found["first"] <= found["count"]
+
+
+def test_a_criterion_is_weighted_too(module):
+    params = {"burn_in": 0, "lam": 0.0, **EXACT}
+    smooth = {"criterion__label_smoothing": 0.2}
+    net = in_training(GAIRATNet, module, x64, y64, **params, **smooth)
+    loss, z = net.batch_loss(x64, y64)
+    kappa, _ = one_by_one(net.module_, 0.2, 10)
+    weights = F.gair_log_weights(kappa, 10, 0.0).softmax(0)
+    losses = cross_entropy(z, y64, reduction="none", label_smoothing=0.2)
+    torch.testing.assert_close(loss, (weights * losses).sum(), rtol=1e-6, atol=0)
+
+
+class Averaging(torch.nn.CrossEntropyLoss):
+    """Deaf to ``reduction``."""
+
+    def forward(self, z, y):
+        return cross_entropy(z, y)
+
+
+def test_a_criterion_that_only_averages_is_refused():
+    net = quick(GAIRATNet, criterion=Averaging, burn_in=0)
+    with pytest.raises(ValueError, match=r"it must heed reduction='none'"):
+        net.fit(X, Y)
+
+
 def test_weights_carry_no_gradient(module, monkeypatch):
     net = in_training(GAIRATNet, module, x64, y64, burn_in=0, attack__eps=0.2)
     formula, seen = F.gair_log_weights, []
@@ -112,6 +247,35 @@ def test_burn_in_goes_on_over_calls_of_partial_fit():
     assert ["ess" in epoch["batches"][0] for epoch in net.history] == [False, False, True]
 
 
+@pytest.mark.parametrize(
+    "lam",
+    [[(1, np.inf), (3, -1.0)], ((1, np.inf), (3, 0)), lambda epoch: np.inf if epoch < 3 else 0],
+)
+def test_lam_may_change_from_epoch_to_epoch(lam):
+    net = quick(GAIRATNet, max_epochs=4, burn_in=0, lam=lam, attack__eps=0.1).fit(X, Y)
+    assert ["ess" in epoch["batches"][0] for epoch in net.history] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("max_iter", [1, 4])
+@pytest.mark.parametrize("lam", [-1.0, np.inf])
+def test_history_counts_the_samples_of_each_kappa(lam, max_iter):
+    params = {"lam": lam, "attack__max_iter": max_iter, "attack__eps": 0.2}
+    net = quick(GAIRATNet, max_epochs=3, **params).fit(X, Y)
+    for epoch in net.history:
+        counts, batches = np.array(epoch["kappa_counts"]), epoch["batches"]
+        assert counts.sum() == len(X) and len(counts) == max_iter + 1
+        assert np.array_equal(counts, np.sum([b["kappa_counts"] for b in batches], axis=0))
+        means = [b["kappa_mean"] * b["train_batch_size"] for b in batches]
+        assert counts @ np.arange(max_iter + 1) == pytest.approx(sum(means))
+
+
+def test_a_batch_whose_loss_is_taken_twice_is_counted_once(module):
+    net = in_training(GAIRATNet, module, x64, y64, burn_in=0, **EXACT)
+    for _ in range(2):
+        net.batch_loss(x64, y64)
+    assert sum(net.history[-1]["kappa_counts"]) == len(X)
+
+
 def test_history_tells_kappa_and_the_effective_sample_size():
     net = quick(GAIRATNet, max_epochs=4, burn_in=0, attack__eps=0.1).fit(X, Y)
     for epoch in net.history:
@@ -136,6 +300,21 @@ def test_training_stays_finite_where_all_weights_are_tiny_or_one(lam):
         ({"burn_in": 1.5}, "burn_in is 1.5"),
         ({"burn_in": "half"}, "burn_in is 'half'"),
         ({"burn_in": np.nan}, "burn_in is nan"),
+        ({"burn_in": 3}, "burn_in is 3 epochs and max_epochs 2: training would end first"),
+        ({"base": "awp"}, r"base is 'awp'; choose one of \['at', 'fat', 'mart', 'trades'\]"),
+        ({"weight_fn": "step"}, "weight_fn is 'step'; choose one of"),
+        ({"kappa": "last"}, r"kappa is 'last'; choose one of \['count', 'first'\]"),
+        ({"beta": -1}, "beta is -1"),
+        ({"lam": [(1, np.inf), (2, np.nan)]}, "lam from epoch 2 is nan"),
+        ({"lam": [(2, 0.0)]}, "that begin with epoch 1 and ascend"),
+        ({"lam": lambda epoch: -np.inf}, "lam in epoch 1 is -inf"),
+        (
+            {"weight_fn": lambda kappa, max_iter: kappa[:1], "burn_in": 0},
+            "weight_fn gave .* for 16",
+        ),
+        ({"weight_fn": lambda kappa, max_iter: 0 * kappa, "burn_in": 0}, "one above 0"),
+        ({"weight_fn": lambda kappa, max_iter: -1 - kappa, "burn_in": 0}, "of at least 0"),
+        ({"weight_fn": lambda kappa, max_iter: kappa / 0 + 1, "burn_in": 0}, "a finite number"),
     ],
     ids=str,
 )
