@@ -6,6 +6,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from sklearn_robust import JacobianRegNet, NaturalNet
+from sklearn_robust._random import RowNoise
 from sklearn_robust.attacks import FGSM
 from tests.cases import Normalised, Pairs, blobs, in_training, quick, same_weights
 
@@ -204,9 +205,89 @@ def test_the_penalty_flattens_the_decision_function():
     assert slopes[0] > 1.3 * slopes[1] > 1.3 * slopes[2]
 
 
+# -- other routes ---------------------------------------------------------------------------------
+
+ROUTE = {"lam": 1.0, "jacobian_norm": "l2_squared", "variant": "random_projection"}
+
+
+def test_a_random_projection_is_the_norm_of_the_jacobian_on_average():
+    """For a linear net ||J||_F^2 is known, and each sample's projection is its own draw."""
+    net = in_training(JacobianRegNet, torch.nn.Linear(4, 3), x64, y64, random_state=0, **ROUTE)
+    many, codes = x64.repeat(200, 1) + 1e-3 * torch.rand(6000, 4), y64.repeat(200)
+    loss, z = net.batch_loss(many, codes)
+    penalty = (loss - cross_entropy(z, codes)).item()
+    assert penalty == pytest.approx(net.module_.weight.square().sum().item(), rel=0.05)
+
+
+def test_a_random_projection_is_that_of_the_drawn_combination():
+    module = smooth_module()
+    for norm, size in SIZES.items():
+        params = {**ROUTE, "jacobian_norm": norm}
+        net = in_training(JacobianRegNet, module, x64, y64, random_state=0, **params)
+        loss, z = net.batch_loss(x64, y64)
+        v = RowNoise(0, z).normal(z.detach(), 0)
+        v = 3**0.5 * v / v.norm(dim=1, keepdim=True)
+        rows = torch.func.vmap(torch.func.jacrev(net.module_))(x64)
+        wanted = torch.stack([size(w @ J) for w, J in zip(v, rows, strict=True)]).mean()
+        torch.testing.assert_close(loss - cross_entropy(z, y64), wanted)
+
+
+@pytest.mark.filterwarnings("ignore:variant='finite_difference'")
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("norm", SIZES)
+def test_on_a_smooth_net_a_small_difference_is_the_exact_penalty(norm, target):
+    module, shared = smooth_module(), {"lam": 1, "jacobian_norm": norm, "jacobian_target": target}
+    exact = in_training(JacobianRegNet, module, x64, y64, **shared)
+    route = {"variant": "finite_difference", "difference_step": 1e-6}
+    other = in_training(JacobianRegNet, exact.module_, x64, y64, **route, **shared)
+    ours, wanted = (net.batch_loss(x64, y64)[0] for net in (other, exact))
+    torch.testing.assert_close(ours, wanted, rtol=1e-5, atol=0)
+    torch.testing.assert_close(
+        gradients(ours, other.module_), gradients(wanted, exact.module_), rtol=1e-3, atol=1e-5
+    )
+
+
+def test_differences_warn_in_training_and_are_wrong_at_kinks():
+    with pytest.warns(UserWarning, match="gives the weights a wrong gradient wherever a ReLU"):
+        quick(JacobianRegNet, variant="finite_difference").fit(X, Y)
+    torch.manual_seed(0)
+    layers = [torch.nn.Linear(4, 200), torch.nn.ReLU(), torch.nn.Linear(200, 3)]
+    module, found = torch.nn.Sequential(*layers), []
+    for variant in ("exact", "finite_difference"):
+        params = {"variant": variant, "difference_step": 0.1}
+        net = in_training(JacobianRegNet, module, x64, y64, lam=1, **params)
+        loss, z = net.batch_loss(x64, y64)
+        penalty = loss - cross_entropy(z, y64)
+        found.append((penalty.item(), gradients(penalty, net.module_)[800:1000]))  # biases
+    (exact, slope), (difference, other) = found
+    assert difference == pytest.approx(exact, rel=0.2)
+    assert slope.norm() == 0 < other.norm()  # biases of a ReLU net do not change its slope
+
+
+@pytest.mark.filterwarnings("ignore:variant='finite_difference'")
+@pytest.mark.parametrize("variant", ["random_projection", "finite_difference"])
+def test_other_routes_train_repeatably_and_with_part_of_the_batch(variant):
+    params = {"module": Normalised, "module__n_classes": 3, "variant": variant, "lam": 0.1}
+    nets = [quick(JacobianRegNet, penalty_fraction=0.5, **params).fit(X, Y) for _ in range(2)]
+    assert same_weights(*nets)
+    natural = quick(NaturalNet, module=Normalised, module__n_classes=3).fit(X, Y)
+    assert not same_weights(nets[0], natural)
+    assert same_weights(natural, quick(JacobianRegNet, **{**params, "lam": 0}).fit(X, Y))
+
+
 @pytest.mark.parametrize(
     ("params", "match"),
     [
+        ({"variant": "jvp"}, "variant is 'jvp'; choose one of"),
+        ({"difference_step": 0}, "difference_step is 0; give a number above 0"),
+        (
+            {"variant": "random_projection", "jacobian_target": "loss"},
+            "penalises all logits, and jacobian_target is 'loss': leave one",
+        ),
+        (
+            {"variant": "finite_difference", "penalty_dtype": "bfloat16"},
+            "loses its differences in bfloat16",
+        ),
         ({"lam": -0.1}, "lam is -0.1; give a number of at least 0"),
         ({"lam": np.nan}, "lam is nan"),
         ({"jacobian_norm": "l3"}, "jacobian_norm is 'l3'; choose one of"),
