@@ -34,13 +34,13 @@ docs: $(VENV)/installed-docs
 # MNIST=mnist.npz and CIFAR10=cifar10.npz spare the download; nets are trained once and kept.
 IMAGES = $(if $(MNIST),--mnist $(MNIST)) $(if $(CIFAR10),--cifar10 $(CIFAR10))
 
-bench: $(VENV)/installed-bench
+bench: $(VENV)/installed-peers
 	for script in training indicators spectral clustering; do \
 	  $(BIN)/python examples/benchmarks/bench_$$script.py || exit 1; done
 	$(BIN)/python examples/benchmarks/bench_attacks.py $(IMAGES)
 
 # Takes an hour or two with ARGS=--autoattack; rows that are done are kept.
-compare-attacks: $(VENV)/installed-bench
+compare-attacks: $(VENV)/installed-peers
 	$(BIN)/python examples/benchmarks/compare_attacks.py $(IMAGES) $(ARGS)
 
 # DATA=mnist.npz sweeps on those images, else on the digits; FULL=1 takes hours.
@@ -76,6 +76,11 @@ $(VENV)/installed: pyproject.toml $(SOURCES) | $(BIN)/python
 
 $(VENV)/installed-%: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --editable ".[$*]"
+	touch $@
+
+# torchattacks pins a release of requests from 2020, so it comes without its dependencies.
+$(VENV)/installed-peers: $(VENV)/installed-bench
+	$(BIN)/python -m pip install --no-deps "torchattacks>=3.5.1"
 	touch $@
 
 $(BIN)/python:

@@ -1,0 +1,67 @@
+"""Time to a verdict on each sample, relative to the attacks of other libraries.
+
+Run with ``make bench``, or ``python examples/benchmarks/bench_attacks.py --mnist mnist.npz``.
+One torch thread, process time, medians of interleaved rounds. Ours takes fooled samples out of
+the batch; the others return points that are judged afterwards, which is not timed.
+"""
+
+import numpy as np
+import torch
+from _nets import Subject, options, subjects
+from _peers import LIBRARIES, attack_of, fooled, quiet
+from _timing import print_table, ratios
+
+# At most this share of the peers' times.
+LIMITS = {
+    "all fall": {"PGD-40": {"torchattacks": 1 / 2.5, "foolbox": 1 / 3, "ART": 1 / 3}},
+    "none falls": {"PGD-40": {"torchattacks": 1, "foolbox": 1, "ART": 1}},
+}
+BOTH = {
+    "FGSM": {"torchattacks": 1, "foolbox": 1, "ART": 1},
+    "DeepFool-50 l2": {"foolbox": 1 / 3},
+}
+ROUNDS = {"FGSM": 15, "PGD-40": 5, "DeepFool-50 l2": 3}
+
+
+def withstanding(subject, eps):
+    """The samples that no library's PGD fools at a small radius."""
+    left = np.ones(len(subject.X), bool)
+    for library in LIBRARIES:
+        attack = attack_of(library, "PGD-40", subject, eps)
+        if attack is not None:
+            with quiet():
+                left &= ~fooled(subject, attack(), eps, "linf")
+    return Subject(subject.name, subject.net, subject.X[left], subject.y[left], eps)
+
+
+def compare(case, subject, name, limits):
+    """Print the table of one attack on one net, ours last, each beside the others."""
+    ways = {lib: attack_of(lib, name, subject, subject.eps) for lib in LIBRARIES}
+    ways = {lib: way for lib, way in ways.items() if way is not None}
+    ours = ways.pop("sklearn_robust")
+    shares = {}
+    for library, way in ways.items():
+        with quiet():
+            rows = ratios({library: way, "sklearn_robust": ours}, n_rounds=ROUNDS[name])
+        title = f"{name}, {subject.name}, {case} ({len(subject.X)} samples), beside {library}"
+        limit = limits.get(library)
+        print_table(title, rows, {} if limit is None else {"sklearn_robust": limit})
+        shares[library] = rows[-1][2]
+    return shares
+
+
+def main():
+    """Print all tables."""
+    chosen = options(__doc__.split("\n")[0]).parse_args()
+    torch.set_num_threads(1)
+    (natural,) = subjects(chosen, {"MNIST": 128}, ways=("natural",))
+    cases = {"all fall": natural, "none falls": withstanding(natural, 0.02)}
+    for case, subject in cases.items():
+        for name, limits in LIMITS[case].items():
+            compare(case, subject, name, limits)
+    for name, limits in BOTH.items():
+        compare("all fall", natural, name, limits)
+
+
+if __name__ == "__main__":
+    main()
