@@ -127,3 +127,11 @@ class StreamNoise(_Noise):
         """Uniform numbers in (0, 1), shape of ``x``."""
         u = torch.rand(x.shape, generator=self.generator, dtype=x.dtype, device=x.device)
         return u.clamp_min_(torch.finfo(x.dtype).eps / 4)
+
+    def state_dict(self):
+        """State of the stream, as modules give theirs."""
+        return {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, state):
+        """Go on where a stream was."""
+        self.generator.set_state(state["generator"])

@@ -13,7 +13,7 @@ from ._state import restore, state_of
 
 __all__ = ["Checkpoints", "check_checkpoint"]
 
-_LAST, _PREVIOUS = "last.pt", "previous.pt"
+_LAST, _PREVIOUS, _DRAFT = "last.pt", "previous.pt", "draft.pt"
 _MAGIC = b"sklearn_robust checkpoint 1 "
 
 
@@ -129,7 +129,7 @@ class Checkpoints:
         torch.save(content, packed)
         payload = packed.getvalue()
         self.folder.mkdir(parents=True, exist_ok=True)
-        draft = self.folder / f"draft-{os.getpid()}.pt"
+        draft = self.folder / _DRAFT
         try:
             with open(draft, "wb") as file:
                 file.write(_MAGIC + digest(payload).encode() + b"\n" + payload)

@@ -1,0 +1,379 @@
+"""Fits that are interrupted and go on: the same weights, and what a folder may and may not hold."""
+
+import os
+import pickle
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import EarlyStopping, LRScheduler
+from skorch.dataset import Dataset as SkorchDataset
+from skorch.dataset import ValidSplit
+from skorch.helper import predefined_split
+from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, CyclicLR
+
+from sklearn_robust import JacobianRegNet, MinMaxNet, NaturalNet, load_net
+from sklearn_robust.callbacks import (
+    CatastrophicOverfittingGuard,
+    RobustEarlyStopping,
+    WeightAveraging,
+    WeightPerturbation,
+)
+from tests.cases import (
+    NETS,
+    Linear,
+    Normalised,
+    Pairs,
+    blobs,
+    generators_untouched,
+    quick,
+    same_weights,
+)
+
+X, Y = blobs()
+EPOCHS = 4
+ROOT = Path(__file__).parents[2]
+
+
+class Stopped(Exception):
+    """Ends a fit as a power cut would, as far as its files are concerned."""
+
+
+class Brittle(Normalised):
+    """Stops in a given training forward."""
+
+    left = None
+
+    def forward(self, x):
+        if self.training and Brittle.left is not None:
+            Brittle.left -= 1
+            if Brittle.left < 0:
+                raise Stopped
+        return super().forward(x)
+
+
+def interrupt(net, *data, after):
+    """Fit a net until its module has seen ``after`` batches."""
+    Brittle.left = after
+    try:
+        with pytest.raises(Stopped):
+            net.fit(*data)
+    finally:
+        Brittle.left = None
+
+
+def files_of(folder):
+    """The checkpoints below a folder, newest first in each."""
+    return sorted(Path(folder).rglob("*.pt"))
+
+
+# -- going on ------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_killed_fit_goes_on_and_ends_like_an_unbroken_one(tmp_path):
+    script = Path(__file__).with_name("killed.py")
+    command = [sys.executable, str(script), str(tmp_path)]
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.stdout == "all went on\n", done.stderr
+
+
+PARAMS = {"module": Brittle, "max_epochs": EPOCHS, "batch_size": 16}
+
+
+def go_on(net, folder, *data):
+    """A fit without a break, and one that was interrupted in its second half and went on."""
+    Brittle.left = 999
+    whole = clone(net).set_params(**PARAMS).fit(*data)
+    batches = 999 - Brittle.left
+    broken, again = (clone(net).set_params(**PARAMS, checkpoint=folder) for _ in range(2))
+    interrupt(broken, *data, after=3 * batches // 4 - 1)
+    assert len(files_of(folder)) == 2
+    with generators_untouched():
+        again.fit(*data)
+    return whole, again
+
+
+@pytest.mark.parametrize("as_pairs", [False, True], ids=["arrays", "dataset"])
+@pytest.mark.parametrize("net", NETS, ids=lambda net: net.__name__)
+def test_any_net_goes_on(net, as_pairs, tmp_path):
+    data = (Pairs(X, Y),) if as_pairs else (X, Y)
+    whole, again = go_on(quick(net), tmp_path, *data)
+    assert same_weights(whole, again)
+    assert again.history[:, "train_loss"] == whole.history[:, "train_loss"]
+    assert again.history[:, "epoch"] == [1, 2, 3, 4]
+
+
+SETTINGS = {
+    "momentum": {"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9, "lr": 0.1},
+    "schedule of the net": {"lr_schedule": "cyclic"},
+    "schedule of skorch": {"callbacks": [LRScheduler(CosineAnnealingLR, T_max=4)]},
+    "schedule by batches": {
+        "callbacks": [LRScheduler(CyclicLR, base_lr=0.01, max_lr=0.1, step_every="batch")],
+        "optimizer": torch.optim.SGD,
+    },
+    "moving average": {"callbacks": [WeightAveraging(decay=0.5)]},
+    "mean": {"callbacks": [WeightAveraging("swa", start=1)]},
+    "perturbed weights": {"callbacks": [WeightPerturbation()]},
+    "best epoch": {"callbacks": [RobustEarlyStopping(validation_fraction=0.25)], "lr": 0.1},
+    "guard": {"callbacks": [CatastrophicOverfittingGuard(n_samples=20)]},
+    "patience": {"callbacks": [EarlyStopping(patience=1)], "train_split": ValidSplit(4)},
+    "split": {"train_split": ValidSplit(4, stratified=True)},
+    "given validation": {"train_split": predefined_split(SkorchDataset(X[:8], Y[:8]))},
+    "loader": {"iterator_train__drop_last": True},
+    "a numpy seed": {"random_state": np.int64(3)},
+    "no seed": {"random_state": None},
+}
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+def test_all_that_moves_in_training_goes_on(case, tmp_path):
+    whole, again = go_on(quick(MinMaxNet, **SETTINGS[case]), tmp_path, X, Y)
+    assert same_weights(whole, again) is (case != "no seed")
+    assert len(again.history) == len(whole.history)
+
+
+def test_a_random_state_is_known_by_its_state(tmp_path):
+    state = np.random.RandomState
+    whole = quick(NaturalNet, **PARAMS, random_state=state(5)).fit(X, Y)
+    interrupt(
+        quick(NaturalNet, **PARAMS, random_state=state(5), checkpoint=tmp_path), X, Y, after=8
+    )
+    again = quick(NaturalNet, **PARAMS, random_state=state(5), checkpoint=tmp_path).fit(X, Y)
+    assert same_weights(whole, again)
+
+
+def epochs_trained(net, *data):
+    """Epochs that a fit really trains."""
+    Order.seen = 0
+    net.fit(*data)
+    return Order.seen / 3
+
+
+class Order(Linear):
+    """Counts its training batches."""
+
+    seen = 0
+
+    def forward(self, x):
+        Order.seen += self.training
+        return super().forward(x)
+
+
+def test_a_fit_that_ended_is_read_back_if_its_seed_is_given(tmp_path):
+    params = {"module": Order, "checkpoint": str(tmp_path)}
+    first = quick(NaturalNet, **params)
+    assert epochs_trained(first, X, Y) == 2
+    second = quick(NaturalNet, **params)
+    assert epochs_trained(second, X, Y) == 0 and same_weights(first, second)
+    for _ in range(2):  # without a seed, every fit that is not broken is another one
+        assert epochs_trained(quick(NaturalNet, **params, random_state=None), X, Y) == 2
+
+
+OTHERS = {
+    "data": ({}, (X[::-1].copy(), Y)),
+    "labels": ({}, (X, Y[::-1].copy())),
+    "names of labels": ({}, (X, Y + 1)),
+    "a dataset": ({}, (Pairs(X + 1, Y),)),
+    "lr": ({"lr": 0.5}, (X, Y)),
+    "seed": ({"random_state": 1}, (X, Y)),
+    "epochs": ({"max_epochs": 3}, (X, Y)),
+    "an argument of the attack": ({"attack__eps": 0.2}, (X, Y)),
+    "callbacks": ({"callbacks": [WeightPerturbation(0.02)]}, (X, Y)),
+    "a split": ({"train_split": predefined_split(SkorchDataset(X[:8], Y[:8]))}, (X, Y)),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_another_fit_in_the_same_folder_starts_afresh(case, tmp_path):
+    quick(MinMaxNet, module=Order, checkpoint=tmp_path).fit(X, Y)
+    params, data = OTHERS[case]
+    net = quick(MinMaxNet, module=Order, checkpoint=tmp_path, **params)
+    assert epochs_trained(net, *data) > 0
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "device", "verbose"])
+def test_what_does_not_touch_the_weights_may_change(name, tmp_path, capsys):
+    quick(NaturalNet, module=Order, checkpoint=tmp_path).fit(X, Y)
+    other = {"checkpoint": str(tmp_path), "device": "cpu", "verbose": 1}[name]
+    net = quick(NaturalNet, **{"module": Order, "checkpoint": tmp_path, name: other})
+    assert epochs_trained(net, X, Y) == 0
+
+
+def test_folds_and_candidates_of_a_search_share_a_folder(tmp_path):
+    def search(folder):
+        net = quick(NaturalNet, module=Order, checkpoint=folder)
+        return GridSearchCV(net, {"lr": [1e-3, 0.1]}, cv=2)
+
+    plain, kept = search(None).fit(X, Y), search(str(tmp_path)).fit(X, Y)
+    score = "mean_test_score"
+    np.testing.assert_array_equal(kept.cv_results_[score], plain.cv_results_[score])
+    assert same_weights(kept.best_estimator_, plain.best_estimator_)
+    assert len(list(tmp_path.iterdir())) == 5
+    assert epochs_trained(search(str(tmp_path)), X, Y) == 0
+
+
+def test_partial_fit_writes_none(tmp_path):
+    net = quick(NaturalNet, checkpoint=tmp_path / "a").partial_fit(X, Y)
+    net.partial_fit(X, Y)
+    assert not (tmp_path / "a").exists() and net.n_iter_ == 4
+
+
+def test_the_net_stays_one_that_can_be_copied_and_saved(tmp_path):
+    net = quick(NaturalNet, checkpoint=tmp_path / "a").fit(X, Y)
+    assert same_weights(net, pickle.loads(pickle.dumps(net)))
+    net.save(tmp_path / "b.net")
+    assert same_weights(net, load_net(tmp_path / "b.net"))
+
+
+# -- files that are no good ----------------------------------------------------------------------
+
+
+def broken_fit(tmp_path):
+    """Interrupt a fit in its fourth epoch; return its folder."""
+    interrupt(quick(NaturalNet, **PARAMS, checkpoint=tmp_path), X, Y, after=10)
+    (folder,) = tmp_path.iterdir()
+    return folder
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def change_a_byte(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "cut in half": cut,
+    "one bit turned": change_a_byte,
+    "empty": lambda path: path.write_bytes(b""),
+    "something else": lambda path: path.write_text("dear diary"),
+    "a pickle": lambda path: path.write_bytes(pickle.dumps(print)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(damage, tmp_path):
+    folder = broken_fit(tmp_path)
+    good = (folder / "previous.pt").read_bytes()
+    DAMAGES[damage](folder / "last.pt")
+    net = quick(NaturalNet, **PARAMS, checkpoint=tmp_path)
+    with pytest.warns(UserWarning, match=r"last.pt cannot be used, it is cut short or damaged"):
+        interrupt(net, X, Y, after=2)
+    assert (folder / "previous.pt").read_bytes() == good  # still the only one to go on from
+    Brittle.left = 99
+    with pytest.warns(UserWarning, match=r"last.pt cannot be used"):
+        net.fit(X, Y)
+    assert 99 - Brittle.left == 6  # the third epoch and the fourth
+    Brittle.left = None
+    assert same_weights(net, quick(NaturalNet, **PARAMS).fit(X, Y))
+    assert quick(NaturalNet, **PARAMS, checkpoint=tmp_path).fit(X, Y).n_iter_ == EPOCHS
+
+
+def test_two_damaged_checkpoints_are_a_start_from_scratch(tmp_path):
+    folder = broken_fit(tmp_path)
+    for path in files_of(folder):
+        cut(path)
+    net = quick(NaturalNet, **PARAMS, checkpoint=tmp_path)
+    with pytest.warns(UserWarning, match="from the one before it, or from the start"):
+        net.fit(X, Y)
+    assert same_weights(net, quick(NaturalNet, **PARAMS).fit(X, Y))
+
+
+class Wide(nn.Sequential):
+    """One layer, as wide as the module says."""
+
+    width = 5
+
+    def __init__(self):
+        super().__init__(nn.Linear(4, self.width), nn.ReLU(), nn.Linear(self.width, 2))
+
+
+def test_another_architecture_is_refused_by_name(tmp_path, monkeypatch):
+    quick(NaturalNet, module=Wide, checkpoint=tmp_path).fit(X, Y)
+    monkeypatch.setattr(Wide, "width", 6)
+    match = r"belongs to another fit: .*weights 0.bias is \[6\] and was \[5\]; weights 2.weight"
+    with pytest.raises(ValueError, match=match):
+        quick(NaturalNet, module=Wide, checkpoint=tmp_path).fit(X, Y)
+
+
+DIFFERENCES = [
+    (NaturalNet, {"lr": 0.5}, (X, Y), "lr is 0.5 and was 0.001"),
+    (NaturalNet, {"random_state": 7}, (X, Y), "random_state is 7 and was 0"),
+    (NaturalNet, {"module": Wide}, (X, Y), "module is '.*Wide' and was '.*Linear'"),
+    (NaturalNet, {"optimizer__eps": 1e-3}, (X, Y), "optimizer__eps is 0.001 and was 'absent'"),
+    (NaturalNet, {"augment": abs}, (X, Y), "augment is 'builtins.abs' and was None"),
+    (NaturalNet, {}, (X[:-1], Y[:-1]), "data is '47 samples .*' and was '48 samples"),
+    (JacobianRegNet, {}, (X, Y), "net is '.*JacobianRegNet' and was '.*NaturalNet'"),
+]
+
+
+@pytest.mark.parametrize(("net", "params", "data", "match"), DIFFERENCES, ids=lambda v: str(v)[:30])
+def test_the_folder_of_another_fit_is_refused_by_what_differs(net, params, data, match, tmp_path):
+    quick(NaturalNet, module=Linear, checkpoint=tmp_path).fit(X, Y)
+    (folder,) = tmp_path.iterdir()
+    assert quick(NaturalNet, module=Linear, checkpoint=folder).fit(X, Y).n_iter_ == 2  # its own
+    with pytest.raises(ValueError, match=f"belongs to another fit: .*{match}"):
+        quick(net, **{"module": Linear, "checkpoint": folder, **params}).fit(*data)
+
+
+@pytest.mark.parametrize("value", [3, True, ["a"]], ids=repr)
+def test_what_is_no_folder_is_refused(value):
+    with pytest.raises(ValueError, match="checkpoint is .*; give the path of a folder, or None"):
+        quick(NaturalNet, checkpoint=value).fit(X, Y)
+
+
+# -- disks that fail -----------------------------------------------------------------------------
+
+
+def full(*args):
+    raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_costs_a_warning(tmp_path, monkeypatch):
+    net = quick(NaturalNet, **PARAMS, checkpoint=tmp_path)
+    with monkeypatch.context() as patch, pytest.warns(UserWarning) as told:
+        patch.setattr(os, "fsync", full)
+        net.fit(X, Y)
+    assert len(told) == 1
+    said = str(told[0].message)
+    assert said.startswith("NaturalNet cannot save epoch 1 in") and "No space left" in said
+    assert same_weights(net, quick(NaturalNet, **PARAMS).fit(X, Y))
+    assert files_of(tmp_path) == []  # no half a file is left
+
+
+def test_a_disk_that_fails_for_a_while_keeps_what_was_written(tmp_path, monkeypatch):
+    folder = broken_fit(tmp_path)
+    before = {path.name: path.read_bytes() for path in files_of(folder)}
+    with monkeypatch.context() as patch, pytest.warns(UserWarning, match="cannot save epoch 4"):
+        patch.setattr(os, "fsync", full)
+        quick(NaturalNet, **PARAMS, checkpoint=tmp_path).fit(X, Y)
+    assert {path.name: path.read_bytes() for path in files_of(folder)} == before
+
+
+def test_a_folder_that_is_a_file_costs_a_warning(tmp_path):
+    (tmp_path / "a").write_text("")
+    net = quick(NaturalNet, **PARAMS, checkpoint=tmp_path / "a")
+    with pytest.warns(UserWarning, match="cannot save epoch 1 in .*: training goes on"):
+        net.fit(X, Y)
+    assert net.n_iter_ == EPOCHS
+
+
+def test_all_is_silent_where_all_is_well(tmp_path, capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quick(NaturalNet, **PARAMS, checkpoint=tmp_path).fit(X, Y)
+    assert capsys.readouterr() == ("", "")
