@@ -111,6 +111,7 @@ class TensorAttack:
         denied = torch.nonzero(outcome.fooled & ~agreed).flatten()
         if len(denied):  # rounding flipped a near tie: search on to the last step
             part = task.part(denied, stop=False, judge=True)
+            part = replace(part, logits=getattr(task.logits, "exact", task.logits), known=None)
             again = self._search(part)
             again.fooled = part.confirmed(again)
             outcome.update(denied, again)

@@ -27,8 +27,9 @@ from . import (  # noqa: F401  (they fill the registry)
     _refusals,
     _scalers,
 )
+from ._accelerated import Accelerated
 from ._registry import as_module, register
 from ._state import frozen, module_of
 from ._view import AnyDtype, View
 
-__all__ = ["AnyDtype", "View", "as_module", "frozen", "module_of", "register"]
+__all__ = ["Accelerated", "AnyDtype", "View", "as_module", "frozen", "module_of", "register"]

@@ -133,6 +133,17 @@ class View(nn.Module):
         return view
 
     @property
+    def exact(self):
+        """View that computes in full precision: this one, unless it is accelerated."""
+        if not any(getattr(part, "full", True) is False for part in self.modules()):
+            return self
+        view = copy.deepcopy(self)
+        for part in view.modules():
+            if hasattr(part, "full"):
+                part.full = True
+        return view
+
+    @property
     def quick(self):
         """View that computes the same, up to rounding, in less time; for attacks."""
         if not any(isinstance(part, nn.Conv2d | nn.BatchNorm1d) for part in self.modules()):
