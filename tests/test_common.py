@@ -1,6 +1,5 @@
 """scikit-learn's own checks of every public net and attack: all run, one is expected to fail."""
 
-import inspect
 from unittest import SkipTest
 
 import pytest
@@ -8,7 +7,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 from skorch import NeuralNet
 
-from tests.cases import ATTACKS, CRAFTING, NETS, default_attack
+from tests.cases import ATTACKS, CRAFTING, NETS
 
 SKORCH = {
     "check_no_attributes_set_in_init": (
@@ -17,18 +16,12 @@ SKORCH = {
 }
 
 
-def takes_many_steps(net):
-    """Whether a net attacks its batches in many steps; with all its epochs that takes minutes."""
-    return net in CRAFTING and "max_iter" in inspect.signature(default_attack(net)).parameters
-
-
 def expected_failures(estimator):
     return SKORCH if isinstance(estimator, NeuralNet) else {}
 
 
-LONG = [net for net in NETS if takes_many_steps(net)]
-EVERYTHING = [
-    *(net(max_epochs=6) if net in LONG else net() for net in NETS),
+EVERYTHING = [  # nets that attack their batches take minutes with all their epochs
+    *(net(max_epochs=6) if net in CRAFTING else net() for net in NETS),
     *(attack() for attack in ATTACKS),
 ]
 
@@ -52,7 +45,7 @@ def test_a_check_of_scikit_learn(estimator, check):
 
 
 @pytest.mark.slow
-@parametrize_with_checks([net() for net in LONG], expected_failed_checks=expected_failures)
+@parametrize_with_checks([net() for net in CRAFTING], expected_failed_checks=expected_failures)
 def test_a_check_of_scikit_learn_with_all_epochs(estimator, check):
     run(estimator, check)
 

@@ -82,7 +82,7 @@ class FATNet(AdversarialNet):
     def initialize_attack(self):
         """Set ``attack_``; samples stop along one run of a gradient attack."""
         super().initialize_attack()
-        check_one_run(self, "stops samples")
+        check_one_run(type(self).__name__, "stops samples", self.attack_)
         check_tau(self)
         return self
 

@@ -157,7 +157,7 @@ class GAIRATNet(AdversarialNet):
     def initialize_attack(self):
         """Set ``attack_``; kappa is counted along one run of a gradient attack."""
         super().initialize_attack()
-        check_one_run(self, "counts kappa")
+        check_one_run(type(self).__name__, "counts kappa", self.attack_)
         if self.base == "fat":
             check_tau(self)
         if self.base == "trades":

@@ -45,10 +45,10 @@ class Trajectory:
         return None if self.tau is None else self.errors[rows] > self.tau
 
 
-def check_one_run(net, purpose):
-    """Raise unless the net's attack is one run of gradient steps, which can be observed."""
-    if not isinstance(net.attack_, GradientAttack) or net.attack_.n_restarts > 1:
+def check_one_run(who, purpose, attack):
+    """Raise unless an attack is one run of gradient steps, which can be observed."""
+    if not isinstance(attack, GradientAttack) or attack.n_restarts > 1:
         raise ValueError(
-            f"{type(net).__name__} {purpose} along one run of gradient steps and cannot use attack="
-            f"{net.attack_!r}; give PGD or BIM with n_restarts=1."
+            f"{who} {purpose} along one run of gradient steps and cannot use attack={attack!r}; "
+            "give PGD or BIM with n_restarts=1."
         )

@@ -3,6 +3,7 @@
 from ._class_dendrogram import ClassDendrogramDisplay
 from ._decision_surface import DecisionSurfaceDisplay
 from ._feature_change import FeatureChangeDisplay
+from ._geometry_display import GeometryDisplay
 from ._hessian_spectrum import HessianSpectrumDisplay
 from ._jacobian_display import JacobianDisplay
 from ._layer_spectrum import LayerSpectrumDisplay
@@ -15,6 +16,7 @@ __all__ = [
     "ClassDendrogramDisplay",
     "DecisionSurfaceDisplay",
     "FeatureChangeDisplay",
+    "GeometryDisplay",
     "HessianSpectrumDisplay",
     "JacobianDisplay",
     "LayerSpectrumDisplay",
