@@ -4,9 +4,8 @@ from skorch.callbacks import Callback
 from skorch.dataset import ValidSplit
 
 from .. import _validation as check
-from ..attacks import PGD, WorstCase
 from ._averaging import judged_module, put_back
-from ._verdict import accuracy_under, copy_of, threat_of
+from ._verdict import accuracy_under, copy_of, judge_of
 
 __all__ = ["RobustEarlyStopping"]
 
@@ -97,7 +96,8 @@ class RobustEarlyStopping(Callback):
                 "train_split that does, or train_split=None."
             )
         module, epoch = judged_module(net), len(net.history)
-        score = accuracy_under(net, module, self._attack(net), dataset_valid)
+        attack = judge_of(net) if self.attack is None else self.attack
+        score = accuracy_under(net, module, attack, dataset_valid)
         better = score > self.best_score_
         net.history.record("robust_valid_acc", score)
         net.history.record("robust_valid_acc_best", better)
@@ -106,12 +106,6 @@ class RobustEarlyStopping(Callback):
             self.best_state_ = copy_of(module.state_dict())
         elif self.patience is not None and epoch - self.best_epoch_ >= self.patience:
             raise KeyboardInterrupt  # skorch's way to end training early
-
-    def _attack(self, net):
-        if self.attack is not None:
-            return self.attack
-        steps = [PGD(max_iter=10, loss=loss) for loss in ("cross_entropy", "margin")]
-        return WorstCase(steps, **threat_of(net), random_state=0)
 
     def on_train_end(self, net, **kwargs):
         """Put the best weights back."""

@@ -7,10 +7,10 @@ from skorch.callbacks import Callback
 from torch.utils.data import Subset
 
 from .. import _validation as check
-from ..attacks import FGSM, PGD
+from ..attacks import FGSM
 from ..exceptions import CatastrophicOverfittingWarning
 from ._averaging import put_back
-from ._verdict import accuracy_under, copy_of, threat_of
+from ._verdict import accuracy_under, copy_of, judge_of, threat_of
 
 __all__ = ["CatastrophicOverfittingGuard"]
 
@@ -21,8 +21,9 @@ class CatastrophicOverfittingGuard(Callback):
     Parameters
     ----------
     attack : attack, default=None
-        Of several steps, judges each epoch; give it a ``random_state``. None is PGD of ten steps
-        at the eps, norm and box that the net trains against.
+        Of several steps, judges each epoch; give it a ``random_state``. None is the worst case of
+        ten steps of PGD on cross-entropy and on the margin, at the eps, norm and box that the net
+        trains against.
     n_samples : int, default=256
         Training samples to judge by, the same ones every epoch.
     drop : float in (0, 1], default=0.2
@@ -92,10 +93,9 @@ class CatastrophicOverfittingGuard(Callback):
         generator = torch.Generator().manual_seed(self.random_state)
         chosen = torch.randperm(len(dataset_train), generator=generator)[: self.n_samples]
         some = Subset(dataset_train, chosen.tolist())
-        threat = {**threat_of(net), "random_state": 0}
-        attack = PGD(max_iter=10, **threat) if self.attack is None else self.attack
+        attack = judge_of(net) if self.attack is None else self.attack
         score = accuracy_under(net, net.module_, attack, some)
-        one_step = accuracy_under(net, net.module_, FGSM(**threat), some)
+        one_step = accuracy_under(net, net.module_, FGSM(**threat_of(net)), some)
         net.history.record("guard_acc", score)
         net.history.record("guard_fgsm_acc", one_step)
         if min(self.best_score_, one_step) - score > self.drop:
@@ -108,8 +108,8 @@ class CatastrophicOverfittingGuard(Callback):
         put_back(net, self.best_state_)
         warnings.warn(
             f"{type(net).__name__} overfitted to its own attack in epoch {self.collapsed_epoch_}: "
-            f"accuracy under {type(self.attack or PGD()).__name__} fell from "
-            f"{self.best_score_:.2f} to {score:.2f}, while under FGSM it is {one_step:.2f}. "
+            f"accuracy under several steps fell from {self.best_score_:.2f} to {score:.2f}, while "
+            f"under FGSM it is {one_step:.2f}. "
             "Training ends with the weights of the best epoch before. Lower eps, or train with "
             "more steps.",
             CatastrophicOverfittingWarning,

@@ -37,10 +37,10 @@ class WeightPerturbation(Callback):
     -----
     ``min over w of L(w + v)`` with ``v_l = gamma ||w_l|| g_l / ||g_l||`` for every tensor ``w_l``
     of more than one dimension, and ``g = grad_w L`` of the same loss on the same adversarial
-    batch. One more forward and backward pass a batch. Biases and the weights of normalisation stay; its
-    running statistics do not see the additional pass. The saved tensors are put back before the
-    optimiser steps, so that it moves the weights themselves and not a rounded copy. ``train_loss``
-    is the loss at ``w + v``.
+    batch. One more forward and backward pass a batch. Biases and the weights of normalisation
+    stay; its running statistics do not see the additional pass. The saved tensors are put back
+    before the optimiser steps, so that it moves the weights themselves and not a rounded copy.
+    ``train_loss`` is the loss at ``w + v``.
 
     References
     ----------

@@ -5,9 +5,10 @@ import torch
 from sklearn.base import clone
 
 from .. import _validation as check
+from ..attacks import PGD, WorstCase
 from ..differentiable import frozen
 
-__all__ = ["accuracy_under", "copy_of", "threat_of"]
+__all__ = ["accuracy_under", "copy_of", "judge_of", "threat_of"]
 
 
 def threat_of(net):
@@ -15,6 +16,12 @@ def threat_of(net):
     attack = getattr(net, "attack_", None)
     names = ("eps", "norm", "bounds")
     return {name: getattr(attack, name) for name in names if hasattr(attack, name)}
+
+
+def judge_of(net):
+    """Worst case over two losses, at what a net trains against: a single loss can be blind."""
+    steps = [PGD(max_iter=10, loss=loss) for loss in ("cross_entropy", "margin")]
+    return WorstCase(steps, **threat_of(net), random_state=0)
 
 
 def copy_of(state):

@@ -12,6 +12,7 @@ from ._jacobian import JacobianRegNet
 from ._mart import MARTNet
 from ._min_max import MinMaxNet
 from ._natural import NaturalNet
+from ._recipes import recipe_params
 from ._trades import TRADESNet
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "NaturalNet",
     "TRADESNet",
     "load_net",
+    "recipe_params",
 ]
