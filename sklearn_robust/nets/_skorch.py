@@ -22,7 +22,6 @@ from ._augment import augmented
 from ._batches import Batches, JoinedLast, as_rows
 from ._data import coded, is_coded
 from ._device import device_given, resolve_device
-from ._init_from import begin_with
 from ._precision import mixed_precision
 from ._progress import EpochBar
 from ._recipes import recipe_given
@@ -75,7 +74,6 @@ class SkorchAdapter(NeuralNetClassifier):
             accepted = inspect.signature(factory).parameters
             given = {name: value for name, value in known.items() if name in accepted}
             self.module_ = factory(**{**given, **kwargs})
-        begin_with(self.module_, self.init_from, self.classes_)
         return self
 
     def get_params_for_optimizer(self, prefix, named_parameters):
@@ -241,6 +239,13 @@ class SkorchAdapter(NeuralNetClassifier):
             for group in self.optimizer_.param_groups:
                 group.pop("initial_lr", None)
         return self
+
+    def __setattr__(self, name, value):
+        """Set an attribute; a transform may be a torch module, and is not to be trained."""
+        if name == "augment":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     def _keep(self, params):
         for name, value in params.items():

@@ -9,7 +9,7 @@ from . import _data
 from ._augment import check_augment
 from ._checkpoint import Checkpoints, check_checkpoint
 from ._device import resolve_device
-from ._init_from import check_init_from
+from ._init_from import begin_with, check_init_from
 from ._lr_schedule import check_lr_schedule
 from ._module_check import check_outputs
 from ._precision import check_amp
@@ -44,6 +44,7 @@ class Trainer(SkorchAdapter):
             with torch_seed(seed, device):
                 if restart:
                     self.initialize()
+                    begin_with(self.module_, self.init_from, self.classes_)
                     check_outputs(self, data)
                 self._train_on(data, seed, checkpoint)
         return self
