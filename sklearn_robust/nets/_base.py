@@ -129,7 +129,8 @@ class BaseNet(Trainer):
         Raises
         ------
         ValueError
-            If data or parameters make no sense; the message says what to type.
+            If data or parameters make no sense, or the folder given as ``checkpoint`` is that of
+            another fit; the message says what differs or what to type.
         TrainingDivergedError
             If the loss becomes NaN or infinite; the last good weights are kept.
         """

@@ -35,6 +35,32 @@ class NaturalNet(BaseNet):
         all samples.
     iterator_train__shuffle : bool, default=True
         Whether to shuffle the samples every epoch.
+    augment : {"crop-flip"} or callable, default=None
+        What training makes of each sample of a batch, before any attack. "crop-flip" shifts images
+        by up to an eighth of their sides and mirrors every other one; an instance of a class of
+        ``torchvision.transforms.v2``, or any callable of one sample, is called sample by sample.
+    lr_schedule : {"cyclic", "cosine"} or list of (int, float), default=None
+        Factor of ``lr`` in the course of one call of ``fit``: up from 0 to 1 and down again, down
+        to 0 along half a wave, or pairs (first epoch, factor): ``[(31, 0.1), (61, 0.01)]`` holds
+        1 for thirty epochs. None leaves the rate to ``lr`` and skorch's ``LRScheduler``.
+    recipe : {"fast-cifar", "gairat-resnet18", "trades-wrn"}, default=None
+        A paper's optimiser, learning rate, schedule, epochs, batch size and augmentation in place
+        of the defaults; :func:`sklearn_robust.nets.recipe_params` tells them. A parameter that is
+        set to something else as well is refused.
+    init_from : path or FrozenEstimator, default=None
+        Weights to begin ``fit`` with: a file of ``net.save``, or ``FrozenEstimator(net)``, of the
+        same labels and the same architecture.
+    amp : bool, default=False
+        Whether training steps on a GPU run their forward passes in bfloat16. Weights,
+        perturbations and their projection stay float32, as do losses that are differentiated
+        twice, and predictions. On a CPU it does nothing, with a warning.
+    checkpoint : path, default=None
+        Folder that keeps the state of training after every epoch. A ``fit`` that was killed goes
+        on from there when it is called again, and on a CPU ends with the weights of an unbroken
+        one; one that ended is read back, if ``random_state`` is a number. Each combination of
+        data, parameters and versions has a subfolder, so that the fits of a search may share a
+        folder; a subfolder given here itself must be that of this fit. ``partial_fit`` and warm
+        starts write none.
     verbose : int, default=0
         1 shows a progress bar, 2 skorch's table.
     **kwargs

@@ -8,11 +8,15 @@ import torch
 __all__ = ["check_amp", "forward_precision", "mixed_precision"]
 
 
+def _pays(device):
+    return device.type == "cuda"
+
+
 def check_amp(amp, device):
     """Raise unless ``amp`` is a bool; warn where it does nothing."""
     if not isinstance(amp, bool):
         raise ValueError(f"amp is {amp!r}; give True or False.")
-    if amp and device.type != "cuda":
+    if amp and not _pays(device):
         warnings.warn(
             f"amp=True acts on a GPU alone: this fit runs on {device}, in float32 throughout.",
             stacklevel=4,
@@ -22,7 +26,7 @@ def check_amp(amp, device):
 @contextmanager
 def mixed_precision(net):
     """Context of a training step, in which forward passes of a net with ``amp`` are bfloat16."""
-    net.amp_ = net.amp and net.device_.type == "cuda"
+    net.amp_ = net.amp and _pays(net.device_)
     try:
         yield
     finally:
@@ -33,4 +37,4 @@ def forward_precision(net, precise):
     """Context of one forward pass: autocast if the step is one of mixed precision."""
     if precise or not getattr(net, "amp_", False):
         return nullcontext()
-    return torch.autocast("cuda", torch.bfloat16)
+    return torch.autocast(net.device_.type, torch.bfloat16)

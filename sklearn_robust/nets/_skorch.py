@@ -22,10 +22,10 @@ from ._augment import augmented
 from ._batches import Batches, JoinedLast, as_rows
 from ._data import coded, is_coded
 from ._device import device_given, resolve_device
+from ._lr_schedule import follow_lr_schedule
 from ._precision import mixed_precision
 from ._progress import EpochBar
 from ._recipes import recipe_given
-from ._lr_schedule import follow_lr_schedule
 from ._takes import takes_of
 
 __all__ = ["SkorchAdapter"]

@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import StepLR
 
 from sklearn_robust import FreeATNet, JacobianRegNet, MinMaxNet, NaturalNet, load_net
 from sklearn_robust.attacks import PGD
-from sklearn_robust.nets import recipe_params
+from sklearn_robust.nets import _precision, recipe_params
 from tests.cases import NETS, Linear, Normalised, Pairs, blobs, quick, same_weights
 
 X, Y = blobs()
@@ -250,10 +250,18 @@ class Typed(nn.Module):
         return z
 
 
-@pytest.mark.gpu
+@pytest.fixture(params=["pretended", pytest.param("real", marks=pytest.mark.gpu)])
+def gpu(request, monkeypatch):
+    """A device whose steps may run in mixed precision: the CPU, if we pretend that it pays."""
+    if request.param == "real":
+        return "cuda"
+    monkeypatch.setattr(_precision, "_pays", lambda device: True)
+    return "cpu"
+
+
 @pytest.mark.parametrize("net", NETS, ids=lambda net: net.__name__)
-def test_on_a_gpu_steps_run_in_bfloat16_and_all_else_in_float32(net):
-    fitted = quick(net, module=Typed, amp=True, device="cuda")
+def test_on_a_gpu_steps_run_in_bfloat16_and_all_else_in_float32(net, gpu):
+    fitted = quick(net, module=Typed, amp=True, device=gpu)
     fitted.fit(X, Y)
     half = {dtype for training, dtype in fitted.module_.seen if training}
     wanted = torch.float32 if net is JacobianRegNet else torch.bfloat16
@@ -264,8 +272,7 @@ def test_on_a_gpu_steps_run_in_bfloat16_and_all_else_in_float32(net):
     assert all(p.dtype == torch.float32 for p in fitted.module_.parameters())
 
 
-@pytest.mark.gpu
-def test_perturbations_of_mixed_precision_stay_in_the_ball_in_float32():
+def test_perturbations_of_mixed_precision_stay_in_the_ball_in_float32(gpu):
     seen = []
 
     class Watched(MinMaxNet):
@@ -275,7 +282,7 @@ def test_perturbations_of_mixed_precision_stay_in_the_ball_in_float32():
             return x_adv
 
     params = {"attack": PGD(eps=0.01, max_iter=3), "eps_warm_up": 0, "amp": True}
-    quick(Watched, module=Linear, device="cuda", **params).fit(X, Y)
+    quick(Watched, module=Linear, device=gpu, **params).fit(X, Y)
     assert {dtype for dtype, _ in seen} == {torch.float32}
     assert all(0 < reach <= 0.01 + 1e-7 for _, reach in seen)
 
