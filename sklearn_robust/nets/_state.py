@@ -1,6 +1,7 @@
 """What an object has learnt so far, as plain data that a file can hold without code."""
 
 import numbers
+import warnings
 
 import numpy as np
 import torch
@@ -17,14 +18,11 @@ def state_of(holder):
     Numbers, text, arrays, tensors, generators, things with a ``state_dict``, and lists and
     dicts of such are kept; the rest is left out.
     """
-    found = {}
-    for name, value in vars(holder).items():
-        if name.endswith("_") and name not in _NOT_STATE:
-            try:
-                found[name] = _plain(value)
-            except TypeError:
-                continue
-    return found
+    return _plain_items({name: value for name, value in vars(holder).items() if _is_state(name)})
+
+
+def _is_state(name):
+    return name.endswith("_") and name not in _NOT_STATE
 
 
 def _plain(value):
@@ -43,17 +41,17 @@ def _plain(value):
     if isinstance(value, (str, numbers.Real)):  # of a class that a file would have to name
         return str(value) if isinstance(value, str) else float(value)
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return _plain_items(value)
     if isinstance(value, (list, tuple)):
         items = [_plain(item) for item in value]
         return tuple(items) if isinstance(value, tuple) else items
     raise TypeError(f"{type(value).__name__} is no plain data")
 
 
-def _plain_items(state):
-    """Keep of a state dict what is plain: some schedulers put functions in theirs."""
+def _plain_items(items):
+    """Keep of a dict what is plain: some schedulers put functions into their state."""
     found = {}
-    for key, value in state.items():
+    for key, value in items.items():
         try:
             found[key] = _plain(value)
         except TypeError:
@@ -75,30 +73,34 @@ def restore(holder, state, device):
     """
     for name, value in state.items():
         current = getattr(holder, name, None)
-        if not isinstance(value, dict):
-            vars(holder)[name] = _like(current, value, device)
-        elif "__generator__" in value:
+        if isinstance(value, dict) and "__generator__" in value:
             current.set_state(value["__generator__"])
-        elif "__state__" in value:
-            _load(current, value["__state__"])
+        elif isinstance(value, dict) and "__state__" in value:
+            _load(current, value["__state__"], f"{type(holder).__name__}.{name}")
         else:
-            vars(holder)[name] = _like(current, value, device)
+            value = _from_plain(value, device)
+            # skorch's history is a kind of list
+            vars(holder)[name] = type(current)(value) if isinstance(current, list) else value
 
 
-def _load(current, state):
+def _load(current, state, name):
     if isinstance(current, torch.nn.Module):
         current.load_state_dict(state)
-    else:
+    elif hasattr(current, "load_state_dict"):
         current.load_state_dict({**current.state_dict(), **state})
+    else:
+        warnings.warn(
+            f"the state of {name} in the checkpoint is left out, since training begins without "
+            "it: build it in on_train_begin.",
+            stacklevel=2,
+        )
 
 
-def _like(current, value, device):
+def _from_plain(value, device):
     if isinstance(value, dict):
         if "__array__" in value:
             return value["__array__"].numpy()
-        return {key: _like(None, item, device) for key, item in value.items()}
-    if isinstance(value, torch.Tensor):
-        return value.to(device)
-    if isinstance(current, list):  # skorch's history is a kind of list
-        return type(current)(value)
-    return value
+        return {key: _from_plain(item, device) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_from_plain(item, device) for item in value)
+    return value.to(device) if isinstance(value, torch.Tensor) else value

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.model_selection import GridSearchCV
 from skorch import NeuralNetClassifier
 from torch import nn
 
@@ -130,6 +131,12 @@ def test_an_optimiser_that_asks_for_the_loss_again_is_served():
     params = {"optimizer": torch.optim.LBFGS, "batch_size": -1, "lr": 0.5}
     net = quick(NaturalNet, callbacks=[WeightPerturbation()], module=Linear, **params).fit(X, Y)
     assert net.score(X, Y) > 0.9
+
+
+def test_its_length_can_be_searched():
+    net = quick(NaturalNet, module=Linear, callbacks=[("awp", WeightPerturbation())])
+    search = GridSearchCV(net, {"callbacks__awp__gamma": [0.0, 0.1]}, cv=2).fit(X, Y)
+    assert dict(search.best_estimator_.callbacks_)["awp"].gamma == search.best_params_.popitem()[1]
 
 
 BAD = [

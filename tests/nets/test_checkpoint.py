@@ -12,7 +12,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
-from skorch.callbacks import EarlyStopping, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.dataset import Dataset as SkorchDataset
 from skorch.dataset import ValidSplit
 from skorch.helper import predefined_split
@@ -234,6 +234,62 @@ def test_the_net_stays_one_that_can_be_copied_and_saved(tmp_path):
     assert same_weights(net, pickle.loads(pickle.dumps(net)))
     net.save(tmp_path / "b.net")
     assert same_weights(net, load_net(tmp_path / "b.net"))
+
+
+class Memory(Callback):
+    """A callback of a user, with state of all kinds and a record of it in the history."""
+
+    def initialize(self):
+        """Forget."""
+        self.array_, self.text_, self.nested_ = np.zeros(2), "", {"n": [0, (1.5, None)]}
+        self.tensor_, self.bare_ = torch.zeros(3), object()
+        return self
+
+    def on_epoch_end(self, net, **kwargs):
+        """Remember."""
+        self.array_ = self.array_ + 1
+        self.text_ += "e"
+        self.nested_["n"][0] += 1
+        self.tensor_ += 2
+        self.late_ = getattr(self, "late_", 0) + 1
+        net.history.record("array", self.array_)
+        net.history.record("number", np.float32(0.5))
+        net.history.record("thing", self.bare_)
+
+
+def test_what_callbacks_remember_comes_back(tmp_path):
+    whole, again = go_on(quick(NaturalNet, callbacks=[Memory()]), tmp_path, X, Y)
+    ours, theirs = (dict(net.callbacks_)["Memory"] for net in (again, whole))
+    for name in ("text_", "nested_", "late_"):
+        assert getattr(ours, name) == getattr(theirs, name)
+    assert ours.text_ == "eeee" and ours.nested_ == {"n": [4, (1.5, None)]}
+    np.testing.assert_array_equal(ours.array_, [4, 4])
+    assert torch.equal(ours.tensor_, theirs.tensor_)
+    np.testing.assert_array_equal(again.history[:, "array"], whole.history[:, "array"])
+    assert again.history[:, "number"] == [0.5] * 4
+    assert "thing" not in again.history[0] and "thing" in again.history[-1]
+
+
+class Late(Callback):
+    """Builds what it needs when it needs it."""
+
+    def on_batch_end(self, net, **kwargs):
+        """Build it."""
+        self.average_ = getattr(self, "average_", None) or nn.Linear(1, 1)
+
+
+def test_a_state_that_has_no_place_is_missed_by_name(tmp_path):
+    net = quick(NaturalNet, **PARAMS, callbacks=[Late()], checkpoint=tmp_path)
+    interrupt(net, X, Y, after=8)
+    again = quick(NaturalNet, **PARAMS, callbacks=[Late()], checkpoint=tmp_path)
+    with pytest.warns(UserWarning, match="state of Late.average_ in the checkpoint is left out"):
+        again.fit(X, Y)
+
+
+def test_a_progress_bar_counts_what_was_trained_before(tmp_path, capsys):
+    interrupt(quick(NaturalNet, **PARAMS, checkpoint=tmp_path), X, Y, after=8)
+    quick(NaturalNet, **PARAMS, checkpoint=tmp_path, verbose=1).fit(X, Y)
+    assert "NaturalNet: 100%" in capsys.readouterr().err
 
 
 # -- files that are no good ----------------------------------------------------------------------
