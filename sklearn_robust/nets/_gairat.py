@@ -195,7 +195,7 @@ class GAIRATNet(AdversarialNet):
 
     def _record_kappa(self, kappa):
         self.history.record_batch("kappa_mean", kappa.mean().item())
-        counts = torch.bincount(kappa.long(), minlength=self.attack_.max_iter + 1)
+        counts = torch.bincount(kappa.long().cpu(), minlength=self.attack_.max_iter + 1)
         epoch, name, none = self.history[-1], "kappa_counts", torch.zeros_like(counts)
         again = epoch["batches"][-1].get(name, none)  # where the loss of a batch is taken twice
         total = torch.as_tensor(epoch.get(name, none)) + counts - torch.as_tensor(again)

@@ -2,22 +2,17 @@
 
 import numpy as np
 import torch
-from sklearn.base import clone
 
 from .. import _validation as check
-from ..attacks import PGD
 from ..nets import GAIRATNet
 from ..nets._burn_in import burn_in_epochs
 from ..nets._epochs import value_in
 from ..nets._geometry import log_weights
-from ..nets._trajectory import Trajectory, check_one_run
 from ._display import axes_for, named
-from ._style import line_style
+from ._geometry_drawing import draw_cloud, draw_mesh, draw_weights
+from ._withstood import attack_of, plane, withstood
 
 __all__ = ["GeometryDisplay"]
-
-CHUNK = 256
-STEPS = "kappa (steps withstood)"
 
 
 class GeometryDisplay:
@@ -136,7 +131,7 @@ class GeometryDisplay:
             With kappa and the points, and drawn.
         """
         X, y = check.check_samples(X), np.asarray(y)
-        attack = _attack_of(estimator, attack, X)
+        attack = attack_of(estimator, attack, X)
         view = attack._view(estimator)
         codes = check.encode_labels(y, view.classes_, view.name)
         pair = view.classes_[:2] if classes is None else np.asarray(classes)
@@ -145,12 +140,12 @@ class GeometryDisplay:
         rows = np.isin(y, pair)
         if rows.sum() < 3:
             raise ValueError(f"X has {rows.sum()} samples of {pair.tolist()}; give at least three.")
-        kappa, logits = _attacked(view, attack, X[rows], codes[rows])
+        kappa, logits = withstood(view, attack, X[rows], codes[rows])
         return cls(
             kind="projection",
             max_iter=attack.max_iter,
             kappa=kappa,
-            points=_plane(logits, y[rows] == pair[0]),
+            points=plane(logits, y[rows] == pair[0]),
             labels=y[rows],
             name=name or type(estimator).__name__,
         ).plot(ax=ax, **plot_options)
@@ -245,7 +240,7 @@ class GeometryDisplay:
         display : GeometryDisplay
             Itself, with ``ax_`` and ``figure_``.
         """
-        kinds = {"projection": _cloud, "history": _mesh, "weights": _curves}
+        kinds = {"projection": draw_cloud, "history": draw_mesh, "weights": draw_weights}
         check.check_choice("kind", self.kind, kinds)
         self.ax_ = axes_for(ax, self)
         self.figure_ = self.ax_.figure
@@ -256,99 +251,3 @@ class GeometryDisplay:
             title=self.name,
         )
         return self
-
-
-def _attack_of(estimator, attack, X):
-    """One run of gradient steps, with the box of all the data."""
-    if attack is None:
-        own = getattr(estimator, "attack_", None)
-        attack = PGD(random_state=0) if own is None else own
-    attack = clone(attack)
-    check_one_run("GeometryDisplay", "counts kappa", attack)
-    attack.bounds_ = check.check_bounds(attack.bounds, X)
-    return attack
-
-
-def _attacked(view, attack, X, codes):
-    """Count kappa (n,) and ask for the clean logits (n, n_classes) of each sample."""
-    kappa, logits = [], []
-    for start in range(0, len(X), CHUNK):
-        x = view.tensor(X[start : start + CHUNK])
-        y = torch.as_tensor(codes[start : start + CHUNK], device=x.device)
-        path = Trajectory(y)
-        attack.perturb(view, x, y, observe=path)
-        kappa.append(path.kappa.cpu())
-        with torch.no_grad():
-            logits.append(view(x).cpu())
-    return torch.cat(kappa).long().numpy(), torch.cat(logits).double().numpy()
-
-
-def _plane(logits, first):
-    """Coordinates along the two directions of greatest variance; the ``first`` lie left."""
-    centred = logits - logits.mean(0)
-    _, _, directions = np.linalg.svd(centred, full_matrices=False)
-    points = centred @ directions[:2].T
-    points[:, 0] *= -1 if points[first, 0].sum() > 0 else 1
-    points[:, 1] *= -1 if points[np.abs(points[:, 1]).argmax(), 1] < 0 else 1
-    return points
-
-
-def _cloud(display, ax, options):
-    """Draw samples of two classes by shape, coloured by kappa; the fewest steps lie on top."""
-    artists = []
-    for number, label in enumerate(np.unique(display.labels)):
-        rows = np.flatnonzero(display.labels == label)
-        rows = rows[np.argsort(-display.kappa[rows], kind="stable")]
-        look = {"cmap": "viridis", "s": 22, "linewidths": 0.4, "edgecolors": "0.35", **options}
-        cloud = ax.scatter(
-            *display.points[rows].T,
-            c=display.kappa[rows],
-            vmin=0,
-            vmax=display.max_iter,
-            marker="o^"[number],
-            label=f"class {label}",
-            **look,
-        )
-        artists.append(cloud)
-    ax.figure.colorbar(artists[0], ax=ax, label=STEPS)
-    legend = ax.legend()
-    for handle in legend.legend_handles:
-        handle.set_array(None)
-        handle.set_facecolor("0.6")
-    return artists, ("first main direction of the logits", "second main direction of the logits")
-
-
-def _mesh(display, ax, options):
-    """Shares of each kappa in each epoch, with their mean and median."""
-    from matplotlib.colors import PowerNorm
-
-    counts, steps = display.counts, np.arange(display.max_iter + 1)
-    shares = counts / counts.sum(1, keepdims=True)
-    epochs = np.arange(1, len(counts) + 1)
-    look = {"cmap": "Blues", "norm": PowerNorm(0.5, 0, 1), **options}  # small shares count too
-    mesh = ax.pcolormesh(epochs, steps, shares.T, shading="nearest", **look)
-    ax.figure.colorbar(mesh, ax=ax, label="share of the samples")
-    median = (2 * counts.cumsum(1) >= counts.sum(1, keepdims=True)).argmax(1)
-    lines = [
-        ax.plot(epochs, values, **line_style(number), label=label)[0]
-        for number, label, values in ((4, "mean", shares @ steps), (1, "median", median))
-    ]
-    if display.begin is not None:
-        ax.axvline(display.begin - 0.5, color="black", linestyle=":", label="weights begin")
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.grid(False)
-    ax.legend()
-    return [mesh, *lines], ("epoch", STEPS)
-
-
-def _curves(display, ax, options):
-    """Weight of each kappa, one line a function."""
-    steps = np.arange(display.max_iter + 1)
-    lines = [
-        ax.plot(steps, values, **{**line_style(number), "label": label, **options})[0]
-        for number, (label, values) in enumerate(display.weights.items())
-    ]
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_ylim(bottom=min(0, *ax.get_ylim()))
-    ax.legend()
-    return lines, (STEPS, "weight, before it is normalised")

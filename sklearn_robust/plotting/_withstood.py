@@ -1,0 +1,48 @@
+"""Steps of an attack that samples withstand, and where they lie in the plane of the logits."""
+
+import numpy as np
+import torch
+from sklearn.base import clone
+
+from .. import _validation as check
+from ..attacks import PGD
+from ..nets._trajectory import Trajectory, check_one_run
+
+__all__ = ["attack_of", "plane", "withstood"]
+
+CHUNK = 256
+
+
+def attack_of(estimator, attack, X):
+    """One run of gradient steps, with the box of all the data."""
+    if attack is None:
+        own = getattr(estimator, "attack_", None)
+        attack = PGD(random_state=0) if own is None else own
+    attack = clone(attack)
+    check_one_run("GeometryDisplay", "counts kappa", attack)
+    attack.bounds_ = check.check_bounds(attack.bounds, X)
+    return attack
+
+
+def withstood(view, attack, X, codes):
+    """Count kappa (n,) and ask for the clean logits (n, n_classes) of each sample."""
+    kappa, logits = [], []
+    for start in range(0, len(X), CHUNK):
+        x = view.tensor(X[start : start + CHUNK])
+        y = torch.as_tensor(codes[start : start + CHUNK], device=x.device)
+        path = Trajectory(y)
+        attack.perturb(view, x, y, observe=path)
+        kappa.append(path.kappa.cpu())
+        with torch.no_grad():
+            logits.append(view(x).cpu())
+    return torch.cat(kappa).long().numpy(), torch.cat(logits).double().numpy()
+
+
+def plane(logits, first):
+    """Coordinates along the two directions of greatest variance; the ``first`` lie left."""
+    centred = logits - logits.mean(0)
+    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    points = centred @ directions[:2].T
+    points[:, 0] *= -1 if points[first, 0].sum() > 0 else 1
+    points[:, 1] *= -1 if points[np.abs(points[:, 1]).argmax(), 1] < 0 else 1
+    return points
