@@ -69,7 +69,12 @@ def _seed(random_state):
 
 
 def _name_of(thing):
-    return f"{thing.__module__}.{thing.__qualname__}"
+    name = f"{getattr(thing, '__module__', None)}.{thing.__qualname__}"
+    code = getattr(thing, "__code__", None)
+    if code is None:
+        return name
+    constants = [c for c in code.co_consts if isinstance(c, (str, bytes, numbers.Number))]
+    return f"{name} {digest(code.co_code, code.co_names, constants)}"  # all lambdas share a name
 
 
 def _describe(name, value, about, inside):

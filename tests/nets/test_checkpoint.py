@@ -188,6 +188,7 @@ OTHERS = {
     "seed": ({"random_state": 1}, (X, Y)),
     "epochs": ({"max_epochs": 3}, (X, Y)),
     "an argument of the attack": ({"attack__eps": 0.2}, (X, Y)),
+    "a function": ({"augment": lambda x: x * 0.5}, (X, Y)),
     "callbacks": ({"callbacks": [WeightPerturbation(0.02)]}, (X, Y)),
     "a split": ({"train_split": predefined_split(SkorchDataset(X[:8], Y[:8]))}, (X, Y)),
 }
@@ -195,9 +196,10 @@ OTHERS = {
 
 @pytest.mark.parametrize("case", OTHERS)
 def test_another_fit_in_the_same_folder_starts_afresh(case, tmp_path):
-    quick(MinMaxNet, module=Order, checkpoint=tmp_path).fit(X, Y)
+    shared = {"module": Order, "checkpoint": tmp_path, "augment": lambda x: x * 1.0}
+    quick(MinMaxNet, **shared).fit(X, Y)
     params, data = OTHERS[case]
-    net = quick(MinMaxNet, module=Order, checkpoint=tmp_path, **params)
+    net = quick(MinMaxNet, **{**shared, **params})
     assert epochs_trained(net, *data) > 0
     assert len(list(tmp_path.iterdir())) == 2
 
