@@ -168,4 +168,4 @@ def autoattack(subject):
     X, y = torch.from_numpy(subject.X), torch.from_numpy(subject.y)
     attack = AutoAttack(_module(subject), norm="Linf", eps=subject.eps, seed=0, device="cpu")
     attack.verbose = False
-    return lambda: attack.run_standard_evaluation(X, y, batch_size=250)
+    return lambda: attack.run_standard_evaluation(X, y, batch_size=250)[0].numpy()

@@ -81,7 +81,6 @@ def verdict(who, subject):
     if who == "reference":
         with quiet():
             X_adv = autoattack(subject)()
-        X_adv = np.asarray(X_adv)
     else:
         attack = AutoAttack(eps=subject.eps, bounds=(0, 1), random_state=0)
         X_adv = attack.evaluate(subject.net, subject.X, subject.y).X_adv

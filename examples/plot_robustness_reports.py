@@ -1,0 +1,121 @@
+"""
+How far to trust a robust accuracy
+==================================
+
+Reports on handwritten digits: a support vector machine with a scaler and without, a forest, a net
+trained against attacks, and a net whose gradient has been hidden. The last looks robust to any
+attack that follows a gradient; the report says why not to believe it.
+
+The signs are those of Athalye, Carlini and Wagner, "Obfuscated gradients give a false sense of
+security", ICML 2018.
+"""
+
+# %%
+# A pipeline
+# ----------
+# The view of the pipeline goes from raw pixels to the votes of the machine, so ``eps`` is in grey
+# levels, of which the image has one from 0 to 1. The scaler blows up pixels that hardly vary; away
+# from the data the kernel is then zero everywhere, and an attack that gets there has no way on.
+# The report notices: with every image allowed, some samples still seem to withstand.
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from sklearn_robust import MinMaxNet, NaturalNet
+from sklearn_robust.attacks import PGD, Square, WorstCase
+from sklearn_robust.metrics import robustness_report
+
+X, y = load_digits(return_X_y=True)
+X = (X / 16).astype(np.float32)
+X, y, X_test, y_test = X[:1000], y[:1000], X[1000:1100], y[1000:1100]
+attack = WorstCase(eps=0.1, random_state=0)
+
+pipeline = make_pipeline(StandardScaler(), SVC()).fit(X, y)
+report = robustness_report(pipeline, X_test, y_test, attack=attack)
+print(report)
+assert "stay correct in a ball that holds every input" in report
+
+# %%
+# Without the scaler the kernel reaches all digits, and nothing trips.
+report = robustness_report(SVC().fit(X, y), X_test, y_test, attack=attack)
+print(report)
+assert "No sign of gradient masking" in report
+
+# %%
+# A forest
+# --------
+# It has no gradient. Square, which asks for scores only, gives an upper bound, and the report
+# does not let anyone forget that.
+forest = RandomForestClassifier(50, random_state=0).fit(X, y)
+square = Square(eps=0.1, max_iter=300, random_state=0)
+report = robustness_report(forest, X_test, y_test, attack=square)
+print(report)
+assert "upper bound" in report
+
+# %%
+# A net trained against attacks
+# -----------------------------
+robust = MinMaxNet(attack__eps=0.1, max_epochs=20, random_state=0).fit(X, y)
+print(robustness_report(robust, X_test, y_test, attack=attack))
+
+
+# %%
+# A net that hides its gradient
+# -----------------------------
+# Pixels are rounded to five grey levels before a natural net sees them. Rounding has no slope,
+# so the attack has nothing to follow.
+class Rounded(torch.nn.Module):
+    """A module that sees few grey levels."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner((x * 4).round() / 4)
+
+
+natural = NaturalNet(max_epochs=20, random_state=0).fit(X, y)
+masked = NaturalNet.from_module(Rounded(natural.module_), classes=natural.classes_)
+print(robustness_report(masked, X_test, y_test, attack=attack))
+
+# %%
+# What the gradient does not see, scores do
+# -----------------------------------------
+# PGD leaves the masked net as it was at any eps; Square, which needs no slope, does not.
+judges = {"PGD": PGD(max_iter=20, random_state=0), "Square": Square(max_iter=300, random_state=0)}
+nets = {"natural": natural, "masked": masked, "trained against attacks": robust}
+radii = np.array([0.05, 0.1, 0.2])
+figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), sharey=True, layout="constrained")
+left = {}
+for axis, (judge, search) in zip(axes, judges.items(), strict=True):
+    for (name, net), style in zip(nets.items(), ("o-", "s--", "^:"), strict=True):
+        accuracy = [net.score(X_test, y_test)]
+        for eps in radii:
+            result = search.set_params(eps=eps).evaluate(net, X_test, y_test)
+            accuracy.append((~result.fooled).mean())
+        left[judge, name] = accuracy
+        axis.plot([0, *radii], accuracy, style, label=name)
+    axis.set(title=judge, xlabel="eps", ylim=(0, 1.02))
+axes[0].set_ylabel("accuracy")
+axes[0].legend(loc="lower left")
+plt.show()
+
+# %%
+# The claims, in numbers: PGD finds the masked net far more robust than Square does, and a net
+# that hides nothing is fooled more by PGD than by Square.
+assert left["PGD", "masked"][2] == left["PGD", "masked"][0]
+assert left["Square", "masked"][2] < left["PGD", "masked"][2] - 0.2
+for name in ("natural", "trained against attacks"):
+    assert left["PGD", name][2] <= left["Square", name][2] + 0.02
+
+trusted = {
+    name: robustness_report(net, X_test, y_test, attack=attack, output_dict=True)["trusted"]
+    for name, net in nets.items()
+}
+assert trusted == {"natural": True, "masked": False, "trained against attacks": True}
