@@ -36,6 +36,7 @@ from sklearn_robust import (
     robust_score,
 )
 from sklearn_robust.attacks import FGSM, PGD, AutoAttack
+from sklearn_robust.callbacks import WeightPerturbation
 from sklearn_robust.datasets import fetch_mnist, load_npz
 from sklearn_robust.modules import MNISTConvNet
 
@@ -85,6 +86,7 @@ def make_nets(chosen):
     """Classes and their own parameters by the names of their rows."""
     n = chosen.epochs
     ball = {"attack__eps": chosen.eps}
+    trades = {"beta": 1.0, **ball}  # its authors' beta for MNIST
     friendly = [(1, 0), (1 + round(n * 50 / 120), 1), (1 + round(n * 90 / 120), 2)]
     later = [(1, 0), (1 + round(0.4 * n), 3), (1 + round(0.7 * n), 6)]
     return {
@@ -92,7 +94,8 @@ def make_nets(chosen):
         "AdvTrain": (AdvTrainNet, ball),
         "MinMax": (MinMaxNet, ball),
         "FAT": (FATNet, {"tau": ascending(friendly), **ball}),
-        "TRADES": (TRADESNet, {"beta": 1.0, **ball}),  # its authors' beta for MNIST
+        "TRADES": (TRADESNet, trades),
+        "TRADES+AWP": (TRADESNet, {"callbacks": [("awp", WeightPerturbation())], **trades}),
         "MART": (MARTNet, ball),
         "GAIRAT": (GAIRATNet, ball),
         "GAIR-FAT": (GAIRATNet, {"base": "fat", "lam": 0.0, "tau": ascending(later), **ball}),
@@ -146,7 +149,8 @@ def make_row(name, seed, parts, chosen):
     watch = Watch(*held, chosen.eps)
     shared = {"max_epochs": chosen.epochs, "random_state": seed, "device": chosen.device}
     module = {"module": MNISTConvNet, "module__channels": tuple(chosen.channels)}
-    net = cls(**{**module, **shared, "callbacks": [("watch", watch)], **params}).fit(*train)
+    callbacks = [("watch", watch), *params.pop("callbacks", [])]
+    net = cls(**{**module, **shared, "callbacks": callbacks, **params}).fit(*train)
     row = {"seconds": float(np.median(watch.seconds_)), "last": judge(net, test, chosen)}
     best = int(np.argwhere(np.array(watch.scores_) == max(watch.scores_))[-1, 0])
     if best + 1 < len(watch.scores_):
