@@ -4,6 +4,7 @@ import math
 import numbers
 import secrets
 from contextlib import contextmanager
+from functools import cached_property
 
 import torch
 from sklearn.utils import check_random_state
@@ -81,11 +82,17 @@ class RowNoise(_Noise):
     """
 
     def __init__(self, seed, x):
+        self._source = seed, x
+
+    @cached_property
+    def key(self):
+        """Number of each row, (n,) int64; not asked for by attacks that draw nothing."""
+        seed, x = self._source
         offset = torch.tensor(seed, dtype=torch.int64, device=x.device)
         start = _scramble(offset * _MIX[0] + 1)
         bits = x.detach().float().flatten(1).contiguous().view(torch.int32).long()
         weights = _scramble(start + torch.arange(bits.shape[1], device=x.device) * _GOLDEN) | 1
-        self.key = _scramble((bits * weights).sum(1) + start)
+        return _scramble((bits * weights).sum(1) + start)
 
     def __getitem__(self, rows):
         """Noise of some of the rows."""

@@ -148,7 +148,8 @@ class View(nn.Module):
         """View that computes the same, up to rounding, in less time; for attacks."""
         if not any(isinstance(part, nn.Conv2d | nn.BatchNorm1d) for part in self.modules()):
             return self
-        view = copy.deepcopy(self)
+        parts = [part.module for part in self.modules() if isinstance(part, AnyDtype)]
+        view = copy.deepcopy(self, {id(part): part for part in parts})  # folding copies those
         for part in view.modules():
             if isinstance(part, AnyDtype):
                 part.module = folded(part.module)
