@@ -21,12 +21,16 @@ class MinMaxNet(AdversarialNet):
 
     See Also
     --------
+    TRADESNet : Trades clean for robust accuracy.
+    FATNet : Stops the attack on a sample once it is misclassified.
     GAIRATNet : Weights the samples by their distance to the boundary.
+    FastATNet : Takes one step.
 
     Notes
     -----
     min over weights of the mean of max over the ball of CE(f(x + d), y). The attack runs in
-    eval mode and draws from a generator of its own.
+    eval mode and draws from a generator of its own; on a CPU it searches on a copy of the module
+    whose convolutions are laid out for speed, and finds the same points up to rounding.
 
     References
     ----------
