@@ -5,7 +5,7 @@ from skorch.dataset import ValidSplit
 
 from .. import _validation as check
 from ._averaging import judged_module, put_back
-from ._verdict import accuracy_under, copy_of, judge_of
+from ._verdict import accuracy_under, check_judge, copy_of, judge_of
 
 __all__ = ["RobustEarlyStopping"]
 
@@ -84,6 +84,7 @@ class RobustEarlyStopping(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Forget what earlier calls of fit found."""
+        check_judge(self, net)
         if self.patience is not None:
             check.check_count("patience", self.patience)
         self.best_epoch_, self.best_score_, self.best_state_ = 0, -1.0, None

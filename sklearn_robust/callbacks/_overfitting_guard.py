@@ -10,7 +10,7 @@ from .. import _validation as check
 from ..attacks import FGSM
 from ..exceptions import CatastrophicOverfittingWarning
 from ._averaging import put_back
-from ._verdict import accuracy_under, copy_of, judge_of, threat_of
+from ._verdict import accuracy_under, check_judge, copy_of, judge_of, threat_of
 
 __all__ = ["CatastrophicOverfittingGuard"]
 
@@ -84,6 +84,7 @@ class CatastrophicOverfittingGuard(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Forget what earlier calls of fit found."""
+        check_judge(self, net)
         check.check_count("n_samples", self.n_samples)
         check.check_number("drop", self.drop, high=1, strict=True)
         self.best_score_, self.best_state_, self.collapsed_epoch_ = 0.0, None, None

@@ -8,7 +8,7 @@ from .. import _validation as check
 from ..attacks import PGD, WorstCase
 from ..differentiable import frozen
 
-__all__ = ["accuracy_under", "copy_of", "judge_of", "threat_of"]
+__all__ = ["accuracy_under", "check_judge", "copy_of", "judge_of", "threat_of"]
 
 
 def threat_of(net):
@@ -16,6 +16,22 @@ def threat_of(net):
     attack = getattr(net, "attack_", None)
     names = ("eps", "norm", "bounds")
     return {name: getattr(attack, name) for name in names if hasattr(attack, name)}
+
+
+def check_judge(callback, net):
+    """Raise unless a callback has an attack that can judge epochs, or None, and a net to judge."""
+    attack, who = callback.attack, type(callback).__name__
+    if not hasattr(net, "crafting_once"):
+        raise ValueError(f"{who} judges nets of sklearn_robust, not {type(net).__name__}.")
+    if attack is None:
+        return
+    if isinstance(attack, type) or not hasattr(attack, "verdict"):
+        raise ValueError(
+            f"attack is {attack!r}; give {who} an instance, PGD(eps=0.1) say, or None."
+        )
+    if attack.targeted:
+        raise ValueError(f"the attack of {who} is targeted and judges nothing; leave that out.")
+    attack._check_parameters()
 
 
 def judge_of(net):

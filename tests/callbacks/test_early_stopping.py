@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback
 from skorch.dataset import Dataset as SkorchDataset
 from skorch.dataset import ValidSplit
@@ -143,6 +144,9 @@ BAD = [
     (RobustEarlyStopping(validation_fraction=1.0), "validation_fraction is 1; give a share below"),
     (RobustEarlyStopping(patience=0), "patience is 0; give an integer of at least 1"),
     (RobustEarlyStopping(PGD(eps=-1)), "eps is -1"),
+    (RobustEarlyStopping(PGD), "attack is <class.*; give RobustEarlyStopping an instance, PGD"),
+    (RobustEarlyStopping("PGD"), "attack is 'PGD'; give"),
+    (RobustEarlyStopping(PGD(targeted=True)), "attack of RobustEarlyStopping is targeted"),
 ]
 
 
@@ -150,6 +154,12 @@ BAD = [
 def test_parameters_that_make_no_sense_are_refused(stopping, match):
     with pytest.raises(ValueError, match=match):
         quick(NaturalNet, callbacks=[stopping]).fit(X, Y)
+
+
+def test_a_net_of_another_library_is_refused():
+    net = NeuralNetClassifier(Linear, callbacks=[RobustEarlyStopping()], verbose=0)
+    with pytest.raises(ValueError, match="nets of sklearn_robust, not NeuralNetClassifier"):
+        net.fit(X, Y)
 
 
 def keep_all(dataset, y=None):

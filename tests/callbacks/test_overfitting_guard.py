@@ -122,6 +122,7 @@ BAD = [
     ({"drop": 0}, "drop is 0; give a number above 0 and at most 1"),
     ({"drop": 20}, "drop is 20"),
     ({"attack": PGD(norm="l3")}, "norm is 'l3'"),
+    ({"attack": PGD}, "attack is <class.*; give CatastrophicOverfittingGuard an instance"),
 ]
 
 
