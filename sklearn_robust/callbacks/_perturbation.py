@@ -79,7 +79,7 @@ class WeightPerturbation(Callback):
         ----------
         net : BaseNet
             In training.
-        x : tensor of shape (n, *sample_shape)
+        x : tensor of shape (n, ...)
             Clean samples.
         y : tensor of shape (n,), int64
             Class codes.
