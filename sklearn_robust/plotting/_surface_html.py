@@ -37,9 +37,11 @@ def write_surface(path, display, values, scale, labels):
         hovertemplate="%{x:.3g}, %{y:.3g}: %{z:.3g}<extra></extra>",
     )
     if scale.low < 0:  # the line on which S is zero
-        line = {"show": True, "start": 0, "end": 0, "size": 1, "color": "black", "width": 4}
+        # Levels from start to below end: this one alone.
+        line = {"show": True, "start": 0, "end": 1, "size": 2, "color": "black", "width": 4}
         surface.contours = {"z": line}
     axes = dict(zip(("xaxis", "yaxis", "zaxis"), ({"title": text} for text in labels), strict=True))
     figure = graph_objects.Figure(surface)
-    figure.update_layout(title=display.name, scene=axes)
-    figure.write_html(path, include_plotlyjs=True)
+    scene = {**axes, "camera": {"eye": {"x": 1.7, "y": 1.9, "z": 1.3}}}
+    figure.update_layout(title=display.name, scene=scene, margin={"l": 0, "r": 0, "b": 0, "t": 50})
+    figure.write_html(path, include_plotlyjs=True, default_height="95vh")
