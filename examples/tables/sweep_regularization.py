@@ -70,15 +70,19 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", help="a file of four arrays; the digits if left out")
     parser.add_argument("--full", action="store_true", help="hours instead of minutes")
+    parser.add_argument("--nets", nargs="+", help="MinMaxNet, JacobianRegNet or both (default)")
     parser.add_argument("--n-train", type=int, help="training samples of a split")
+    parser.add_argument("--n-test", type=int, help="test samples of a split")
+    parser.add_argument("--n-attack", type=int, help="samples of either side under attack")
     parser.add_argument("--n-splits", type=int)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--jobs", type=int, default=2, help="processes, one torch thread each")
     parser.add_argument("--output", default="report/sweep-regularization", help="folder to write")
     chosen = parser.parse_args()
-    usual = {"n_train": 10_000, "n_splits": 3, "epochs": 20}
+    usual = {"n_train": 10_000, "n_test": 2000, "n_attack": 500, "n_splits": 3, "epochs": 20}
     if not chosen.full:
-        usual = {"n_train": 1000 if chosen.data else 600, "n_splits": 2, "epochs": 15}
+        n_train = 1000 if chosen.data else 600
+        usual = {"n_train": n_train, "n_test": 500, "n_attack": 100, "n_splits": 2, "epochs": 15}
     for name, value in usual.items():
         if getattr(chosen, name) is None:
             setattr(chosen, name, value)
@@ -98,14 +102,14 @@ def read(data):
 
 def sweep(net, param, strengths, X, y, reference, chosen):
     """Path of one way to train."""
-    n_test = min(2000 if chosen.full else 500, len(X) - chosen.n_train)
+    n_test = min(chosen.n_test, len(X) - chosen.n_train)
     split = StratifiedShuffleSplit(
         chosen.n_splits, train_size=chosen.n_train, test_size=n_test, random_state=0
     )
     search = GridSearchCV(
         net,
         {param: strengths},
-        scoring=SweepScorer(reference, 500 if chosen.full else 100),
+        scoring=SweepScorer(reference, chosen.n_attack),
         refit=False,
         cv=split,
         n_jobs=chosen.jobs,
@@ -192,7 +196,8 @@ def main():
     print(f"{chosen.n_train} for training, {chosen.epochs} epochs; reference attack ", end="")
     print(f"PGD(eps={reference}, random_state=0)")
     paths = {}
-    for name, (net, param, strengths) in sweeps.items():
+    for name in chosen.nets or sweeps:
+        net, param, strengths = sweeps[name]
         start = time.time()
         paths[name] = sweep(net, param, strengths, X, y, reference, chosen)
         show(name, paths[name], time.time() - start)
