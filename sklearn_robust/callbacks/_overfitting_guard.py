@@ -46,7 +46,7 @@ class CatastrophicOverfittingGuard(Callback):
     Warns
     -----
     CatastrophicOverfittingWarning
-        When training is ended.
+        When training is ended, or ends with a net that withstands one step alone.
 
     See Also
     --------
@@ -57,8 +57,9 @@ class CatastrophicOverfittingGuard(Callback):
     A net that is trained on FGSM may learn, from one epoch to the next, to defeat that one step
     alone: accuracy under FGSM rises while accuracy under PGD falls to nothing. An epoch is taken
     for such a collapse when accuracy under ``attack`` is more than ``drop`` below both its best
-    and the accuracy under FGSM of the same eps. ``history`` holds both as ``guard_acc`` and
-    ``guard_fgsm_acc``.
+    and the accuracy under FGSM of the same eps. A net that never got robust has nothing to fall
+    from: training goes on, and a warning at its end says so if accuracy under ``attack`` is below
+    half of that under FGSM. ``history`` holds both as ``guard_acc`` and ``guard_fgsm_acc``.
 
     References
     ----------
@@ -119,5 +120,17 @@ class CatastrophicOverfittingGuard(Callback):
         raise KeyboardInterrupt  # skorch's way to end training early
 
     def on_train_end(self, net, **kwargs):
-        """Let go of the copy."""
+        """Let go of the copy; say so if the net was never robust to more than one step."""
         self.best_state_ = None
+        last = net.history[-1] if len(net.history) else {}
+        if self.collapsed_epoch_ is not None or "guard_acc" not in last:
+            return
+        score, one_step = last["guard_acc"], last["guard_fgsm_acc"]
+        if one_step - score > self.drop and score < one_step / 2:
+            warnings.warn(
+                f"{type(net).__name__} ends with accuracy {score:.2f} under several steps and "
+                f"{one_step:.2f} under FGSM: it withstands one step alone. Lower eps, or train "
+                "with more steps.",
+                CatastrophicOverfittingWarning,
+                stacklevel=2,
+            )
