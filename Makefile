@@ -43,10 +43,10 @@ bench: $(VENV)/installed-peers
 compare-attacks: $(VENV)/installed-peers
 	$(BIN)/python examples/benchmarks/compare_attacks.py $(IMAGES) $(ARGS)
 
-# DATA=mnist.npz sweeps on those images, else on the digits; FULL=1 takes hours.
+# DATA=mnist.npz sweeps on those images, else on the digits; FULL=1 takes hours, ARGS="--epochs 5".
 sweep-regularization: export OMP_NUM_THREADS = 1
 sweep-regularization: $(VENV)/installed-test
-	$(BIN)/python examples/tables/sweep_regularization.py $(if $(DATA),--data $(DATA)) $(if $(FULL),--full)
+	$(BIN)/python examples/tables/sweep_regularization.py $(if $(DATA),--data $(DATA)) $(if $(FULL),--full) $(ARGS)
 
 # FULL=1 trains on all images, DATA=mnist.npz on those of a file; ARGS="--seeds 1" and so on.
 table-training: export OMP_NUM_THREADS = 1

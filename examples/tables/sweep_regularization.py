@@ -70,7 +70,8 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", help="a file of four arrays; the digits if left out")
     parser.add_argument("--full", action="store_true", help="hours instead of minutes")
-    parser.add_argument("--nets", nargs="+", help="MinMaxNet, JacobianRegNet or both (default)")
+    nets = ["MinMaxNet", "JacobianRegNet"]
+    parser.add_argument("--nets", nargs="+", choices=nets, default=nets, help="default: both")
     parser.add_argument("--n-train", type=int, help="training samples of a split")
     parser.add_argument("--n-test", type=int, help="test samples of a split")
     parser.add_argument("--n-attack", type=int, help="samples of either side under attack")
@@ -196,7 +197,7 @@ def main():
     print(f"{chosen.n_train} for training, {chosen.epochs} epochs; reference attack ", end="")
     print(f"PGD(eps={reference}, random_state=0)")
     paths = {}
-    for name in chosen.nets or sweeps:
+    for name in chosen.nets:
         net, param, strengths = sweeps[name]
         start = time.time()
         paths[name] = sweep(net, param, strengths, X, y, reference, chosen)
