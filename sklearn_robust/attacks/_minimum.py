@@ -13,6 +13,8 @@ from ._task import Outcome
 
 __all__ = ["Hunt", "MinimumNormAttack"]
 
+_HOPE = 1.5  # how far beyond the limit a point may lie that is worth pulling back, relative to it
+
 
 class MinimumNormAttack(BaseAttack):
     """Base of attacks that minimise the distance; ``eps`` only limits what counts as success.
@@ -26,7 +28,7 @@ class MinimumNormAttack(BaseAttack):
     def _run(self, task):
         hunt = Hunt(task)
         self._hunt(task, hunt)
-        return hunt.outcome
+        return hunt.close()
 
     def _hunt(self, task, hunt):
         raise NotImplementedError
@@ -45,6 +47,8 @@ class Hunt:
         Greatest distance that counts as success.
     quick : bool
         Whether any point within the limit will do.
+    reach : float
+        Points up to there are kept until the end, in the hope to pull them within the limit.
     guess : float64 tensor of shape (n,)
         Distances to the boundary as linearised models told them; the least so far.
     """
@@ -55,6 +59,7 @@ class Hunt:
         self.ball = task.ball.unit()
         self.limit = task.ball.radius
         self.quick = task.stop and math.isfinite(self.limit)
+        self.reach = _HOPE * self.limit if self.quick else self.limit
         self.guess = torch.full_like(self.outcome.loss, torch.inf)
         self.worth = make_objective("margin", task.targeted, task.y, None)
 
@@ -63,14 +68,23 @@ class Hunt:
         point = self.task.snap(x_adv.detach(), rows)
         length = self.ball.size(point - self.task.x[rows])
         hit = self.task.fooled(z, rows)
-        near = hit & (length <= self.limit)
+        near = hit & (length <= self.reach)
         self.outcome.record(rows[near], point[near], -length[near], hit[near])
         return hit
 
     def unfinished(self, rows):
         """Which of the rows may still gain: no clean errors, no success that is good enough."""
         going = self.outcome.loss[rows] < 0
-        return going & ~self.outcome.fooled[rows] if self.quick else going
+        done = self.outcome.fooled[rows] & (-self.outcome.loss[rows] <= self.limit)
+        return going & ~done if self.quick else going
+
+    def close(self):
+        """Outcome without the points that stayed beyond the limit."""
+        lost = self.outcome.fooled & (-self.outcome.loss > self.limit)
+        self.outcome.x_adv[lost] = self.task.x[lost]
+        self.outcome.loss[lost] = -torch.inf
+        self.outcome.fooled[lost] = False
+        return self.outcome
 
     def gaps(self, z, rows, others):
         """How far each boundary is crossed, in logits, (n_rows, n_boundaries).
@@ -101,10 +115,14 @@ class Hunt:
 
     @torch.no_grad()
     def polish(self, n_steps=3):
-        """Pull the points found straight back toward the clean samples, by false position."""
+        """Pull the points found straight back toward the clean samples, by false position.
+
+        Where any point within the limit will do, only those beyond it.
+        """
         task = self.task
-        rows = torch.nonzero(self.outcome.fooled & (self.outcome.loss < 0)).flatten()
-        if not len(rows) or self.quick or task.judge:
+        far = self.outcome.loss < (-self.limit if self.quick else 0)
+        rows = torch.nonzero(self.outcome.fooled & far).flatten()
+        if not len(rows) or (task.judge and not self.quick):
             return
         x, far = task.x[rows], self.outcome.x_adv[rows]
         low, high = torch.zeros(len(rows)).to(x), torch.ones(len(rows)).to(x)

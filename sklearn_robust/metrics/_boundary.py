@@ -4,14 +4,17 @@ import warnings
 
 import numpy as np
 import torch
+from sklearn.base import clone
 
 from .. import _functional as F
 from .. import _validation as check
 from .._random import RowNoise, seed_of
+from ..attacks._minimum import MinimumNormAttack
 from ..attacks._norms import ORDERS, column
 from ..attacks._task import Box
 from ._directions import check_direction, direction_tensor
 from ._probe import Probe
+from ._robust import distances
 
 __all__ = ["boundary_distance", "crossing"]
 
@@ -42,11 +45,12 @@ def boundary_distance(
         Samples.
     y : array-like of shape (n_samples,)
         True labels.
-    directions : sequence of str or arrays, default=("cw",)
+    directions : sequence of str, arrays or attacks, default=("cw",)
         Where the rays go: "cw" down the decision function, "ce" up the cross-entropy, "ce_ll" down
         the cross-entropy of the least likely class, "random", or arrays of the shape of a sample or
         of X. Gradients are taken once, at the sample, in the direction that is steepest for
-        ``norm`` (signs for linf, one feature for l1).
+        ``norm`` (signs for linf, one feature for l1). An attack for the nearest point (DeepFool,
+        FAB, CarliniWagner) takes no ray: its distance is that of the point it found.
     norm : {"linf", "l2", "l1"}, default="l2"
         Norm of the distances.
     max_distance : float
@@ -110,28 +114,53 @@ def boundary_distance(
     check.check_number("max_distance", max_distance, strict=True)
     check.check_count("n_scan", n_scan)
     probe = Probe(estimator, X, y)
-    box = check.check_bounds(bounds, probe.X)
-    single = isinstance(directions, str) or getattr(directions, "ndim", None) == probe.X.ndim - 1
-    directions = [check_direction(d, probe.X) for d in ([directions] if single else directions)]
-    seed, parts, n_lost = seed_of(random_state), [], 0
-    for rows, x, y in probe.batches("boundary_distance", batch_size=batch_size, verbose=verbose):
-        noise, columns = RowNoise(seed, x), []
-        for number, direction in enumerate(directions):
+    bounds = check.check_bounds(bounds, probe.X)
+    single = isinstance(directions, str | MinimumNormAttack)
+    single = single or getattr(directions, "ndim", None) == probe.X.ndim - 1
+    directions = [directions] if single else list(directions)
+    rays = [check_direction(d, probe.X) for d in directions if not isinstance(d, MinimumNormAttack)]
+    batches = probe.batches("boundary_distance", batch_size=batch_size, verbose=verbose)
+    seed = seed_of(random_state)
+    walked = iter(_walk(probe, batches, rays, norm, max_distance, n_scan, bounds, seed))
+    columns = [
+        _search(d, estimator, X, y, norm, max_distance, bounds)
+        if isinstance(d, MinimumNormAttack)
+        else next(walked)
+        for d in directions
+    ]
+    return np.stack(columns, 1)
+
+
+def _search(attack, estimator, X, y, norm, max_distance, bounds):
+    """Distances (n,) that an attack finds, up to the greatest one asked for."""
+    attack = clone(attack).set_params(norm=norm, eps=None, bounds=bounds)
+    found = distances(estimator, X, y, attack=attack)
+    return np.where(found <= max_distance, found, np.inf)
+
+
+def _walk(probe, batches, rays, norm, max_distance, n_scan, bounds, seed):
+    """Distances along the rays, (n_rays, n_samples)."""
+    if not rays:
+        return []
+    parts, n_lost = [], 0
+    for rows, x, y in batches:
+        noise, columns, box = RowNoise(seed, x), [], Box(bounds, x)
+        for number, ray in enumerate(rays):
             with torch.enable_grad():
-                d = direction_tensor(direction, probe, x, y, rows, norm, noise, number)
+                d = direction_tensor(ray, probe, x, y, rows, norm, noise, number)
             n_lost += int((~d.flatten(1).any(1)).sum())
-            t = crossing(probe.view, x, y, d, max_distance, n_scan, Box(box, x))
-            moved = Box(box, x).clamp(x + column(t.clamp_max(max_distance), x) * d) - x
+            t = crossing(probe.view, x, y, d, max_distance, n_scan, box)
+            moved = box.clamp(x + column(t.clamp_max(max_distance), x) * d) - x
             length = F.flat_norm(moved.double(), ORDERS[norm])
             columns.append(torch.where(t.isfinite(), length, torch.inf).cpu())
-        parts.append(torch.stack(columns, 1).numpy())
+        parts.append(torch.stack(columns).numpy())
     if n_lost:
         warnings.warn(
             f"{n_lost} gradients are zero and give no direction: their distance is inf. Use "
             "directions=('random',), or look for saturated or detached parts of the model.",
-            stacklevel=2,
+            stacklevel=3,
         )
-    return np.concatenate(parts)
+    return np.concatenate(parts, 1)
 
 
 @torch.no_grad()

@@ -3,7 +3,8 @@
 import numpy as np
 
 from .. import _validation as check
-from ._robust import attack_and_view, withstood
+from ..attacks._minimum import MinimumNormAttack
+from ._robust import attack_and_view, distances, withstood
 
 __all__ = ["robustness_curve"]
 
@@ -22,7 +23,8 @@ def robustness_curve(estimator, X, y, *, eps, attack=None, n_jobs=None):
     eps : array-like of shape (n_radii,)
         Radii, at least 0, in any order.
     attack : attack, default=None
-        Its own eps is not looked at; None is the default of :func:`robust_score`.
+        Its own eps is not looked at; None is the default of :func:`robust_score`. An attack for
+        the nearest point (DeepFool, FAB, CarliniWagner) runs once for all radii.
     n_jobs : int, default=None
         Processes that share the samples.
 
@@ -56,6 +58,10 @@ def robustness_curve(estimator, X, y, *, eps, attack=None, n_jobs=None):
     attack, _ = attack_and_view(attack, estimator)
     X, y = check.check_samples(X), np.asarray(y)
     attack.set_params(bounds=check.check_bounds(attack.bounds, X))
+    if isinstance(attack, MinimumNormAttack):
+        attack.set_params(eps=None)
+        distance = distances(estimator, X, y, attack=attack, n_jobs=n_jobs)
+        return (distance > radii[:, None]).mean(1)
     left = np.arange(len(X))
     accuracy = np.empty(len(radii))
     for place in np.argsort(radii, kind="stable"):

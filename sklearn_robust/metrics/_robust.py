@@ -15,7 +15,14 @@ from ..attacks._scores import scores_of
 from ..differentiable import View
 from ..exceptions import BlackBoxWarning
 
-__all__ = ["attack_and_view", "check_attack", "prediction_stability", "robust_score", "withstood"]
+__all__ = [
+    "attack_and_view",
+    "check_attack",
+    "distances",
+    "prediction_stability",
+    "robust_score",
+    "withstood",
+]
 
 
 def check_attack(attack):
@@ -74,6 +81,41 @@ def withstood(estimator, X, y=None, *, attack=None, n_jobs=None):
         Clean errors are not robust.
     """
     attack, view = attack_and_view(attack, estimator)
+    robust, fooled = _attacked(estimator, view, X, y, attack, n_jobs, "fooled")
+    robust[robust] = ~fooled
+    return robust
+
+
+def distances(estimator, X, y, *, attack, n_jobs=None):
+    """How far an attack for the nearest point had to go: 0 for clean errors, inf for failures.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+        What to attack.
+    X : array-like of shape (n_samples, ...)
+        Clean samples.
+    y : array-like of shape (n_samples,)
+        True labels.
+    attack : MinimumNormAttack
+        Its norm is that of the distances.
+    n_jobs : int, default=None
+        Processes that share the samples.
+
+    Returns
+    -------
+    distance : array of shape (n_samples,), float64
+        Upper bounds of the distances to the decision boundary.
+    """
+    attack, view = attack_and_view(attack, estimator)
+    correct, found = _attacked(estimator, view, X, y, attack, n_jobs, "distance")
+    distance = np.zeros(len(correct))
+    distance[correct] = found
+    return distance
+
+
+def _attacked(estimator, view, X, y, attack, n_jobs, key):
+    """Which samples are classified correctly, and what came of attacking those."""
     if getattr(attack, "targeted", False):
         raise ValueError("A targeted attack does not measure robustness; use targeted=False.")
     attack._check_parameters()
@@ -81,33 +123,33 @@ def withstood(estimator, X, y=None, *, attack=None, n_jobs=None):
     check.check_sample_shape(X, view.input_shape, view.name)
     predicted = predicted_codes(estimator, view, X)
     if y is None:
-        robust = np.ones(len(X), dtype=bool)
+        correct = np.ones(len(X), dtype=bool)
     else:
         if len(y) != len(X):
             raise ValueError(f"X has {len(X)} samples and y has {len(y)} labels.")
-        robust = predicted == check.encode_labels(y, view.classes_, view.name)
+        correct = predicted == check.encode_labels(y, view.classes_, view.name)
     # The box is that of the whole call, and every process draws alike.
     bounds = check.check_bounds(attack.bounds, X)
     attack.set_params(random_state=seed_of(attack.random_state))
-    rows = np.flatnonzero(robust)
-    fooled = _fooled(attack, estimator, X[rows], view.classes_[predicted[rows]], bounds, n_jobs)
-    robust[rows[fooled]] = False
-    return robust
+    labels = view.classes_[predicted[correct]]
+    return correct, _shared(attack, estimator, X[correct], labels, bounds, n_jobs, key)
 
 
-def _fooled(attack, estimator, X, y, bounds, n_jobs):
+def _shared(attack, estimator, X, y, bounds, n_jobs, key):
     n_chunks = min(joblib.effective_n_jobs(n_jobs), max(len(X), 1))
+    if not len(X):
+        return np.zeros(0, bool)
     if n_chunks == 1:
-        return _fooled_chunk(attack, estimator, X, y, bounds) if len(X) else np.zeros(0, bool)
+        return _chunk(attack, estimator, X, y, bounds, key)
     parts = joblib.Parallel(n_jobs=n_jobs)(
-        joblib.delayed(_fooled_chunk)(attack, estimator, X[rows], y[rows], bounds)
+        joblib.delayed(_chunk)(attack, estimator, X[rows], y[rows], bounds, key)
         for rows in gen_even_slices(len(X), n_chunks)
     )
     return np.concatenate(parts)
 
 
-def _fooled_chunk(attack, estimator, X, y, bounds):
-    return attack._evaluate(estimator, X, y, bounds, checked=True).fooled
+def _chunk(attack, estimator, X, y, bounds, key):
+    return attack._evaluate(estimator, X, y, bounds, checked=True)[key]
 
 
 def robust_score(estimator, X, y, *, attack=None, sample_weight=None, n_jobs=None):

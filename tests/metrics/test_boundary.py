@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_iris
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
+from sklearn_robust.attacks import DeepFool
 from sklearn_robust.metrics import boundary_distance, decision_margin, input_jacobian
 from tests.metrics.indicator_cases import (
     N_CLASSES,
@@ -158,3 +159,17 @@ BAD = [
 def test_bad_options_are_told_what_is_wrong(options, message):
     with pytest.raises(ValueError, match=message):
         boundary_distance(linear(), X, np.arange(30) % N_CLASSES, **options)
+
+
+def test_an_attack_finds_the_nearest_point_of_all_directions():
+    """Its column stands where the attack stands; beyond the greatest distance nothing counts."""
+    X, y = load_iris(return_X_y=True)
+    X, y = X[:100], y[:100]
+    model = LogisticRegression().fit(X, y)
+    exact = np.maximum(decision_margin(model, X, y), 0) / np.linalg.norm(model.coef_)
+    both = boundary_distance(model, X, y, directions=[DeepFool(), "random"], max_distance=50)
+    np.testing.assert_allclose(both[:, 0], exact, rtol=1e-3)
+    assert (both[:, 0] <= both[:, 1] * (1 + 1e-3)).all()
+    limit = float(np.median(exact))
+    alone = boundary_distance(model, X, y, directions=DeepFool(), max_distance=limit)
+    assert np.array_equal(np.isfinite(alone[:, 0]), both[:, 0] <= limit)

@@ -6,7 +6,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_robust import NaturalNet, robust_score
-from sklearn_robust.attacks import FGSM, PGD, WorstCase
+from sklearn_robust.attacks import FAB, FGSM, PGD, DeepFool, WorstCase
 from sklearn_robust.metrics import robustness_curve
 from tests.cases import blobs, generators_untouched, quick
 
@@ -53,6 +53,28 @@ def test_on_a_linear_model_a_curve_is_the_distribution_of_the_margins():
     attack = PGD(bounds=None, random_state=0)
     curve = robustness_curve(model, samples, y, eps=radii, attack=attack)
     np.testing.assert_allclose(curve, [(reach > eps).mean() for eps in radii])
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_an_attack_for_the_nearest_point_runs_once_for_all_radii(net, norm):
+    asked = []
+
+    class Counted(DeepFool):
+        def _evaluate(self, *data, **flags):
+            asked.append(self.eps)
+            return super()._evaluate(*data, **flags)
+
+    curve = robustness_curve(net, X, Y, eps=EPS, attack=Counted(norm=norm, eps=0.3))
+    assert asked == [None]
+    assert curve[0] == net.score(X, Y) and (np.diff(curve) <= 0).all() and curve[-1] == 0
+    single = [
+        robust_score(net, X, Y, attack=DeepFool(norm=norm, eps=eps)) for eps in EPS if eps > 0
+    ]
+    np.testing.assert_allclose(curve[1:], single, atol=0.05)
+    with joblib.parallel_config(backend="threading"):
+        shared = robustness_curve(net, X, Y, eps=EPS, attack=FAB(norm=norm, max_iter=5), n_jobs=3)
+    alone = robustness_curve(net, X, Y, eps=EPS, attack=FAB(norm=norm, max_iter=5))
+    assert np.array_equal(shared, alone)
 
 
 def test_the_attack_that_was_given_is_not_touched(net):
