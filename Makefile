@@ -15,11 +15,11 @@ demo: $(VENV)/installed
 	$(BIN)/sklearn-robust compare --data digits --output report
 	@echo "The report is in $(CURDIR)/report: open the page there, index.html, in a browser."
 
-# One thread that sleeps when idle: the tests are small, and threads that spin would slow them.
+# A process for each core, of one thread that sleeps when idle: threads that spin would slow all.
 test: export OMP_NUM_THREADS = 1
 test: export OMP_WAIT_POLICY = passive
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -q -ra
+	$(BIN)/python -m pytest -q -ra --numprocesses auto --maxprocesses 4
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 import inspect
 import random
+import re
 from contextlib import contextmanager
 
 import numpy as np
@@ -115,6 +116,11 @@ def same_weights(*fitted):
         state.keys() == first.keys() and all(torch.equal(state[k], first[k]) for k in first)
         for state in others
     )
+
+
+def named(value):
+    """Id of a case: its text without an address in memory, the same in every process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
 
 
 @contextmanager

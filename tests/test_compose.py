@@ -32,7 +32,7 @@ from sklearn_robust import (
 )
 from sklearn_robust.attacks import FGSM, PGD, WorstCase
 from sklearn_robust.metrics import prediction_stability
-from tests.cases import NETS, Linear, Normalised, blobs, quick, same_weights
+from tests.cases import NETS, Linear, Normalised, blobs, named, quick, same_weights
 
 X, Y = blobs(60, labels=("no", "yes"))
 TINY = {"module": Linear, "lr": 0.1, "max_epochs": 4}
@@ -142,7 +142,7 @@ def test_parameters_are_reached_through_a_pipeline():
 # -- validation and searches ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scoring", [robust_score, ROBUST, prediction_stability], ids=str)
+@pytest.mark.parametrize("scoring", [robust_score, ROBUST, prediction_stability], ids=named)
 @pytest.mark.parametrize("net", NETS, ids=lambda net: net.__name__)
 def test_scorers_serve_cross_validation(net, scoring):
     scores = cross_val_score(quick(net, **TINY), X, Y, cv=3, scoring=scoring, error_score="raise")

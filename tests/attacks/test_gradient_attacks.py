@@ -16,6 +16,7 @@ from tests.attacks.models import (
     predicted,
     samples,
 )
+from tests.cases import named
 
 EPS = {"linf": 0.1, "l2": 0.3, "l1": 0.5}
 # How much of the greatest change of the margin PGD must reach.
@@ -181,7 +182,7 @@ def falling_logit(z, y):
     return -z.gather(1, y[:, None])[:, 0]
 
 
-@pytest.mark.parametrize("loss", [*LOSSES, falling_logit], ids=str)
+@pytest.mark.parametrize("loss", [*LOSSES, falling_logit], ids=named)
 @pytest.mark.parametrize("targeted", [False, True])
 @pytest.mark.parametrize("n_classes", [2, 3, 4, 5])
 def test_an_attack_climbs_its_loss(loss, targeted, n_classes):

@@ -9,7 +9,7 @@ from torch import nn
 
 from sklearn_robust import GAIRATNet, MinMaxNet, NaturalNet
 from sklearn_robust.callbacks import WeightPerturbation
-from tests.cases import NETS, Linear, Normalised, blobs, in_training, quick, same_weights
+from tests.cases import NETS, Linear, Normalised, blobs, in_training, named, quick, same_weights
 
 X, Y = blobs()
 GAMMA = 0.05
@@ -117,7 +117,7 @@ def test_what_objectives_count_is_counted_once():
         np.testing.assert_array_equal(found, wanted)
 
 
-@pytest.mark.parametrize("awp", [WeightPerturbation(0), WeightPerturbation(warm_up=2)], ids=str)
+@pytest.mark.parametrize("awp", [WeightPerturbation(0), WeightPerturbation(warm_up=2)], ids=named)
 def test_none_of_it_is_ordinary_training_bit_for_bit(awp):
     params = {"module": Normalised, "attack__eps": 0.1}
     plain = quick(MinMaxNet, **params).fit(X, Y)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from sklearn_robust import NaturalNet
 from sklearn_robust.clustering import class_weight_matrix, linearize
 from sklearn_robust.exceptions import NotLinearizableError
-from tests.cases import blobs, generators_untouched, quick, same_state, state_of
+from tests.cases import blobs, generators_untouched, named, quick, same_state, state_of
 from tests.clustering.networks import (
     IMAGE,
     LINEARIZABLE,
@@ -179,7 +179,7 @@ ACTIVATIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS, ids=repr)
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=named)
 def test_an_activation_is_left_out_however_it_is_called(activation):
     class Network(Head):
         def forward(self, x):
@@ -203,7 +203,7 @@ POOLS = [
 ]
 
 
-@pytest.mark.parametrize(("maximum", "average", "shape"), POOLS, ids=repr)
+@pytest.mark.parametrize(("maximum", "average", "shape"), POOLS, ids=named)
 def test_a_maximum_becomes_the_average_of_the_same_places(maximum, average, shape):
     class Network(nn.Module):
         def forward(self, x):

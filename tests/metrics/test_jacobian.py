@@ -21,6 +21,7 @@ from sklearn_robust.metrics import (
     jacobian_norm,
     jacobian_sparsity,
 )
+from tests.cases import named
 from tests.metrics.indicator_cases import (
     N_CLASSES,
     N_FEATURES,
@@ -119,7 +120,7 @@ def test_the_penalty_of_the_jacobian_can_be_differentiated_by_the_weights():
 # -- samples do not meet --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("of", OFS, ids=str)
+@pytest.mark.parametrize("of", OFS, ids=named)
 @pytest.mark.parametrize(("module", "shape"), relu_nets(), ids=lambda v: type(v).__name__)
 def test_a_sample_has_the_same_jacobian_alone_and_in_any_batch(module, shape, of):
     X = samples(12, shape)

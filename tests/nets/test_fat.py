@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from sklearn_robust import FATNet, GAIRATNet, MinMaxNet
-from tests.cases import Normalised, blobs, in_training, quick, same_weights
+from tests.cases import Normalised, blobs, in_training, named, quick, same_weights
 
 X, Y = blobs(60)
 x64, y64 = torch.tensor(X, dtype=torch.float64), torch.tensor(Y)
@@ -100,7 +100,7 @@ def test_as_many_steps_as_the_attack_has_is_min_max_training():
 
 
 @pytest.mark.parametrize(
-    "tau", [[(1, 0), (3, 10)], ((1, 0), (3, 10)), lambda epoch: 10 * (epoch > 2)], ids=repr
+    "tau", [[(1, 0), (3, 10)], ((1, 0), (3, 10)), lambda epoch: 10 * (epoch > 2)], ids=named
 )
 def test_tau_may_change_from_epoch_to_epoch(tau):
     shared = {"module": Normalised, "attack__eps": 0.2, "max_epochs": 1}

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 from sklearn_robust import FATNet, GAIRATNet, MARTNet, MinMaxNet, TRADESNet
 from sklearn_robust import _functional as F
 from sklearn_robust.nets._trajectory import Trajectory
-from tests.cases import Normalised, blobs, in_training, quick, same_weights
+from tests.cases import Normalised, blobs, in_training, named, quick, same_weights
 
 X, Y = blobs(60)
 x64, y64 = torch.tensor(X, dtype=torch.float64), torch.tensor(Y)
@@ -87,7 +87,7 @@ def steep(kappa, max_iter):
     return (kappa < max_iter / 2).float()
 
 
-@pytest.mark.parametrize("weight_fn", [*FUNCTIONS, steep], ids=str)
+@pytest.mark.parametrize("weight_fn", [*FUNCTIONS, steep], ids=named)
 def test_weight_functions_weigh_the_loss_of_each_sample(module, weight_fn):
     params = {"weight_fn": weight_fn, "lam": 0.5, "burn_in": 0}
     net = in_training(GAIRATNet, module, x64, y64, **params, **EXACT)
@@ -316,7 +316,7 @@ def test_training_stays_finite_where_all_weights_are_tiny_or_one(lam):
         ({"weight_fn": lambda kappa, max_iter: -1 - kappa, "burn_in": 0}, "of at least 0"),
         ({"weight_fn": lambda kappa, max_iter: kappa / 0 + 1, "burn_in": 0}, "a finite number"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_parameters_that_make_no_sense_are_refused(params, match):
     with pytest.raises(ValueError, match=match):
