@@ -58,7 +58,8 @@ class TensorAttack:
         y : tensor of shape (n,), int64
             Class codes; the targets when ``targeted``.
         observe : callable, optional
-            ``observe(step, rows, z, x_adv)`` is called on each forward that gives a gradient.
+            ``observe(step, rows, z, x_adv)`` is called on each forward that gives a gradient. A
+            bool tensor that it returns tells PGD and its kin which of the rows stop there.
         noise : optional
             Source of random numbers; by default they follow from ``random_state`` and ``x``.
 

@@ -10,7 +10,7 @@ from ..clustering._loss import AVERAGES
 from ..clustering._taxonomy import superclass_codes
 from ..exceptions import NotLinearizableError
 from ._adversarial import AdversarialNet
-from ._burn_in import burn_in_epochs, check_burn_in
+from ._burn_in import burn_in_epochs, check_burn_in, check_burn_in_fits
 
 __all__ = ["ClusterRegNet"]
 
@@ -105,6 +105,11 @@ class ClusterRegNet(AdversarialNet):
         check_burn_in(self.burn_in)
         if isinstance(self.superclasses, str):
             check.check_choice("superclasses", self.superclasses, ["auto"])
+
+    def _check_whole_fit(self):
+        check_burn_in(self.burn_in)
+        if isinstance(self.superclasses, str):  # to be found after the burn-in
+            check_burn_in_fits(self)
 
     def _begin_training(self, seed):
         super()._begin_training(seed)

@@ -36,7 +36,8 @@ class MARTNet(AdversarialNet):
     -----
     ``BCE(p_adv, y) + beta * KL(p || p_adv) * (1 - p_y)`` averaged over the batch, with p and p_adv
     the probabilities of the clean and of the worst points and BCE = -log p_adv,y -
-    log(1 - max_{k != y} p_adv,k). The small constants of the released code are not needed here.
+    log(1 - max_{k != y} p_adv,k). The small constants of the released code are not needed here,
+    and the attack starts uniformly in the ball, where that code starts from small normal noise.
 
     MART raises accuracy under cross-entropy PGD. On public leaderboards it falls below plain
     min-max training under AutoAttack: compare with ``robust_score``.

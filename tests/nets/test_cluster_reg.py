@@ -128,6 +128,7 @@ FAULTS = [
     ({"average": "mean"}, "average is 'mean'; choose one of"),
     ({"burn_in": 1.5}, "burn_in is 1.5; give a number of at least 0 and at most 1"),
     ({"burn_in": -1}, "burn_in is -1; give an integer of at least 0"),
+    ({"burn_in": 9, "max_epochs": 8}, "burn_in is 9 epochs and max_epochs 8"),
     ({"n_clusters": 13}, "n_clusters is 13, but there are 12 classes"),
     ({"n_clusters": 0}, "n_clusters is 0; give an integer of at least 1"),
     ({"superclasses": "guess"}, "superclasses is 'guess'; choose one of"),
