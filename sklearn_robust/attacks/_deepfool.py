@@ -7,6 +7,8 @@ from ._minimum import MinimumNormAttack
 
 __all__ = ["DeepFool"]
 
+_STUCK = 0.1  # share of a step below which the box counts as having stopped it
+
 
 class DeepFool(MinimumNormAttack):
     """Step to the nearest decision boundary of the linearised model until it is crossed.
@@ -138,5 +140,17 @@ class DeepFool(MinimumNormAttack):
             if step == 0:
                 extra = torch.zeros(len(task.x)).to(gap).index_copy(0, rows, -self.overshoot * gap)
             rows, x_adv, gap, grad = (v[left] for v in (rows, x_adv.detach(), gap, grad))
-            d = hunt.ball.reach(grad, extra[rows] - gap, task.box.room(x_adv, grad))
-            x_adv = task.box.clamp(x_adv + d)
+            x_adv = self._step(task, hunt, x_adv, grad, extra[rows] - gap)
+
+    def _step(self, task, hunt, x_adv, grad, gain):
+        """Toward the plane, cut off by the box; several short steps end nearer than a long one."""
+        d = hunt.ball.reach(grad, gain)
+        ahead = task.box.clamp(x_adv + d)
+        room = task.box.room(x_adv, grad)
+        if room is None:
+            return ahead
+        stuck = hunt.ball.size(ahead - x_adv) < _STUCK * hunt.ball.size(d)
+        if stuck.any():  # nearly all of the step led out: the features with room make up for it
+            d = hunt.ball.reach(grad[stuck], gain[stuck], room[stuck])
+            ahead[stuck] = task.box.clamp(x_adv[stuck] + d)
+        return ahead

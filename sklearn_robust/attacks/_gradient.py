@@ -48,7 +48,7 @@ class GradientAttack(BaseAttack):
         x = task.x[rows]
         if not (self.random_start or restart):
             return x.clone()
-        return task.box.clamp(x + task.ball.sample(task.noise[rows], x, restart))
+        return task.box.clamp(x + task.ball.start(task.noise[rows], x, restart))
 
     def _climb(self, task, outcome, objective, rows, restart):
         """Take ``max_iter`` steps with the samples ``rows``, recording what comes of each."""

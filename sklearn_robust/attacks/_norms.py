@@ -56,6 +56,10 @@ class Ball:
         """Gain of a linear function over the distance 1, shape (n,): the dual norm."""
         return flat_norm(self.eps * grad, self.dual)
 
+    def start(self, noise, x, stream):
+        """Random perturbations that a search begins with."""
+        return self.sample(noise, x, stream)
+
     def project(self, d, room=None):
         """Nearest perturbations inside the ball."""
         raise NotImplementedError
@@ -159,11 +163,17 @@ class L2Ball(Ball):
 
     def sample(self, noise, x, stream):
         """Uniform perturbations of the ball."""
-        direction = noise.normal(x, stream)
         n_free = self.free.expand(x.shape[1:]).sum().clamp_min(1)
-        direction = self.hold(direction)
-        radius = noise.scalar(x, stream + (1 << 16)) ** (1 / n_free)
-        return self.eps * direction / column(flat_norm(direction, 2), x).clamp_min(1e-30) * radius
+        return self._ray(noise, x, stream) * noise.scalar(x, stream + (1 << 16)) ** (1 / n_free)
+
+    def start(self, noise, x, stream):
+        """Perturbations of uniform length: most of the ball is surface, slow to turn from."""
+        return self._ray(noise, x, stream) * noise.scalar(x, stream + (1 << 16))
+
+    def _ray(self, noise, x, stream):
+        """Random perturbations of length eps."""
+        direction = self.hold(noise.normal(x, stream))
+        return self.eps * direction / column(flat_norm(direction, 2), x).clamp_min(1e-30)
 
     def ascend(self, grad, step, room=None):
         """Step of relative size ``step`` that gains most along ``grad``.

@@ -65,9 +65,10 @@ class PGD(GradientAttack):
 
     Notes
     -----
-    In an l2 ball the default path of 2.5 eps turns a random start far from the gradient only so
-    far: a linear model's margin falls by 94 to 100 % of what it could. ``random_start=False``,
-    or more and longer steps (``max_iter=50, step_size=eps / 10``), gains the rest.
+    Random starts are uniform in the ball; in l2 it is their length that is uniform. There the
+    default path of 2.5 eps turns a start that points away from the gradient only so far: a linear
+    model's margin falls by 96 to 100 % of what it could. ``random_start=False``, or more and
+    longer steps (``max_iter=50, step_size=eps / 10``), gains the rest.
 
     Used as a step of a Pipeline the attack also acts at prediction time. To score robustness,
     attack in the scorer instead: :func:`sklearn_robust.metrics.make_robust_scorer`.

@@ -102,7 +102,7 @@ def test_a_second_fit_finds_superclasses_anew():
 
 
 def test_there_is_no_penalty_as_long_as_the_burn_in_lasts():
-    net = quick(ClusterRegNet, n_clusters=3, burn_in=5).fit(X, y)
+    net = quick(ClusterRegNet, n_clusters=3, burn_in=1.0).fit(X, y)
     assert net.superclass_codes_ is None
     assert same_weights(net, quick(NaturalNet).fit(X, y))
 
