@@ -60,7 +60,7 @@ def settings(name):
     if name == "FAB":
         params["n_target_classes"] = 3
     if name == "DeepFool":
-        params |= {"max_iter": 1}
+        params |= {"max_iter": 2, "eps": 3.0}
     return params
 
 
