@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sklearn_robust import _functional as F
-from sklearn_robust.attacks import BIM, FGSM, MIFGSM, PGD
+from sklearn_robust.attacks import BIM, FAB, FGSM, MIFGSM, PGD, DeepFool, WorstCase
 from sklearn_robust.attacks._losses import make_objective
 from tests.attacks.models import (
     DUAL,
@@ -213,3 +213,90 @@ def test_a_targeted_attack_moves_toward_its_target(loss, n_classes):
     assert not withstood.all()
     hit = predicted(model, torch.as_tensor(result.X_adv).double()) == target
     assert torch.equal(torch.as_tensor(result.fooled), hit)
+
+
+def test_gradient_attacks_climb_a_loss_that_saturates_when_it_is_scaled():
+    """Logits of a thousand blank the cross-entropy, not the losses that scale them."""
+    quiet = linear(3)
+    loud = linear(3, scale=1e4)
+    x = samples(40)
+    y = predicted(loud, x)
+    assert torch.equal(y, predicted(quiet, x))
+    count = {
+        loss: int((~PGD(eps=0.2, loss=loss, max_iter=20, random_state=0).verdict(loud, x, y)).sum())
+        for loss in ("cross_entropy", "scaled_cross_entropy", "dlr")
+    }
+    assert count["scaled_cross_entropy"] > 0
+    assert count["dlr"] == count["scaled_cross_entropy"] >= count["cross_entropy"]
+
+
+def test_observers_see_each_gradient_forward():
+    model, x = curved(), samples()
+    y, seen = predicted(model, x), []
+    PGD(eps=0.1, max_iter=3, random_start=False).perturb(
+        model, x, y, observe=lambda step, rows, z, x_adv: seen.append((step, rows, z, x_adv))
+    )
+    assert [step for step, *_ in seen] == [0, 1, 2]
+    assert torch.equal(seen[0][3], x)
+    for _, rows, z, x_adv in seen:
+        assert torch.equal(rows, torch.arange(len(x)))
+        torch.testing.assert_close(z, model(x_adv).detach())
+
+
+class TestWorstCase:
+    def members(self):
+        return [FGSM(loss="margin"), PGD(max_iter=5), PGD(max_iter=5, loss="dlr"), DeepFool()]
+
+    def test_no_sample_withstands_that_a_member_fools(self):
+        model, x = curved(width=40), samples(80)
+        y = predicted(model, x)
+        cascade = WorstCase(self.members(), eps=0.25, norm="linf", random_state=0)
+        withstood = cascade.verdict(model, x, y)
+        assert 0 < withstood.sum() < len(x)
+        for member in self.members():
+            member.set_params(eps=0.25, norm="linf", random_state=0)
+            assert (withstood <= member.verdict(model, x, y)).all(), member
+
+    def test_samples_that_are_fooled_are_not_shown_to_the_next(self):
+        model, x = linear(2), samples(60)
+        y = predicted(model, x).numpy()
+        X = x.float().numpy()
+        first = FGSM(eps=0.3).evaluate(model, X, y)
+        both = WorstCase([FGSM(), PGD(max_iter=7)], eps=0.3).evaluate(model, X, y)
+        assert 0 < first.fooled.sum() < len(x)
+        assert np.array_equal(both.fooled, first.fooled)
+        assert both.n_queries[first.fooled].max() < 7 < both.n_queries[~first.fooled].min()
+
+    def test_verdict_and_evaluation_agree(self):
+        model, x = curved(width=40), samples(80)
+        y = predicted(model, x)
+        cascade = WorstCase(eps=0.2, random_state=0)
+        result = cascade.evaluate(model, x.float().numpy(), y.numpy())
+        assert np.array_equal(~result.fooled, cascade.verdict(model, x.float().double(), y).numpy())
+
+    def test_settings_of_the_cascade_hold_for_all_members(self):
+        model, x = curved(), samples()
+        y = predicted(model, x)
+        cascade = WorstCase([FGSM(eps=9.0), PGD(eps=9.0)], eps=0.1, norm="l2", random_state=0)
+        x_adv = cascade.perturb(model, x, y)
+        assert lengths(x_adv, x, "l2").max() <= 0.1
+
+    def test_clean_errors_are_no_successes_of_an_attack(self):
+        model, x = linear(3), samples(30)
+        wrong = (predicted(model, x) + 1) % 3
+        result = WorstCase(eps=0.0).evaluate(model, x.float().numpy(), wrong.numpy())
+        assert result.fooled.all() and (result.distance == 0).all()
+        assert (result.n_queries == 1).all()
+
+    @pytest.mark.parametrize(
+        ("attacks", "match"),
+        [
+            ([], "empty"),
+            ([PGD(), PGD(targeted=True)], "targeted"),
+            ([PGD(), FAB()], "FAB in a cascade needs a radius"),
+            ([PGD(loss="unknown")], "loss is 'unknown'"),
+        ],
+    )
+    def test_what_cannot_be_a_cascade_is_refused(self, attacks, match):
+        with pytest.raises(ValueError, match=match):
+            WorstCase(attacks).perturb(linear(), samples(), torch.zeros(12, dtype=torch.int64))
