@@ -40,8 +40,7 @@ def judging(subject, attack):
     module = subject.net.module_.eval()
 
     def verdict():
-        with torch.inference_mode(False):
-            X_adv = torch.as_tensor(attack())
+        X_adv = torch.as_tensor(attack())
         with torch.inference_mode():
             return module(X_adv).argmax(1).numpy() != subject.y
 
@@ -53,7 +52,6 @@ def compare(case, subject, name, limits):
     ways = {lib: attack_of(lib, name, subject, subject.eps) for lib in LIBRARIES}
     ways = {lib: way for lib, way in ways.items() if way is not None}
     ours = ways.pop("sklearn_robust")
-    shares = {}
     for library, way in ways.items():
         with quiet():
             judged = judging(subject, way)
@@ -61,8 +59,6 @@ def compare(case, subject, name, limits):
         title = f"{name}, {subject.name}, {case} ({len(subject.X)} samples), beside {library}"
         limit = limits.get(library)
         print_table(title, rows, {} if limit is None else {"sklearn_robust": limit})
-        shares[library] = rows[-1][2]
-    return shares
 
 
 def main():

@@ -21,7 +21,10 @@ RADII = {
     "MNIST min-max": {"linf": 0.3, "l2": 1.5},
     "CIFAR-10 min-max": {"linf": 8 / 255, "l2": 0.5},
 }
-_SLOW = {"DeepFool-50 l2": 50, "C&W-50 l2": 20}  # samples, of 760 ms each in one library
+_SLOW = {
+    "DeepFool-50 l2": 50,
+    "C&W-50 l2": 20,
+}  # samples: some libraries take a second or more for each
 
 
 def shortened(subject, n):
@@ -79,8 +82,11 @@ def verdict(who, subject):
     """Robust accuracy, number of fooled samples, and seconds of one AutoAttack."""
     start = time.process_time()
     if who == "reference":
+        attack = autoattack(subject)
+        if attack is None:
+            raise SystemExit("pyautoattack is not installed: pip install pyautoattack")
         with quiet():
-            X_adv = autoattack(subject)()
+            X_adv = attack()
     else:
         attack = AutoAttack(eps=subject.eps, bounds=(0, 1), random_state=0)
         X_adv = attack.evaluate(subject.net, subject.X, subject.y).X_adv

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 from skorch.callbacks import Callback
 
 from sklearn_robust import (
@@ -57,6 +58,7 @@ def options():
     parser.add_argument("--n-auto", type=int, default=200, help="images for AutoAttack")
     parser.add_argument("--channels", type=int, nargs=2, default=(16, 32))
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--n-jobs", type=int, default=2, help="rows that are made at a time")
     parser.add_argument("--output", default="report/table-training", help="folder to write")
     return parser.parse_args()
 
@@ -199,34 +201,44 @@ def verdict(rows, seeds):
             print(f"GAIRAT less MinMax in points, {epoch} epoch: {said}")
 
 
+def load_or_make(name, seed, parts, chosen, settings):
+    """The row of one net and one seed: read from its file, or trained, judged and written."""
+    path = Path(chosen.output, "rows", f"{name}-seed{seed}.json")
+    if path.exists():
+        row = json.loads(path.read_text(encoding="utf-8"))
+        if row["settings"] != settings:
+            raise SystemExit(f"{path} has other settings: give another --output.")
+        return name, seed, row
+    torch.set_num_threads(1)
+    row = {"settings": settings, **make_row(name, seed, parts, chosen)}
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(row, indent=1), encoding="utf-8")
+    draft.rename(path)
+    shown = {key: round(value, 1) for key, value in row["last"].items()}
+    print(f"{name}, seed {seed}: {row['seconds']:.1f} s an epoch, {shown}", flush=True)
+    return name, seed, row
+
+
 def main():
     chosen = options()
-    torch.set_num_threads(1)
     folder = Path(chosen.output)
     (folder / "rows").mkdir(parents=True, exist_ok=True)
     fixed = ("eps", "epochs", "n_train", "n_test", "n_auto", "channels", "data")
     settings = {key: value for key, value in vars(chosen).items() if key in fixed}
     settings = json.loads(json.dumps(settings))
-    parts, rows = read(chosen), {}
-    for seed in range(chosen.seeds):
-        for name in make_nets(chosen):
-            if chosen.nets and name not in chosen.nets:
-                continue
-            path = folder / "rows" / f"{name}-seed{seed}.json"
-            if path.exists():
-                row = json.loads(path.read_text(encoding="utf-8"))
-                if row["settings"] != settings:
-                    raise SystemExit(f"{path} has other settings: give another --output.")
-            else:
-                row = {"settings": settings, **make_row(name, seed, parts, chosen)}
-                draft = path.with_suffix(".draft")
-                draft.write_text(json.dumps(row, indent=1), encoding="utf-8")
-                draft.rename(path)
-                shown = {key: round(value, 1) for key, value in row["last"].items()}
-                print(f"{name}, seed {seed}: {row['seconds']:.1f} s an epoch, {shown}", flush=True)
-            rows[name, seed] = row
-            lines = markdown(rows, chosen.seeds)
-            (folder / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    parts, names = read(chosen), chosen.nets or list(make_nets(chosen))
+    jobs = [
+        delayed(load_or_make)(name, seed, parts, chosen, settings)
+        for seed in range(chosen.seeds)
+        for name in names
+    ]
+    # A process a row keeps the processor's seconds of rows apart.
+    done = Parallel(n_jobs=chosen.n_jobs, return_as="generator", batch_size=1)(jobs)
+    rows = {}
+    for name, seed, row in done:
+        rows[name, seed] = row
+        lines = markdown(rows, chosen.seeds)
+        (folder / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     n = len(parts[0][0])
     print(
         f"\nMNIST, {n} images, {chosen.epochs} epochs, eps = {chosen.eps:g}, accuracy in percent\n"

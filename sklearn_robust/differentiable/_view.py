@@ -8,6 +8,7 @@ from torch import nn
 
 from ._duels import Smoothable, jumps
 from ._fold import folded
+from ._reduced import Reduced
 
 __all__ = ["AnyDtype", "View", "device_of"]
 
@@ -135,11 +136,11 @@ class View(nn.Module):
     @property
     def exact(self):
         """View that computes in full precision: this one, unless it is accelerated."""
-        if not any(getattr(part, "full", True) is False for part in self.modules()):
+        if not any(isinstance(part, Reduced) for part in self.modules()):
             return self
         view = copy.deepcopy(self)
         for part in view.modules():
-            if hasattr(part, "full"):
+            if isinstance(part, Reduced):
                 part.full = True
         return view
 

@@ -185,7 +185,8 @@ class GAIRATNet(AdversarialNet):
         lam = value_in(epoch, self.lam)
 
         def weigh(z_adv):
-            logs = log_weights(self.weight_fn, kappa, self.attack_.max_iter, lam, z_adv, y)
+            count = kappa.to(z_adv.dtype)
+            logs = log_weights(self.weight_fn, count, self.attack_.max_iter, lam, z_adv, y)
             weights = logs.softmax(0)
             self.history.record_batch("ess", F.effective_sample_size(weights).item())
             return weights

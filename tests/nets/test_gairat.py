@@ -102,7 +102,7 @@ def test_weight_functions_weigh_the_loss_of_each_sample(module, weight_fn):
     parameters = list(net.module_.parameters())
     ours = torch.autograd.grad(loss, parameters)
     for found, theirs in zip(ours, torch.autograd.grad(wanted, parameters), strict=True):
-        torch.testing.assert_close(found, theirs, rtol=1e-5, atol=1e-8)
+        torch.testing.assert_close(found, theirs, rtol=1e-5, atol=1e-9)
 
 
 def terms(base, module, points):
