@@ -1,6 +1,7 @@
 """Checks at the door: each says what came, what was wanted and what to type."""
 
 import numbers
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -8,6 +9,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 __all__ = [
+    "check_attack",
     "check_bounds",
     "check_choice",
     "check_count",
@@ -18,9 +20,11 @@ __all__ = [
     "check_on_grid",
     "check_samples",
     "check_sample_shape",
+    "check_shape",
     "encode_labels",
     "power_scaler",
     "refuse_bytes",
+    "suiting_shape",
     "svm_gamma",
     "validate_samples",
 ]
@@ -127,6 +131,39 @@ def check_count(name, value, *, low=1):
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < low:
         raise ValueError(f"{name} is {value!r}; give an integer of at least {low}.")
     return int(value)
+
+
+def check_attack(attack):
+    """Raise unless ``attack`` is an attack instance."""
+    if isinstance(attack, type) or not hasattr(attack, "evaluate"):
+        raise TypeError(f"attack is {attack!r}; give an attack instance, such as PGD(eps=0.1).")
+    return attack
+
+
+def check_shape(name, shape):
+    """Shape of one sample as a tuple of positive integers."""
+    axes = tuple(shape) if isinstance(shape, (tuple, list, np.ndarray, torch.Size)) else ()
+    if not axes or not all(isinstance(n, numbers.Integral) and n > 0 for n in axes):
+        raise ValueError(
+            f"{name} is {shape!r}; give the shape of one sample as a tuple of positive integers, "
+            "such as (3, 32, 32) for images or (4,) for rows."
+        )
+    return tuple(int(n) for n in axes)
+
+
+@contextmanager
+def suiting_shape(who, shape):
+    """Say that samples of this shape do not suit the model, if it fails on them."""
+    try:
+        yield
+    except (RuntimeError, IndexError) as error:
+        if type(error) not in (RuntimeError, IndexError):  # out of memory, say
+            raise
+        reason = str(error).split("\n")[0].rstrip(".")
+        raise ValueError(
+            f"{who} fails on samples of shape {tuple(shape)} ({reason}): pass samples, or "
+            "input_shape, of the shape that it was made for."
+        ) from error
 
 
 def check_norm(norm):

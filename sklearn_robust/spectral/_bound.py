@@ -143,7 +143,7 @@ def _smallest_margin(estimator, view, X, codes, attack):
     right = logits_of(view, X).argmax(1).numpy() == codes
     if not right.any():
         return 0.0
-    attack = DeepFool(norm="l2", bounds=None) if attack is None else attack
+    attack = DeepFool(norm="l2", bounds=None) if attack is None else check.check_attack(attack)
     return float(attack.evaluate(estimator, X[right]).distance.min())
 
 

@@ -47,7 +47,7 @@ def feature_change_report(
         Number of random perturbations of each sample, each of the same l2 norm as the attack's.
     noise : {"sphere", "sign"}, default="sphere"
         Random directions: uniform on the sphere, or random signs. The box of the data is ignored.
-    layers : list of str, optional
+    layers : str or list of str, optional
         Names of modules; None means all linear layers.
     samples : bool, default=False
         Whether to keep the change of every sample.
@@ -114,7 +114,7 @@ def feature_change_report(
     """
     check.check_count("n_directions", n_directions)
     check.check_choice("noise", noise, ["sphere", "sign"])
-    attack = PGD(random_state=0) if attack is None else attack
+    attack = PGD(random_state=0) if attack is None else check.check_attack(attack)
     view = as_module(estimator)
     X = check.check_samples(X)
     names = _choose(view, X, layers)
@@ -146,6 +146,7 @@ def _choose(view, X, layers):
     x = view.tensor(X[:2]).to(own_dtype(view))
     if layers is None:
         return hidden_layers(view, x)
+    layers = [layers] if isinstance(layers, str) else layers
     known = {call.name: type(call.module).__name__ for call in trace_of(view, x).calls}
     unknown = [name for name in layers if name not in known]
     if unknown:

@@ -8,6 +8,7 @@ from sklearn.utils import Bunch
 
 from .. import _validation as check
 from ._layers import layers_of
+from ._maps import check_finite
 from ._solve import METHODS, spectrum_of
 from ._trace import open_model, trace_of
 
@@ -128,6 +129,7 @@ def _row(layer, method, max_grid):
     if layer.map is None:
         empty = np.empty(0)
         return {"method": "none", "note": layer.note, "values": empty, "weights": empty}
+    check_finite(layer.map, layer.name)
     spectrum = spectrum_of(layer.map, method, max_grid)
     square = layer.map.squared_frobenius()
     if square is None:  # no closed form

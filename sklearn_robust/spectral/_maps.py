@@ -9,8 +9,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.nn.modules.lazy import LazyModuleMixin
 
-__all__ = ["Convolution", "Dense", "Diagonal", "map_of"]
+from .. import _validation as check
+
+__all__ = ["Convolution", "Dense", "Diagonal", "check_finite", "map_of"]
 
 _CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
@@ -219,8 +222,11 @@ class Convolution:
 
 def map_of(layer, input_shape=None):
     """Return the linear map of a torch layer on samples of a shape (without the batch axis)."""
+    shape = () if input_shape is None else check.check_shape("input_shape", input_shape)
+    if isinstance(layer, LazyModuleMixin):
+        raise ValueError(f"{type(layer).__name__} has no weights yet: run it on a batch first.")
     if isinstance(layer, nn.Linear):
-        return _linear(layer, (layer.in_features,) if input_shape is None else tuple(input_shape))
+        return _linear(layer, shape or (layer.in_features,))
     if not isinstance(layer, _ConvNd):
         raise TypeError(
             f"{type(layer).__name__} is no layer with a fixed matrix; give a Linear, Conv1d, "
@@ -228,14 +234,23 @@ def map_of(layer, input_shape=None):
         )
     n_axes = layer.weight.ndim - 2
     wanted = "(C, L)" if n_axes == 1 else f"(C, {'D, ' * (n_axes == 3)}H, W)"
-    shape = () if input_shape is None else tuple(input_shape)
-    if len(shape) != n_axes + 1 or shape[0] != layer.in_channels or min(shape) < 1:
+    if len(shape) != n_axes + 1 or shape[0] != layer.in_channels:
         raise ValueError(
             f"input_shape is {input_shape}; {type(layer).__name__} needs the shape {wanted} of one "
             f"sample, with C = {layer.in_channels} channels."
         )
     build = _transposed if isinstance(layer, _ConvTransposeNd) else _plain
     return build(layer, shape)
+
+
+def check_finite(linear_map, name):
+    """Raise if the weights of a layer hold NaN or infinity: it has no singular values then."""
+    kinds = {Diagonal: "factors", Dense: "matrix", Convolution: "weight"}
+    if not bool(getattr(linear_map, kinds[type(linear_map)]).isfinite().all()):
+        raise ValueError(
+            f"{name} has weights that are NaN or infinite, so it has no singular values: train the "
+            "network again, with a smaller learning rate, lr=1e-4, say."
+        )
 
 
 def _linear(layer, shape):

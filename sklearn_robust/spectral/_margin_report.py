@@ -125,9 +125,11 @@ def margin_report(
     >>> bool(((report.output < 0) == (model.predict(X) != y)).all())
     True
     """
-    for kind in kinds if not isinstance(kinds, str) else [kinds]:
-        check.check_choice("kinds", kind, KINDS)
     kinds = [kinds] if isinstance(kinds, str) else kinds
+    for kind in kinds:
+        check.check_choice("kinds", kind, KINDS)
+    for name in tau if isinstance(tau, dict) else ():
+        check.check_choice("a key of tau", name, (*_MARGINS, "input"))
     view, X, codes = open_samples(estimator, X, y)
     z = logits_of(view, X, batch_size, verbose)
     report = _outputs(z, codes, kinds)
@@ -161,9 +163,11 @@ def open_samples(estimator, X, y):
     view = as_module(estimator)
     X = check.check_samples(X, np.float64 if own_dtype(view) == torch.float64 else np.float32)
     check.check_sample_shape(X, view.input_shape, view.name)
+    if y is None:
+        raise ValueError("y is None; pass the true labels, one for each sample of X.")
     if len(y) != len(X):
-        raise ValueError(f"X has {len(X)} samples and y has {len(y)} labels.")
-    if view._classes is None:
+        raise ValueError(f"X has {len(X)} samples and y has {len(y)} labels: pass one for each.")
+    with check.suiting_shape(view.name, X.shape[1:]):  # which also tells the number of classes
         logits_of(view, X[:1])
     return view, X, check.encode_labels(y, view.classes_, view.name)
 
@@ -206,7 +210,7 @@ def _measure_features(report, geometry, z, view, kinds):
 
 
 def _measure_inputs(report, geometry, z, estimator, view, X, attack, batch_size, verbose):
-    attack = DeepFool(norm="l2", bounds=None) if attack is None else attack
+    attack = DeepFool(norm="l2", bounds=None) if attack is None else check.check_attack(attack)
     norm = report.norm = check.check_norm(getattr(attack, "norm", "l2"))
     report.input_upper = attack.evaluate(estimator, X).distance
     linear = [

@@ -132,7 +132,7 @@ def _search(results, param, fixed):
         for row, params in enumerate(table["params"])
         if all(params.get(name) == value for name, value in fixed.items())
     ]
-    strengths = np.asarray(_strengths([table["params"][row] for row in rows], param, fixed))
+    strengths = np.asarray(_strengths(table["params"], rows, param, fixed))
     test, train = (_splits(table, rows, side) for side in ("test", "train"))
     if not train:
         raise ValueError(
@@ -144,16 +144,25 @@ def _search(results, param, fixed):
     return strengths, train, test
 
 
-def _strengths(candidates, param, fixed):
-    """Strength of each candidate, which must be all that distinguishes them."""
-    known = sorted({name for params in candidates for name in params})
+def _strengths(everyone, rows, param, fixed):
+    """Strength of each candidate in these rows, which must be all that distinguishes them."""
+    candidates = [everyone[row] for row in rows]
+    known = sorted({name for params in everyone for name in params})
+    if wrong := next((name for name in (param, *fixed) if name not in known), None):
+        raise ValueError(f"The search did not vary {wrong!r}; it varied {known}: give one of them.")
     if not candidates or any(param not in params for params in candidates):
+        tried = {name: sorted({str(p.get(name)) for p in everyone}) for name in fixed}
         raise ValueError(
-            f"No candidate of the search has {param!r} (with fixed={fixed}); it varied {known}."
+            f"No candidate has {param!r} and fixed={fixed}: the search tried {tried}; give one of "
+            "these values."
         )
     strengths = [params[param] for params in candidates]
     if len(set(strengths)) < len(strengths):
         others = [name for name in known if name != param and name not in fixed]
+        if not others:
+            raise ValueError(
+                f"The search has a value of {param!r} twice, {strengths}: give each once."
+            )
         raise ValueError(
             f"Several candidates share a value of {param!r}: {others} varied too; choose one value "
             f"of each, as in fixed={{{others[0]!r}: ...}}."

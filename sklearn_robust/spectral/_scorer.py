@@ -135,8 +135,8 @@ def make_regularization_scorer(attack=None, *, tau=0.1, spectra=True, max_sample
     >>> bool(scores["spectrum_std/matrix"] > 0)
     True
     """
-    if attack is not None and (isinstance(attack, type) or not hasattr(attack, "evaluate")):
-        raise TypeError(f"attack is {attack!r}; give an attack instance, such as PGD(eps=0.1).")
+    if attack is not None:
+        check.check_attack(attack)
     check.check_number("tau", tau)
     if max_samples is not None:
         check.check_count("max_samples", max_samples)

@@ -4,7 +4,7 @@ import torch
 
 from .. import _validation as check
 from ._krylov import top_values
-from ._maps import Convolution, map_of
+from ._maps import Convolution, check_finite, map_of
 from ._solve import METHODS, spectrum_of
 
 __all__ = ["conv_singular_values"]
@@ -70,6 +70,7 @@ def conv_singular_values(layer, input_shape=None, *, method="auto", k=None):
     """
     check.check_choice("method", method, METHODS)
     linear_map = map_of(layer, input_shape)
+    check_finite(linear_map, type(layer).__name__)
     if k is not None:
         k = check.check_count("k", k)
     with torch.no_grad():

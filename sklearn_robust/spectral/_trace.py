@@ -197,7 +197,8 @@ def trace_of(view, x):
     trace.nodes.append(Node("input", (), {}, [], [], tuple(x.shape), None))
     recorder = _Recorder(trace)
     recorder.follow(x, 0)
-    with torch.no_grad(), _watched(view, recorder), recorder:
+    fits = check.suiting_shape(view.name, x.shape[1:])
+    with fits, torch.no_grad(), _watched(view, recorder), recorder:
         z = view(x)
     trace.output = recorder.number_of(z)
     return trace
@@ -261,10 +262,15 @@ def open_model(estimator, X=None, input_shape=None):
     ``X`` is only asked for its shape; a fitted net knows its own.
     """
     view: Any = as_module(estimator)
+    given = None if input_shape is None else check.check_shape("input_shape", input_shape)
     if X is not None:
         shape = tuple(getattr(X, "shape", ()))[1:] or check.check_samples(X).shape[1:]
-    elif input_shape is not None:
-        shape = tuple(input_shape)
+        if given not in (None, shape):
+            raise ValueError(
+                f"X has samples of shape {shape}, but input_shape is {given}: pass one of the two."
+            )
+    elif given is not None:
+        shape = given
     elif view.input_shape is not None:
         shape = view.input_shape
     else:

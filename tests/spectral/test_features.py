@@ -204,6 +204,7 @@ def test_layers_can_be_chosen_and_the_seed_decides(digits):
         for s, n in [(0, 7), (0, 20), (1, 20)]
     )
     assert a.name == ["features"] and a.type == ["Sequential"]
+    assert a.name == feature_change_report(net, X[:20], layers="features").name
     np.testing.assert_allclose(a.random_mean, b.random_mean, rtol=1e-5)
     assert a.random_mean != c.random_mean
 
@@ -229,3 +230,5 @@ def test_bad_input_is_told_what_to_type(digits):
         feature_change_report(net, X[:5], n_directions=0)
     with pytest.raises(ValueError, match="noise is 'cube'; choose one of"):
         feature_change_report(net, X[:5], noise="cube")
+    with pytest.raises(TypeError, match="give an attack instance"):
+        feature_change_report(net, X[:5], attack=PGD)

@@ -261,6 +261,18 @@ def test_bad_input_is_told_what_to_type():
     X, y = load_iris(return_X_y=True)
     with pytest.raises(ValueError, match=r"samples have shape \(3,\), but .* fitted on .* \(4,\)"):
         layer_spectra(NaturalNet(max_epochs=1).fit(X, y), X[:, :3])
+    with pytest.raises(ValueError, match=r"fails on samples of shape \(5,\).*that it was made for"):
+        layer_spectra(net, input_shape=(5,))
+    with pytest.raises(ValueError, match=r"of shape \(4,\), but input_shape is \(5,\): pass one"):
+        layer_spectra(net, X, input_shape=(5,))
+    with pytest.raises(ValueError, match="a tuple of positive integers"):
+        layer_spectra(net, input_shape=4)
+    small = nn.Sequential(nn.Conv2d(1, 2, 5), nn.Flatten())
+    with pytest.raises(ValueError, match="fails on samples of .*Kernel size: .5 x 5."):
+        layer_spectra(small, input_shape=(1, 4, 4))
+    nn.init.constant_(net.weight, math.nan)
+    with pytest.raises(ValueError, match="model has weights that are NaN"):
+        layer_spectra(net, input_shape=(4,))
     large = nn.Sequential(nn.Conv2d(64, 64, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     with pytest.raises(ValueError, match="16 GiB"):
         layer_spectra(large, input_shape=(64, 32, 32), method="exact")

@@ -1,6 +1,7 @@
 """Margins against closed forms, in float64."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -198,11 +199,19 @@ def test_bad_input_is_told_what_to_type(iris):
     for options, words in [
         ({"kinds": ("outputs",)}, "choose one of"),
         ({"tau": -1}, "tau is -1"),
+        ({"tau": {"soft": 0.1}}, "a key of tau is 'soft'; choose one of"),
     ]:
         with pytest.raises(ValueError, match=words):
             margin_report(model, X, y, **options)
     with pytest.raises(ValueError, match="150 samples and y has 3"):
         margin_report(model, X, y[:3])
+    with pytest.raises(ValueError, match="y is None; pass the true labels"):
+        margin_report(model, X, None)
+    with pytest.raises(ValueError, match=r"Linear fails on samples of shape \(4,\)"):
+        margin_report(nn.Linear(5, 3), X, y)
+    for measure in (margin_report, partial(generalization_bound_terms, eps=0.1)):
+        with pytest.raises(TypeError, match="give an attack instance"):
+            measure(model, X, y, attack=DeepFool)
     with pytest.raises(ValueError, match="not fitted on"):
         margin_report(model, X, y + 7)
 

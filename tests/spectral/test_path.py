@@ -101,8 +101,15 @@ def test_bad_input_is_told_what_to_type(iris):
     found = search(*iris, return_train_score=False)
     with pytest.raises(ValueError, match="return_train_score=True"):
         regularization_path(found, param="C")
-    with pytest.raises(ValueError, match=r"has 'attack__eps'.*it varied \['C'\]"):
+    with pytest.raises(ValueError, match=r"did not vary 'attack__eps'; it varied \['C'\]"):
         regularization_path(found)
+    with pytest.raises(ValueError, match=r"did not vary 'tol'; it varied \['C'\]"):
+        regularization_path(found, param="C", fixed={"tol": 0.1})
+    with pytest.raises(ValueError, match=r"fixed=\{'tol': 9\}: the search tried .*'0.1', '0.2'"):
+        regularization_path(search(*iris, {"C": [1.0], "tol": [0.1, 0.2]}), param="C",
+                            fixed={"tol": 9})  # fmt: skip
+    with pytest.raises(ValueError, match=r"'C' twice, \[1.0, 1.0\]: give each once"):
+        regularization_path(search(*iris, {"C": [1.0, 1.0]}), param="C")
     with pytest.raises(ValueError, match="give a fitted GridSearchCV"):
         regularization_path(LogisticRegression())
     with pytest.raises(ValueError, match="needs values=param_range"):

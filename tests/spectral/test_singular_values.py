@@ -309,9 +309,21 @@ def test_the_layer_is_only_read():
     assert layer.training and layer.weight.requires_grad and layer.weight.grad is None
 
 
+def constant(value):
+    layer = nn.Linear(3, 2)
+    nn.init.constant_(layer.weight, value)
+    return layer
+
+
 BAD = [
     (nn.GroupNorm(1, 2), (2, 4, 4), {}, TypeError, "GroupNorm is no layer with a fixed matrix"),
     (nn.Conv2d(2, 2, 3), None, {}, ValueError, r"needs the shape \(C, H, W\)"),
+    (nn.Conv2d(2, 2, 3), 8, {}, ValueError, r"input_shape is 8; give .* such as \(3, 32, 32\)"),
+    (nn.Conv2d(2, 2, 3), (2, 8.0, 8), {}, ValueError, "a tuple of positive integers"),
+    (nn.Conv2d(2, 2, 3), (2, 0, 8), {}, ValueError, "a tuple of positive integers"),
+    (nn.LazyConv2d(2, 3), (2, 8, 8), {}, ValueError, "no weights yet: run it on a batch"),
+    (constant(math.nan), (3,), {}, ValueError, "NaN or infinite, .*smaller learning rate"),
+    (constant(math.inf), (3,), {"method": "lanczos"}, ValueError, "NaN or infinite"),
     (nn.Conv2d(2, 2, 3), (3, 8, 8), {}, ValueError, "C = 2 channels"),
     (nn.Conv1d(2, 2, 3), (2, 8, 8), {}, ValueError, r"needs the shape \(C, L\)"),
     (
