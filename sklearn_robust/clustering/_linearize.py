@@ -75,9 +75,15 @@ class Linearized(nn.Module):
     def _slope(self, x, ops):
         """Gradient at ``x`` of a sum of logits that has a weight of its own for each."""
         try:
-            z, pull_back = torch.func.vjp(lambda x: self.run(x, ops), x)
+            with check.suiting_shape(self.name, x.shape[1:]):
+                z, pull_back = torch.func.vjp(lambda x: self.run(x, ops), x)
         except NotLinearizableError as error:
             raise NotLinearizableError(f"{self.name} cannot be linearised: {error}") from error
+        if z.ndim != 2:
+            raise ValueError(
+                f"{self.name} returns an output of shape {tuple(z.shape)}; a classifier returns "
+                "logits of shape (n_samples, n_classes)."
+            )
         weights = torch.linspace(1, 2, z.shape[1], dtype=z.dtype, device=z.device)
         return pull_back(weights.sqrt().expand_as(z))[0]
 

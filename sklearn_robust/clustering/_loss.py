@@ -1,5 +1,6 @@
 """The clustering loss of the paper, as a criterion."""
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -15,7 +16,8 @@ class ClusterLoss(nn.CrossEntropyLoss):
     """Cross-entropy plus a penalty on logits that differ within a superclass.
 
     A criterion for any net that has one: ``MinMaxNet(criterion=ClusterLoss,
-    criterion__superclasses=[0, 0, 1, 1])`` penalises the logits of the adversarial samples.
+    criterion__superclasses=[0, 0, 1, 1])`` penalises the logits of the adversarial samples, and
+    TRADESNet those of the clean ones, which is where its criterion acts. MARTNet has none.
 
     Parameters
     ----------
@@ -57,13 +59,13 @@ class ClusterLoss(nn.CrossEntropyLoss):
         super().__init__(**kwargs)
         self.lam = check.check_number("lam", lam)
         self.average = check.check_choice("average", average, AVERAGES)
-        codes = torch.as_tensor(superclasses)
-        if codes.ndim != 1 or codes.is_floating_point() or bool((codes < 0).any()):
+        codes = np.asarray(superclasses)
+        if codes.ndim != 1 or codes.dtype.kind not in "iu" or codes.min(initial=0) < 0:
             raise ValueError(
                 f"superclasses is {superclasses!r}; give the number of its superclass for each "
-                "class, from 0, such as [0, 0, 1, 1]."
+                "class, from 0, such as [0, 0, 1, 1]; ClusterRegNet takes names, too."
             )
-        self.register_buffer("superclasses", codes.long())
+        self.register_buffer("superclasses", torch.as_tensor(codes.astype(np.int64)))
 
     def forward(self, input, target):
         """Mean loss of the logits ``input`` (n, n_classes) and the class codes ``target`` (n,)."""

@@ -1,6 +1,6 @@
 """Superclasses as users write them: one for each class, or a dictionary of their classes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import numpy as np
 
@@ -52,6 +52,8 @@ def _from_dict(superclasses, classes):
     place = {label: number for number, label in enumerate(classes.tolist())}
     codes = np.full(len(classes), -1)
     for code, (name, members) in enumerate(superclasses.items()):
+        if isinstance(members, Set):
+            members = [*members]
         members = np.asarray(members).reshape(-1).tolist()
         unknown = [label for label in members if label not in place]
         if unknown:

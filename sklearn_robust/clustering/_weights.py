@@ -165,7 +165,8 @@ def centered(W, center):
 
 
 def _sample_shape(affine, X, input_shape):
-    given = [tuple(s) for s in (affine.input_shape, input_shape) if s is not None]
+    given = [] if affine.input_shape is None else [affine.input_shape]
+    given += [] if input_shape is None else [check.check_shape("input_shape", input_shape)]
     given += [] if X is None else [X.shape[1:]]
     if not given:
         raise ValueError(

@@ -56,6 +56,12 @@ def panels(ax, owner, n_rows, n_columns, size=1.5):
 
 def named(estimators):
     """Return a dict of names and estimators from one, or from a sequence of estimators."""
+    if hasattr(estimators, "fit") or hasattr(estimators, "forward"):  # some can be iterated over
+        kind = type(estimators).__name__
+        raise TypeError(
+            f"estimators is one {kind}; give a dict of names and fitted estimators, "
+            f"{{{kind!r}: ...}}, or call from_estimator."
+        )
     if hasattr(estimators, "items"):
         pairs = {str(name): estimator for name, estimator in estimators.items()}
     else:

@@ -236,10 +236,11 @@ def test_a_taxonomy_that_makes_no_sense_is_refused(superclasses, message):
     "superclasses",
     [
         {"animal": ["dog", "cat"], "vehicle": ["ship", "car"]},
+        {"animal": {"dog", "cat"}, "vehicle": ("ship", "car")},
         ["animal", "animal", "vehicle", "vehicle"],
         np.array(["animal", "animal", "vehicle", "vehicle"], dtype=object),
     ],
-    ids=["dict", "list", "array"],
+    ids=["dict", "dict of a set", "list", "array"],
 )
 def test_a_taxonomy_is_read_in_either_form(superclasses):
     codes, names = superclass_codes(superclasses, CLASSES)

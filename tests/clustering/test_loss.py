@@ -5,11 +5,19 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_robust import MinMaxNet, NaturalNet
+from sklearn_robust import MinMaxNet, NaturalNet, nets
 from sklearn_robust import _functional as F
+from sklearn_robust.attacks import PGD
 from sklearn_robust.clustering import ClusterLoss
 from sklearn_robust.datasets import make_hierarchical_blobs
-from tests.cases import quick, same_weights
+from tests.cases import in_training, quick, same_weights
+
+# Nets with a place for a criterion, and what makes their training short and adversarial.
+L2 = {"attack__norm": "l2", "attack__eps": 1.0}
+WITH_CRITERION = {
+    "NaturalNet": {}, "MinMaxNet": L2, "TRADESNet": L2, "GAIRATNet": L2, "FATNet": L2,
+    "AdvTrainNet": L2, "FastATNet": L2, "FreeATNet": L2, "JacobianRegNet": {},
+}  # fmt: skip
 
 CODES = torch.tensor([0, 0, 1, 1, 1, 1, 1, 1, 0, 0])
 Z = torch.randn(7, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -79,20 +87,40 @@ def test_the_criterion_adds_the_penalty_to_the_cross_entropy():
     torch.testing.assert_close(loss(Z, target), wanted)
 
 
-def test_the_criterion_draws_the_logits_of_any_net_together():
+@pytest.mark.parametrize("name", WITH_CRITERION)
+def test_the_criterion_draws_the_logits_of_any_net_together(name):
     X, y, superclasses = make_hierarchical_blobs(10, random_state=0)
-    params = {
-        "attack__norm": "l2",
-        "attack__eps": 1.0,
-        "max_epochs": 5,
-        "criterion__superclasses": superclasses,
-    }
+    params = {"criterion": ClusterLoss, "criterion__superclasses": superclasses, "max_epochs": 5}
+    params |= WITH_CRITERION[name]
     spread = []
     for lam in (0.0, 1.0):
-        net = quick(MinMaxNet, criterion=ClusterLoss, criterion__lam=lam, **params).fit(X, y)
+        net = quick(getattr(nets, name), criterion__lam=lam, **params).fit(X, y)
         z = torch.tensor(net.decision_function(X))
         spread.append(float(F.cluster_penalty(z, torch.tensor(superclasses)) / z.var()))
     assert spread[1] < 0.7 * spread[0]
+
+
+def test_with_min_max_training_it_is_the_clustering_net():
+    X, y, superclasses = make_hierarchical_blobs(10, random_state=0)
+    attack = {"attack__norm": "l2", "attack__eps": 1.0}
+    ours = quick(
+        MinMaxNet, criterion=ClusterLoss, criterion__superclasses=superclasses, **attack
+    ).fit(X, y)
+    net = quick(nets.ClusterRegNet, superclasses=superclasses, attack=PGD, **attack).fit(X, y)
+    for a, b in zip(ours.module_.parameters(), net.module_.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_with_trades_it_acts_on_the_clean_samples():
+    module, codes = nn.Linear(4, 4).double(), torch.tensor([0, 0, 1, 1])
+    x, y = torch.rand(6, 4, dtype=torch.float64), torch.tensor([0, 1, 2, 3, 0, 1])
+    losses = []
+    for criterion in ({}, {"criterion": ClusterLoss, "criterion__superclasses": codes.tolist()}):
+        net = in_training(nets.TRADESNet, module, x, y, attack__eps=0.1, **criterion)
+        net.attack_.set_params(random_start=False)
+        losses.append(net.batch_loss(x, y)[0])
+    wanted = 0.1 * F.cluster_penalty(module(x), codes)
+    torch.testing.assert_close(losses[1] - losses[0], wanted)
 
 
 def test_a_strength_of_zero_is_plain_training():
@@ -109,6 +137,8 @@ def test_a_strength_of_zero_is_plain_training():
         ({"superclasses": [0.0, 1.0]}, "give the number of its superclass for each class"),
         ({"superclasses": [0, -1]}, "give the number of its superclass for each class"),
         ({"superclasses": [[0, 1]]}, "give the number of its superclass for each class"),
+        ({"superclasses": ["a", "b"]}, r"is \['a', 'b'\]; give the number .* takes names, too"),
+        ({"superclasses": {"a": [0, 1]}}, "give the number of its superclass for each class"),
         ({"superclasses": [0, 1], "lam": -1}, "lam is -1; give a number of at least 0"),
         ({"superclasses": [0, 1], "average": "mean"}, "average is 'mean'; choose one of"),
     ],

@@ -141,6 +141,8 @@ def test_many_classes_go_back_in_chunks():
 FAULTS = [
     ({}, "does not say what it takes: pass input_shape="),
     ({"input_shape": (4,), "X": np.zeros((2, 5))}, r"samples of shape \(4,\), but shape \(5,\)"),
+    ({"input_shape": 4}, r"input_shape is 4; give the shape of one sample as a tuple"),
+    ({"input_shape": (5,)}, r"Sequential fails on samples of shape \(5,\).*pass samples"),
     ({"method": "guess"}, "method is 'guess'; choose one of"),
     ({"method": "mean_jacobian"}, "averages.*over samples: pass X"),
     ({"method": "mean_jacobian", "X": np.zeros((2, 4)), "layer": "0"}, "leave layer out"),
@@ -159,6 +161,13 @@ def test_what_makes_no_sense_is_refused(params, message):
     Idle.__name__ = "Sequential"
     with pytest.raises(ValueError, match=message):
         class_weight_matrix(Idle(nn.Linear(4, 3), nn.ReLU()), **params)
+
+
+def test_what_returns_no_logits_is_refused():
+    with pytest.raises(ValueError, match=r"GRU returns an output of shape \(1, 2, 3\); a class"):
+        class_weight_matrix(nn.GRU(4, 3), input_shape=(2, 4))
+    with pytest.raises(ValueError, match="at least two classes"):
+        class_weight_matrix(nn.Linear(4, 1), input_shape=(4,))
 
 
 def test_an_estimator_that_is_not_fitted_is_refused():

@@ -114,3 +114,6 @@ def test_what_makes_no_sense_is_refused():
         ClassDendrogramDisplay.from_weights(W[:2])
     with pytest.raises(ValueError, match="estimators is empty"):
         ClassDendrogramDisplay.from_estimators({})
+    for model in (PLAIN, nn.Sequential(nn.Linear(30, 4))):
+        with pytest.raises(TypeError, match="estimators is one .*; give a dict .* from_estimator"):
+            ClassDendrogramDisplay.from_estimators(model)
