@@ -66,8 +66,8 @@ class ScoreView:
 
 
 def scores_of(estimator):
-    """Differentiable view of an estimator if it has one, else a view of its scores."""
+    """Differentiable view of an estimator if it has one, else a view of its scores; both quick."""
     try:
-        return as_module(estimator)
+        return as_module(estimator).quick
     except NotDifferentiableError:
         return ScoreView(estimator)

@@ -6,6 +6,8 @@ import torch
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from ._grey import GreyConv2d
+
 __all__ = ["folded"]
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -51,11 +53,20 @@ def _fold_normalisation(graph_module):
     return graph_module
 
 
+def _tile_grey(module):
+    """Put a quick copy in the place of each convolution of grey images that has a parent."""
+    for parent in list(module.modules()):
+        for name, layer in parent.named_children():
+            if GreyConv2d.suits(layer):
+                setattr(parent, name, GreyConv2d(layer))
+
+
 def folded(module):
     """Copy of an eval-mode module that gives the same output, up to rounding, sooner.
 
     Batch normalisation is folded into the layer before it, and on a CPU convolutions are laid
-    out channels-last. A module that cannot be traced keeps its own form.
+    out channels-last, those of grey images so that their gradient is quick. A module that cannot
+    be traced keeps its batch normalisation.
 
     Parameters
     ----------
@@ -77,4 +88,5 @@ def folded(module):
             quick = copy.deepcopy(module)
     if any(isinstance(layer, nn.Conv2d) and layer.in_channels > 1 for layer in layers):
         quick = quick.to(memory_format=torch.channels_last)
+    _tile_grey(quick)
     return quick.eval().requires_grad_(False)
