@@ -70,19 +70,21 @@ for ax, eps in zip(axes, radii, strict=True):
     quarrels.append(disagreement(kept))
     for line, good in zip(lines, kept, strict=True):
         look = {"color": "#0072B2"} if good else {"color": "#D55E00", "linestyle": ":"}
-        look["label"] = "kept" if good else "weeded out"
+        look["label"] = "line that is kept" if good else "line weeded out"
         draw_line(ax, line, linewidth=1, alpha=0.7 if good else 0.5, zorder=1, **look)
     for label, marker, color in ((0, "o", "#767676"), (1, "s", "#009E73")):
         points = X[y == label]
-        ax.scatter(*points.T, s=18, marker=marker, color=color, zorder=3)
+        ax.scatter(*points.T, s=18, marker=marker, color=color, zorder=3, label=f"class {label}")
         for point in points:
             ax.add_patch(plt.Circle(point, eps, color=color, alpha=0.35, linewidth=0, zorder=2))
-    ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="first feature")
     ax.set_title(f"eps = {eps:g}: {left[-1]} of {len(lines)} lines")
 
+axes[0].set_ylabel("second feature")
 handles, labels = axes[-1].get_legend_handles_labels()
-both = dict(zip(labels, handles, strict=True))
-figure.legend(both.values(), both.keys(), loc="outside lower center", ncols=2)
+entries = dict(zip(labels, handles, strict=True))  # one for each label
+names = sorted(entries)
+figure.legend([entries[name] for name in names], names, loc="outside lower center", ncols=4)
 
 # %%
 # The larger the ball, the fewer lines are left, and the less they disagree.

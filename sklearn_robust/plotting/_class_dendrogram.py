@@ -5,7 +5,7 @@ from scipy.cluster.hierarchy import dendrogram
 
 from ..clustering import ClassClustering, class_weight_matrix
 from ..differentiable import as_module
-from ._display import axes_for, named, panels
+from ._display import axes_for, named, panels, pyplot_for
 from ._style import DIVERGING, INK, MUTED
 
 __all__ = ["ClassDendrogramDisplay"]
@@ -230,11 +230,14 @@ class ClassDendrogramDisplay:
         display : ClassDendrogramDisplay
             Itself, with ``ax_`` and ``figure_``.
         """
+        size = min(max(4.5, 0.13 * len(self.classes)), 13)  # inches, for room for all labels
         if len(self.names) == 1:
+            if ax is None and size > 4.5:
+                ax = pyplot_for(self).subplots(figsize=(1.3 * size, size), layout="compressed")[1]
             self.ax_ = axes_for(ax, self)
             self.axes_ = np.array([self.ax_], dtype=object)
         else:
-            self.ax_, made = panels(ax, self, 1, len(self.names), size=4.5)
+            self.ax_, made = panels(ax, self, 1, len(self.names), size=size)
             self.axes_ = made[0]
         self.figure_ = self.ax_.figure
         top = 1.05 * self.linkage_matrix[:, -1, 2].max()
@@ -278,6 +281,10 @@ def _heat_map(axis, correlation, leaves, classes, cmap):
     axis.set_yticks(range(len(leaves)), labels)
     axis.yaxis.tick_right()
     axis.tick_params(length=0)
+    pitch = 72 * min(axis.bbox.size) / axis.figure.dpi / len(leaves)  # points a class
+    letters = axis.get_yticklabels() + axis.get_xticklabels()
+    for letter in letters:
+        letter.set_fontsize(min(letter.get_fontsize(), max(0.7 * pitch, 2)))
     axis.grid(False)
     return image
 

@@ -42,6 +42,8 @@ def draw_over_layers(ax, layers, curves):
         lines += ax.plot(x, values, **look)
     steep = len(layers) > 3 or max(map(len, layers)) > 12
     turn = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if steep else {}
+    if len(layers) > 24:
+        turn = {"rotation": 90, "fontsize": max(3, 240 / len(layers))}
     ax.set_xticks(x, layers, **turn)
     ax.set_xlim(-0.3, len(layers) - 0.7)
     return lines

@@ -22,6 +22,9 @@ KINDS = {
 }
 
 
+_FEW = 7  # lines that have colours of their own, and room for a legend inside
+
+
 class LayerSpectrumDisplay:
     """Singular values of a model's layers, or one statistic of them for several models.
 
@@ -184,23 +187,27 @@ class LayerSpectrumDisplay:
             title=self.name,
         )
         ax.set_ylim(bottom=0)
+        many = len(self.lines_) > _FEW
         if len(self.lines_) > 1:
-            ax.legend()
+            beside = {"loc": "upper left", "bbox_to_anchor": (1, 1), "fontsize": "small"}
+            ax.legend(**({**beside, "ncols": -(-len(self.lines_) // 24)} if many else {}))
         return self
 
     def _draw_values(self, ax, kind, options):
         ((_, report),) = self.reports.items()
         self.lines_ = []
-        for row, name in enumerate(report.name):
-            if not report.n_values[row]:
-                continue
+        known = np.flatnonzero(report.n_values)
+        # Lines of a few layers are told apart; those of many show their depth, dark to light.
+        shades = _depths(len(known)) if len(known) > _FEW else None
+        for place, row in enumerate(known):
+            name = report.name[row]
             order = np.argsort(report["values"][row])[::-1]
             values, weights = report["values"][row][order], report.weights[row][order]
             # Each value takes as much room as there are singular values that it stands for.
             ends = np.cumsum(weights) / weights.sum()
             x = np.stack([np.concatenate([[0], ends[:-1]]), ends], 1).ravel()
-            look = {"color": line_style(row)["color"], "label": name, **options}
-            look.setdefault("linestyle", ("-", "--", ":")[row // 7 % 3])
+            color = line_style(place)["color"] if shades is None else shades[place]
+            look = {"color": color, "label": name, **options}
             self.lines_ += ax.plot(x, values.repeat(2), **look)
         return "share of the singular values, in descending order"
 
@@ -213,3 +220,10 @@ class LayerSpectrumDisplay:
         ]
         self.lines_ = draw_over_layers(ax, [layers[row] for row in rows], curves)
         return "layer"
+
+
+def _depths(n):
+    """Colours of ``n`` layers in the order of their depth."""
+    from matplotlib import colormaps
+
+    return colormaps["viridis"](np.linspace(0, 0.92, n))

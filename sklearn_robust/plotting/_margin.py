@@ -98,7 +98,17 @@ class MarginDisplay:
 
     @classmethod
     def from_estimators(
-        cls, estimators, X, y, *, kind="softmax", attack=None, name=None, ax=None, **plot_options
+        cls,
+        estimators,
+        X,
+        y,
+        *,
+        kind="softmax",
+        attack=None,
+        by_outcome=False,
+        name=None,
+        ax=None,
+        **plot_options,
     ):
         """Measure the margins of several models and draw them over each other.
 
@@ -115,6 +125,8 @@ class MarginDisplay:
             "confidence" or "loss". Logits of different models have different scales.
         attack : attack, default=None
             Minimum-norm attack for the margins in the input.
+        by_outcome : bool, default=False
+            Whether to draw the right and the wrong predictions of each model apart.
         name : str, default=None
             Title.
         ax : matplotlib Axes, default=None
@@ -130,10 +142,14 @@ class MarginDisplay:
         check.check_choice("kind", kind, KINDS)
         measured = kind.split("_")[0]
         kinds = (measured,) if measured in ("softmax", "feature", "input") else ("output",)
-        values = {
-            label: margin_report(model, X, y, kinds=kinds, attack=attack)[kind]
-            for label, model in named(estimators).items()
-        }
+        values = {}
+        for label, model in named(estimators).items():
+            report = margin_report(model, X, y, kinds=kinds, attack=attack)
+            right = report.correct
+            parts = {f"{label}, right": right, f"{label}, wrong": ~right}
+            for part, rows in (parts if by_outcome else {label: np.full(len(right), True)}).items():
+                if rows.any():
+                    values[part] = report[kind][rows]
         return cls(values=values, kind=kind, name=name).plot(ax=ax, **plot_options)
 
     def plot(self, *, bins=30, ax=None, xlabel=None, ylabel=None, **kwargs):
@@ -142,7 +158,8 @@ class MarginDisplay:
         Parameters
         ----------
         bins : int or array, default=30
-            Number of bins over the range of all models, or their edges.
+            Number of bins over the range of all models, or their edges. If margins lie on both
+            sides of 0, one edge is there, and no bin holds right and wrong predictions.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         xlabel, ylabel : str, default=None
@@ -163,7 +180,7 @@ class MarginDisplay:
             )
         self.ax_ = ax = axes_for(ax, self)
         self.figure_ = ax.figure
-        edges = np.histogram_bin_edges(everything, bins)
+        edges = _edges(everything, bins)
         self.histograms_ = []
         for number, (name, values) in enumerate(finite.items()):
             share = np.histogram(values, edges)[0] / len(self.values[name])
@@ -181,5 +198,17 @@ class MarginDisplay:
             title=self.name,
         )
         ax.set_ylim(bottom=0)
+        ax.locator_params(axis="x", nbins=7, steps=[1, 2, 5, 10])
         ax.legend()
         return self
+
+
+def _edges(values, bins):
+    """Edges of bins of one width, with 0 among them where the values lie on both sides of it."""
+    low, high = values.min(), values.max()
+    if np.ndim(bins) or isinstance(bins, str) or not low < 0 < high:
+        return np.histogram_bin_edges(values, bins)
+    n_bins = max(2, check.check_count("bins", bins))
+    below = int(np.clip(round(-low / (high - low) * n_bins), 1, n_bins - 1))
+    width = max(-low / below, high / (n_bins - below))
+    return width * np.arange(-below, n_bins - below + 1)

@@ -8,7 +8,20 @@ from ._style import INK, line_style
 
 __all__ = ["RegularizationPathDisplay"]
 
-UNITS = {"error": "error (share)", "loss": "cross-entropy (nats)"}
+# Metrics of make_regularization_scorer, in words.
+UNITS = {
+    "error": "error (share)",
+    "loss": "cross-entropy (nats)",
+    "robust_accuracy": "accuracy under attack (share)",
+    "margin_mean": "mean margin of the logits",
+    "margin_std": "std of the margins of the logits",
+    "softmax_margin_mean": "mean margin of the probabilities",
+    "softmax_margin_std": "std of the margins of the probabilities",
+    "boundary_mass": "share of samples near the boundary",
+    "confidence": "mean confidence",
+    "spectrum_std": "std of the singular values",
+    "spectrum_cv": "std / mean of the singular values",
+}
 
 
 class RegularizationPathDisplay:
@@ -156,7 +169,8 @@ class RegularizationPathDisplay:
             ax.axhline(0, color=INK, linewidth=0.8, linestyle=":")
         if not numeric:
             ax.set_xticks(x, [str(value) for value in path["values"]])
-        default = UNITS.get(kind, kind.replace("_", " "))
+        metric, _, layer = kind.partition("/")
+        default = UNITS.get(metric, metric.replace("_", " ")) + (f", {layer}" if layer else "")
         ax.set(
             xlabel=path.param if xlabel is None else xlabel,
             ylabel=default if ylabel is None else ylabel,

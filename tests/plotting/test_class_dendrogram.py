@@ -65,6 +65,22 @@ def test_several_networks_share_both_scales():
     assert display.colorbar_ is not None and len(display.axes_) == 2
 
 
+@pytest.mark.parametrize("n_classes", [10, 40, 100])
+@pytest.mark.parametrize("n_networks", [1, 2])
+def test_names_of_classes_do_not_run_into_one_another(n_classes, n_networks):
+    rng = np.random.default_rng(0)
+    weights = {str(k): rng.normal(size=(n_classes, 20)) for k in range(n_networks)}
+    names = [f"a long name {k}" for k in range(n_classes)]
+    display = ClassDendrogramDisplay.from_weights(weights, classes=names)
+    display.figure_.canvas.draw()
+    for axis in display.axes_:
+        boxes = sorted(
+            (b.y0, b.y1) for b in (t.get_window_extent() for t in axis.get_yticklabels())
+        )
+        assert len(boxes) == n_classes
+        assert all(low[1] <= high[0] + 1 for low, high in zip(boxes, boxes[1:], strict=False))
+
+
 def test_it_draws_on_axes_that_are_given(pyplot):
     figure, axes = pyplot.subplots(1, 2, layout="constrained")
     single = ClassDendrogramDisplay.from_estimator(PLAIN, ax=axes[0], colorbar=False)

@@ -39,6 +39,30 @@ def test_a_statistic_has_one_point_a_layer_and_one_line_a_model(nets, kind, pypl
     assert ticks == ["features.0", "features.3", "classifier.0", "classifier.2"]
 
 
+def test_the_legend_of_many_layers_hides_no_curve(pyplot):
+    display = LayerSpectrumDisplay.from_estimator(MLP((4,), 3, hidden=(5,) * 20), input_shape=(4,))
+    figure, ax = display.figure_, display.ax_
+    figure.canvas.draw()
+    legend = ax.get_legend().get_window_extent()
+    assert len(display.lines_) == 21 and not legend.overlaps(ax.get_window_extent())
+    assert legend.x1 <= figure.bbox.x1 and legend.y0 >= figure.bbox.y0
+    colors = [line.get_color() for line in display.lines_]
+    assert len(np.unique(np.round(colors, 3), axis=0)) == 21
+
+
+@pytest.mark.parametrize("n_layers", [4, 20, 40])
+def test_names_of_layers_do_not_run_into_one_another(n_layers, pyplot):
+    display = LayerSpectrumDisplay.from_estimators(
+        {"a": MLP((4,), 3, hidden=(5,) * (n_layers - 1))}, input_shape=(4,)
+    )
+    display.figure_.canvas.draw()
+    names = display.ax_.get_xticklabels()
+    height = names[0].get_fontsize() * display.figure_.dpi / 72
+    apart = np.diff([name.get_transform().transform(name.get_position())[0] for name in names])
+    turned = np.sin(np.radians(names[0].get_rotation()))  # of the distance, across the letters
+    assert len(names) == n_layers and (apart * turned > 0.9 * height).all()
+
+
 def test_skipped_layers_are_left_out(pyplot):
     net = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.Linear(4, 3))
     for kind in ("values", "std"):

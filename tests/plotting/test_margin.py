@@ -42,6 +42,31 @@ def test_histograms_share_their_bins_and_count_every_sample(iris, pyplot):
     assert labels == ["C=0.01", "C=1", "decision boundary"]
 
 
+@pytest.mark.parametrize("low", [-9.0, -1.0, -1e-3])
+@pytest.mark.parametrize("bins", [1, 2, 3, 30])
+def test_no_bin_reaches_over_the_boundary(low, bins, pyplot):
+    margins = np.append(np.linspace(low, 1, 50), [1e-9, -1e-9])
+    display = MarginDisplay(values={"a": margins}, kind="output").plot(bins=bins)
+    data = display.histograms_[0].get_data()
+    assert 0 in data.edges and len(data.values) == max(2, bins)
+    assert data.values.sum() == pytest.approx(1)
+    assert data.values[data.edges[1:] <= 0].sum() == pytest.approx((margins < 0).mean())
+    np.testing.assert_allclose(np.diff(data.edges), np.diff(data.edges)[0])
+
+
+@pytest.mark.parametrize("kind", ["confidence", "loss", "output"])
+def test_right_and_wrong_predictions_can_be_drawn_apart(iris, kind, pyplot):
+    X, y, models = iris
+    display = MarginDisplay.from_estimators(models, X, y, kind=kind, by_outcome=True)
+    assert list(display.values) == [f"{n}, {part}" for n in models for part in ("right", "wrong")]
+    for name, model in models.items():
+        report, right = margin_report(model, X, y), model.predict(X) == y
+        np.testing.assert_array_equal(display.values[f"{name}, right"], report[kind][right])
+        np.testing.assert_array_equal(display.values[f"{name}, wrong"], report[kind][~right])
+    alone = MarginDisplay.from_estimators(models, X[:5], y[:5], by_outcome=True)
+    assert list(alone.values) == [f"{name}, right" for name in models]  # none is wrong there
+
+
 def test_one_model_is_named_by_its_class(iris, pyplot):
     X, y, models = iris
     _, ax = pyplot.subplots()

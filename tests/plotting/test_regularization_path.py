@@ -5,6 +5,7 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, validation_curve
+from sklearn.utils import Bunch
 
 from sklearn_robust.plotting import RegularizationPathDisplay
 from sklearn_robust.spectral import regularization_path
@@ -42,6 +43,23 @@ def test_lines_are_the_columns_of_the_path(search, kind, columns, label, pyplot)
     assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("C", label, "title")
     assert len(ax.collections) == len(columns)  # one band each
     assert display.figure_ is ax.figure
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [
+        ("boundary_mass", "share of samples near the boundary"),
+        ("softmax_margin_std", "std of the margins of the probabilities"),
+        ("spectrum_std/features.0", "std of the singular values, features.0"),
+        ("balanced_accuracy", "balanced accuracy"),
+    ],
+)
+def test_metrics_are_named_in_words(metric, words, pyplot):
+    columns = {f"{side}_{metric}{end}": np.zeros(2) for side in ("train", "test")
+               for end in ("", "_std")}  # fmt: skip
+    path = Bunch(param="lam", values=np.array([0.0, 1.0]), **columns)
+    display = RegularizationPathDisplay(path=path).plot(kind=metric)
+    assert display.ax_.get_ylabel() == words
 
 
 def test_axes_labels_and_looks_can_be_given(search, pyplot):
