@@ -69,7 +69,11 @@ figure, axis = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
 places = range(len(strengths))
 axis.plot(places, contrasts, "o-", label="contrast of the clusters")
 axis.errorbar(places, robust, yerr=0.025, fmt="s--", capsize=3, label="robust accuracy, eps = 3")
-axis.set(xticks=places, xlabel="strength of the clustering loss, lam")
+axis.set(
+    xticks=places,
+    xlabel="strength of the clustering loss, lam",
+    ylabel="contrast, and share of samples",
+)
 axis.set_xticklabels([f"{lam:g}" for lam in strengths])
 axis.legend(loc="lower right")
 

@@ -61,7 +61,9 @@ for column, eps in enumerate(strengths):
 # Each line is one choice of held-out classes.
 
 figure, axis = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
-axis.plot(strengths, new.T, "o-", color="0.7")
+axis.plot(
+    strengths, new.T, "o-", color="0.6", label=["one choice of held-out classes"] + 3 * [None]
+)
 axis.plot(strengths, new.mean(axis=0), "s-", color="C0", linewidth=2, label="mean of four")
 axis.set(
     xlabel="strength of training, eps (l2)", ylabel="accuracy on new classes", xticks=strengths
@@ -69,8 +71,12 @@ axis.set(
 axis.legend(loc="lower right")
 
 # %%
-# On average the robust models know new classes better, by a few points: most of that where the
-# natural model fails, and nothing for one choice of held-out classes. These are blobs, built so
-# that superclasses exist: on pictures the effect has to be measured anew.
+# On average the robust models know new classes better, by a few points. Nearly all of that comes
+# from the one choice of held-out classes where the natural model fails; for two of the four the
+# robust models are worse, by up to five points. These are blobs, built so that superclasses exist:
+# on pictures the effect has to be measured anew.
 
-assert new[:, 2].mean() > new[:, 0].mean() + 0.03
+change = new[:, 2] - new[:, 0]
+print("change from eps 0 to eps 4:", *(f"{points:+.1f}" for points in 100 * change), "points")
+assert change.mean() > 0.03 and change.max() > 0.1
+assert (change < 0).sum() == 2 and change.min() > -0.07
