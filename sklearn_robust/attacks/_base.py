@@ -11,7 +11,7 @@ from .. import _validation as check
 from .._random import RowNoise, seed_of, torch_seed
 from ..differentiable import as_module
 from ._core import TensorAttack
-from ._faces import batches_of, predicted_codes
+from ._faces import batches_of, label_codes, predicted_codes
 from ._norms import ORDERS
 from ._scores import scores_of
 from ._task import Box, Outcome, Task
@@ -127,14 +127,14 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         X = check.check_samples(X)
         return self._evaluate(estimator, X, y, check.check_bounds(self.bounds, X))
 
-    def _evaluate(self, estimator, X, y, bounds, checked=False):
+    def _evaluate(self, estimator, X, y, bounds, checked=False, index=None):
         view, codes = self._open(estimator, X, y)
 
         def confirm(x_adv, wanted):
             agreed = predicted_codes(estimator, view, _array(x_adv)) == wanted.cpu().numpy()
             return torch.as_tensor(agreed == self.targeted, device=x_adv.device)
 
-        flags = {"stop": True, "checked": checked, "confirm": confirm}
+        flags = {"stop": True, "checked": checked, "confirm": confirm, "index": index}
         outcome = Outcome.join(self._outcomes(view, X, codes, bounds, **flags))
         X_adv, fooled = _array(outcome.x_adv), outcome.fooled.cpu().numpy()
         gap = (X_adv.astype(np.float64) - X).reshape(len(X), -1)
@@ -163,11 +163,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
             if self.targeted:
                 raise ValueError("A targeted attack needs y, the class that each sample goes to.")
             return view, predicted_codes(estimator, view, X)
-        if len(y) != len(X):
-            raise ValueError(f"X has {len(X)} samples and y has {len(y)} labels.")
-        if view._classes is None:
-            view.codes(X[:1])
-        return view, check.encode_labels(y, view.classes_, view.name)
+        return view, label_codes(view, X, y)
 
     def _outcomes(self, view, X, codes, bounds, **flags):
         """Outcomes of one batch after the other."""

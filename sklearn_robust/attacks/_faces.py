@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 from .._validation import encode_labels
 
-__all__ = ["auto_batch_size", "batches_of", "predicted_codes", "with_names"]
+__all__ = ["auto_batch_size", "batches_of", "label_codes", "predicted_codes", "with_names"]
 
 
 def auto_batch_size(n_values, device):
@@ -43,6 +43,15 @@ def predicted_codes(estimator, view, X):
     if view._classes is None:  # the first forward tells how many there are
         view.codes(X[:1])
     return encode_labels(estimator.predict(with_names(estimator, X)), view.classes_, view.name)
+
+
+def label_codes(view, X, y):
+    """Class codes (n,) of the labels ``y`` of the samples ``X``."""
+    if len(y) != len(X):
+        raise ValueError(f"X has {len(X)} samples and y has {len(y)} labels.")
+    if view._classes is None:
+        view.codes(X[:1])
+    return encode_labels(y, view.classes_, view.name)
 
 
 def with_names(estimator, X):

@@ -162,12 +162,13 @@ class WorstCase(BaseAttack):
         outcome.fooled = task.confirmed(outcome)
         return outcome
 
-    def _outcomes(self, view, X, codes, bounds, **flags):
+    def _outcomes(self, view, X, codes, bounds, index=None, **flags):
         """Outcome of all samples: what one stage leaves is batched anew for the next."""
         seed, rows, total = seed_of(self.random_state), np.arange(len(X)), None
+        index = rows if index is None else index
         for name, stage in self._stages():
             data = (view, X[rows], codes[rows], bounds, seed)
-            part = Outcome.join(self._batches(stage, *data, index=rows, label=name, **flags))
+            part = Outcome.join(self._batches(stage, *data, index=index[rows], label=name, **flags))
             total = part if total is None else total.update(torch.as_tensor(rows), part)
             rows = np.flatnonzero(~total.fooled.cpu().numpy())
             if not len(rows):

@@ -67,7 +67,7 @@ def robustness_curve(estimator, X, y, *, eps, attack=None, n_jobs=None):
     for place in np.argsort(radii, kind="stable"):
         attack.set_params(eps=float(radii[place]))
         robust = (
-            withstood(estimator, X[left], y[left], attack=attack, n_jobs=n_jobs)
+            withstood(estimator, X[left], y[left], attack=attack, n_jobs=n_jobs, index=left)
             if len(left)
             else []
         )

@@ -8,7 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from .. import _functional as F
 from .. import _validation as check
-from ..attacks._faces import batches_of
+from ..attacks._faces import batches_of, label_codes
 from ..differentiable import as_module
 from ..exceptions import NotDifferentiableError
 
@@ -36,14 +36,7 @@ class Probe:
         _refuse_batch_statistics(self.view)
         self.X = check.check_samples(X, dtype=(np.float64, np.float32))
         check.check_sample_shape(self.X, self.view.input_shape, self.view.name)
-        self.codes = None if y is None else self._encode(y)
-
-    def _encode(self, y):
-        if len(y) != len(self.X):
-            raise ValueError(f"X has {len(self.X)} samples and y has {len(y)} labels.")
-        if self.view._classes is None:
-            self.view.codes(self.X[:1])
-        return check.encode_labels(y, self.view.classes_, self.view.name)
+        self.codes = None if y is None else label_codes(self.view, self.X, y)
 
     def take(self, index):
         """Return a probe of some of the samples."""

@@ -7,11 +7,12 @@ from sklearn.base import clone
 from .. import _validation as check
 from .._random import seed_of
 from ..attacks import PGD, Square, WorstCase
-from ..attacks._faces import predicted_codes
+from ..attacks._faces import label_codes, predicted_codes
 from ..attacks._scores import scores_of
 from ..differentiable import View
 from ._masking import Probe, masking_signs
 from ._robust import attack_and_view, withstood
+from ._threat import Threat
 
 __all__ = ["robustness_report"]
 
@@ -111,22 +112,21 @@ def robustness_report(estimator, X, y, *, attack=None, output_dict=False, n_jobs
     """
     main, view = attack_and_view(attack, estimator)
     black_box = not isinstance(scores_of(estimator), View)
+    main._check_parameters()
     X = check.check_samples(X)
     check.check_sample_shape(X, view.input_shape, view.name)
-    codes = check.encode_labels(y, view.classes_, view.name)
+    codes, threat = label_codes(view, X, y), Threat.of(main, X)
     correct = predicted_codes(estimator, view, X) == codes
     robust, masks = correct.copy(), {}
     for name, one in _named_attacks(attack, black_box).items():
         masks[name] = withstood(estimator, X, y, attack=one, n_jobs=n_jobs)
         robust &= masks[name]
-    radius, ball = _threat(main)
     signs = {}
     if black_box:
         signs["black box"] = "no gradient reaches the input: the number is an upper bound"
     elif correct.any():
         rows = np.flatnonzero(correct)[:_N_PROBED]
-        bounds = check.check_bounds(main.bounds, X)
-        probe = Probe(estimator, X[rows], np.asarray(y)[rows], radius, ball, bounds, 0)
+        probe = Probe(estimator, X[rows], np.asarray(y)[rows], threat)
         signs = masking_signs(probe, robust[rows])
     numbers = {
         "clean": float(correct.mean()),
@@ -142,22 +142,13 @@ def robustness_report(estimator, X, y, *, attack=None, output_dict=False, n_jobs
             for code, label in enumerate(view.classes_)
             if (codes == code).any()
         },
-        "eps": radius,
-        "norm": ball,
+        "eps": float(threat.eps.max()),
+        "norm": threat.norm,
         "n_samples": len(X),
         "trusted": not signs,
         "warnings": signs,
     }
     return numbers if output_dict else _text(numbers, view.name)
-
-
-def _threat(attack):
-    """Radius (the largest, when it differs by feature) and norm that an attack stands for."""
-    if isinstance(attack, WorstCase):
-        attack = attack._members()[0]
-    norm = check.check_norm(attack.norm)
-    eps = 8 / 255 if attack.eps is None and norm == "linf" else attack.eps
-    return float(np.max(eps)) if eps is not None else np.inf, norm
 
 
 def _text(numbers, who):

@@ -10,7 +10,7 @@ from sklearn.utils import check_consistent_length, gen_even_slices
 from .. import _validation as check
 from .._random import seed_of
 from ..attacks import Square, WorstCase
-from ..attacks._faces import predicted_codes
+from ..attacks._faces import label_codes, predicted_codes
 from ..attacks._scores import scores_of
 from ..differentiable import View
 from ..exceptions import BlackBoxWarning
@@ -59,7 +59,7 @@ def mean_of(robust, sample_weight):
     return float(np.average(robust, weights=sample_weight))
 
 
-def withstood(estimator, X, y=None, *, attack=None, n_jobs=None):
+def withstood(estimator, X, y=None, *, attack=None, n_jobs=None, index=None):
     """Say which samples are classified correctly whatever the attack does to them.
 
     Parameters
@@ -74,6 +74,8 @@ def withstood(estimator, X, y=None, *, attack=None, n_jobs=None):
         None means ``WorstCase(random_state=0)``, or ``Square`` for a model without a gradient.
     n_jobs : int, default=None
         Processes that share the samples.
+    index : int array of shape (n_samples,), default=None
+        Numbers that errors name the samples by; None counts them from 0.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def withstood(estimator, X, y=None, *, attack=None, n_jobs=None):
         Clean errors are not robust.
     """
     attack, view = attack_and_view(attack, estimator)
-    robust, fooled = _attacked(estimator, view, X, y, attack, n_jobs, "fooled")
+    robust, fooled = _attacked(estimator, view, X, y, attack, n_jobs, "fooled", index)
     robust[robust] = ~fooled
     return robust
 
@@ -114,7 +116,7 @@ def distances(estimator, X, y, *, attack, n_jobs=None):
     return distance
 
 
-def _attacked(estimator, view, X, y, attack, n_jobs, key):
+def _attacked(estimator, view, X, y, attack, n_jobs, key, index=None):
     """Which samples are classified correctly, and what came of attacking those."""
     if getattr(attack, "targeted", False):
         raise ValueError("A targeted attack does not measure robustness; use targeted=False.")
@@ -125,31 +127,30 @@ def _attacked(estimator, view, X, y, attack, n_jobs, key):
     if y is None:
         correct = np.ones(len(X), dtype=bool)
     else:
-        if len(y) != len(X):
-            raise ValueError(f"X has {len(X)} samples and y has {len(y)} labels.")
-        correct = predicted == check.encode_labels(y, view.classes_, view.name)
+        correct = predicted == label_codes(view, X, y)
     # The box is that of the whole call, and every process draws alike.
     bounds = check.check_bounds(attack.bounds, X)
     attack.set_params(random_state=seed_of(attack.random_state))
     labels = view.classes_[predicted[correct]]
-    return correct, _shared(attack, estimator, X[correct], labels, bounds, n_jobs, key)
+    index = (np.arange(len(X)) if index is None else index)[correct]
+    return correct, _shared(attack, estimator, X[correct], labels, bounds, index, n_jobs, key)
 
 
-def _shared(attack, estimator, X, y, bounds, n_jobs, key):
+def _shared(attack, estimator, X, y, bounds, index, n_jobs, key):
     n_chunks = min(joblib.effective_n_jobs(n_jobs), max(len(X), 1))
     if not len(X):
         return np.zeros(0, bool)
     if n_chunks == 1:
-        return _chunk(attack, estimator, X, y, bounds, key)
+        return _chunk(attack, estimator, X, y, bounds, index, key)
     parts = joblib.Parallel(n_jobs=n_jobs)(
-        joblib.delayed(_chunk)(attack, estimator, X[rows], y[rows], bounds, key)
+        joblib.delayed(_chunk)(attack, estimator, X[rows], y[rows], bounds, index[rows], key)
         for rows in gen_even_slices(len(X), n_chunks)
     )
     return np.concatenate(parts)
 
 
-def _chunk(attack, estimator, X, y, bounds, key):
-    return attack._evaluate(estimator, X, y, bounds, checked=True)[key]
+def _chunk(attack, estimator, X, y, bounds, index, key):
+    return attack._evaluate(estimator, X, y, bounds, checked=True, index=index)[key]
 
 
 def robust_score(estimator, X, y, *, attack=None, sample_weight=None, n_jobs=None):
