@@ -183,7 +183,9 @@ def check_eps(eps, norm, sample_shape):
             raise ValueError(f"eps must be given for norm={norm!r}; type eps=0.5, say.")
         eps = 8 / 255
     try:
-        radius = np.asarray(eps, dtype=np.float64)
+        radius = np.asarray(eps)
+        numeric = radius.dtype.kind in "iuf"
+        radius = radius.astype(np.float64) if numeric else np.array(np.nan)
     except (TypeError, ValueError):
         radius = np.array(np.nan)
     if not np.all(np.isfinite(radius)) or np.any(radius < 0):

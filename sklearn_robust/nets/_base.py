@@ -12,7 +12,7 @@ from ..differentiable import frozen
 from . import _data, _io
 from ._data import is_coded
 from ._device import resolve_device
-from ._module_check import check_shape
+from ._module_check import check_shape, check_tensor
 from ._precision import forward_precision
 from ._recipes import recipe_given
 from ._signature import merge_signatures
@@ -107,6 +107,7 @@ class BaseNet(Trainer):
         with forward_precision(self, precise):
             z = self.module_(x)
         z = z[0] if isinstance(z, (tuple, list)) else z
+        check_tensor(z)
         return z.float() if z.dtype == torch.bfloat16 else z
 
     # -- fit --------------------------------------------------------------------------------

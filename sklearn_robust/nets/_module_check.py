@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-__all__ = ["check_outputs", "check_shape"]
+__all__ = ["check_outputs", "check_shape", "check_tensor"]
 
 
 def check_outputs(net, data, n_probe=16):
@@ -23,6 +23,15 @@ def check_outputs(net, data, n_probe=16):
         raise ValueError(
             "the module's outputs look like probabilities (not negative, rows sum to 1): remove "
             "its last Softmax so that it returns logits."
+        )
+
+
+def check_tensor(z):
+    """Raise unless the module returned a tensor."""
+    if not isinstance(z, torch.Tensor):
+        raise ValueError(
+            f"the module returns a {type(z).__name__}: it must return the logits, a tensor of "
+            "shape (n_samples, n_classes), or a tuple that begins with them."
         )
 
 

@@ -333,6 +333,32 @@ def test_modules_that_return_tuples_are_attacked_by_their_logits(name):
 
 
 @pytest.mark.parametrize("name", [*BALL, *NEAREST])
+def test_tensors_too_are_attacked_by_the_first_of_several_outputs(name):
+    model, x = linear(), samples()
+    y, attack = predicted(model, x), brief(name, eps=0.1, norm="linf")
+    several = attack.perturb(lambda v: (model(v), v), x, y)
+    assert torch.equal(several, attack.perturb(model, x, y))
+
+
+NO_LOGITS = {
+    "one output": (lambda z: z[:, :1], r"shape \(12, 1\).*torch.stack"),
+    "no axis of classes": (lambda z: z[:, 0], r"shape \(12,\)"),
+    "three axes": (lambda z: z[:, :, None], r"shape \(12, 3, 1\)"),
+    "a dict": (lambda z: {"logits": z}, "dict.*logits of shape"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_LOGITS)
+@pytest.mark.parametrize("name", [*BALL, *NEAREST])
+def test_what_are_no_logits_gets_a_sentence(name, kind):
+    spoil, match = NO_LOGITS[kind]
+    model, x = linear(), samples()
+    attack = brief(name, eps=0.1, norm="linf")
+    with pytest.raises(ValueError, match=f"logits returns .*{match}"):
+        attack.perturb(lambda v: spoil(model(v)), x, predicted(model, x))
+
+
+@pytest.mark.parametrize("name", [*BALL, *NEAREST])
 def test_a_step_of_a_pipeline_attacks_the_fitted_estimator(name):
     X, y = samples(30).numpy(), np.arange(30) % 3
     model = LogisticRegression().fit(X, y)

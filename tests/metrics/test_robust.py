@@ -1,5 +1,7 @@
 """Robust accuracy: closed forms on linear models, and what must not change a verdict."""
 
+from unittest import mock
+
 import joblib
 import numpy as np
 import pandas as pd
@@ -22,7 +24,7 @@ from sklearn_robust import MinMaxNet, NaturalNet, robust_score
 from sklearn_robust.attacks import BIM, FGSM, MIFGSM, PGD, Square, WorstCase
 from sklearn_robust.datasets import load_digits_images
 from sklearn_robust.exceptions import BlackBoxWarning, NotDifferentiableError
-from sklearn_robust.metrics import prediction_stability
+from sklearn_robust.metrics import prediction_stability, robustness_curve
 from tests.cases import Normalised, blobs, generators_untouched, quick, same_state, state_of
 
 ORDERS = {"linf": 1, "l2": 2, "l1": np.inf}  # of the dual norm
@@ -273,6 +275,49 @@ def test_sample_weights_weigh_the_samples():
         robust_score(model, X, Y, attack=attack, sample_weight=[1, 2])
 
 
+class Undefined(nn.Module):
+    """Logits that are NaN where the first feature exceeds 9."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(6, 2)
+
+    def forward(self, x):
+        return torch.where(x[:, :1] > 9, torch.nan, self.layer(x))
+
+
+JUDGES = {
+    "score": lambda net, y, attack: robust_score(net, X[:40], y, attack=attack),
+    "shared": lambda net, y, attack: robust_score(net, X[:40], y, attack=attack, n_jobs=3),
+    "curve": lambda net, y, attack: robustness_curve(
+        net, X[:40], y, eps=[0.1, 5.0, 0.01], attack=attack
+    ),
+    "stability": lambda net, y, attack: prediction_stability(net, X[:40], attack=attack),
+}
+SEEKERS = [
+    PGD(eps=0.1, bounds=None, random_state=0),
+    Square(eps=0.1, bounds=None, random_state=0, max_iter=5),
+    WorstCase([FGSM(), PGD()], eps=0.1, bounds=None, random_state=0),
+]
+
+
+@pytest.mark.parametrize("attack", SEEKERS, ids=lambda attack: type(attack).__name__)
+@pytest.mark.parametrize("judge", JUDGES)
+def test_nan_logits_are_an_error_that_names_the_sample_as_the_user_counts(judge, attack):
+    """Clean errors, other processes and smaller radii leave the numbers as they are."""
+    torch.manual_seed(0)
+    net = NaturalNet.from_module(Undefined(), classes=["no", "yes"])
+    samples, y = X[:40].copy(), net.predict(X[:40])
+    y[:7] = np.where(y[:7] == "no", "yes", "no")
+    samples[31, 0], y[31] = 10, "no"  # predict takes NaN for the first class
+    with (
+        joblib.parallel_config(backend="threading"),
+        mock.patch.dict(globals(), X=samples),
+        pytest.raises(ValueError, match="NaN for sample 31 .*on_nan='robust'"),
+    ):
+        JUDGES[judge](net, y, attack)
+
+
 # -- stability -----------------------------------------------------------------------------------
 
 
@@ -339,6 +384,14 @@ BAD = [
     ({"attack": PGD(targeted=True)}, ValueError, "A targeted attack does not measure robustness"),
     ({"attack": PGD(eps=-0.1)}, ValueError, "eps is -0.1"),
     ({"attack": PGD(eps=np.nan)}, ValueError, "eps is nan"),
+    ({"attack": PGD(eps="0.1")}, ValueError, "eps is '0.1'; give a finite radius"),
+    ({"attack": PGD(eps=True)}, ValueError, "eps is True; give a finite radius"),
+    ({"attack": PGD(eps=[0.1] * 7)}, ValueError, r"eps has shape \(7,\), but the samples have sha"),
+    (
+        {"attack": PGD(mask=[True] * 7)},
+        ValueError,
+        r"mask has shape \(7,\) and dtype bool, but the",
+    ),
     ({"attack": PGD(norm="l7")}, ValueError, "norm is 'l7'"),
     ({"attack": PGD(norm="l2")}, ValueError, "eps must be given for norm='l2'"),
     ({"attack": PGD(loss="hinge")}, ValueError, "loss is 'hinge'; choose one of"),

@@ -41,6 +41,13 @@ class Chatty(Linear):
         return super().forward(x), x
 
 
+class Named(Linear):
+    """Returns its logits by name."""
+
+    def forward(self, x):
+        return {"logits": super().forward(x)}
+
+
 # -- ways to give a module -----------------------------------------------------------------------
 
 
@@ -79,6 +86,7 @@ BAD_MODULES = [
     (Linear(3), r"output of shape \(16, 3\) for 16 samples, but there are 2 classes"),
     (nn.Linear(4, 1), r"output of shape \(16, 1\) for 16 samples"),
     (nn.Sequential(nn.Linear(4, 2), nn.Flatten(0)), r"output of shape \(32,\)"),
+    (Named, "the module returns a dict: it must return the logits, a tensor"),
     ("mlp", r"module is 'mlp'; choose one of \['auto'\]"),
 ]
 
