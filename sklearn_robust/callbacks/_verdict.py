@@ -6,16 +6,28 @@ from sklearn.base import clone
 
 from .. import _validation as check
 from ..attacks import PGD, WorstCase
+from ..attacks._minimum import MinimumNormAttack
 from ..differentiable import frozen
 
 __all__ = ["accuracy_under", "check_judge", "copy_of", "judge_of", "threat_of"]
 
 
 def threat_of(net):
-    """Radius, norm and box that a net trains against; 8/255 in linf if it has no attack."""
+    """How a net's attack may move a sample, as parameters of any other; {} if it has none.
+
+    A cascade stands for its first member.
+    """
     attack = getattr(net, "attack_", None)
-    names = ("eps", "norm", "bounds")
-    return {name: getattr(attack, name) for name in names if hasattr(attack, name)}
+    if attack is None:
+        return {}
+    first = attack._members()[0] if isinstance(attack, WorstCase) else attack
+    if isinstance(first, MinimumNormAttack) and first.eps is None:
+        raise ValueError(
+            f"{type(net).__name__} trains with attack={attack!r}, which has no radius that it "
+            "could be judged at: give it attack__eps."
+        )
+    names = ("eps", "norm", "mask", "integer")
+    return {"bounds": attack.bounds, **{name: getattr(first, name) for name in names}}
 
 
 def check_judge(callback, net):
@@ -24,6 +36,7 @@ def check_judge(callback, net):
     if not hasattr(net, "crafting_once"):
         raise ValueError(f"{who} judges nets of sklearn_robust, not {type(net).__name__}.")
     if attack is None:
+        threat_of(net)
         return
     if isinstance(attack, type) or not hasattr(attack, "verdict"):
         raise ValueError(

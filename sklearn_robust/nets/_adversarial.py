@@ -9,6 +9,8 @@ from sklearn.base import clone
 
 from .. import _validation as check
 from .._random import StreamNoise
+from ..attacks import WorstCase
+from ..attacks._minimum import MinimumNormAttack
 from ..differentiable import frozen
 from ._base import BaseNet
 from ._quick import quick_logits
@@ -136,11 +138,7 @@ class AdversarialNet(BaseNet):
         share = progress / self.eps_warm_up if self.eps_warm_up else 1
         if share >= 1:
             return self.attack_
-        weaker = copy.copy(self.attack_)
-        weaker.eps = share * np.asarray(8 / 255 if weaker.eps is None else weaker.eps)
-        if getattr(weaker, "step_size", None) is not None:
-            weaker.step_size = max(share, 1e-9) * weaker.step_size
-        return weaker
+        return _weaker(self.attack_, share)
 
     def _live(self):
         return (*super()._live(), self._component)
@@ -151,3 +149,17 @@ class AdversarialNet(BaseNet):
         if self.initialized_ and any(k.split("__")[0] == self._component for k in params):
             self.initialize_attack()
         return self
+
+
+def _weaker(attack, share):
+    """Copy of an attack with a share of its radius; what has no radius stays as it is."""
+    weaker = copy.copy(attack)
+    if isinstance(attack, WorstCase) and "eps" not in attack._given() and attack.attacks:
+        weaker.attacks = [_weaker(member, share) for member in attack._chosen()]
+        return weaker
+    if attack.eps is None and isinstance(attack, MinimumNormAttack):
+        return attack
+    weaker.eps = share * np.asarray(8 / 255 if attack.eps is None else attack.eps)
+    if getattr(weaker, "step_size", None) is not None:
+        weaker.step_size = max(share, 1e-9) * weaker.step_size
+    return weaker

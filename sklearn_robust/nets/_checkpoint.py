@@ -23,7 +23,7 @@ class _Damaged(Exception):
 
 def check_checkpoint(folder):
     """Raise unless ``folder`` is None or a path."""
-    if folder is not None and not isinstance(folder, (str, os.PathLike)):
+    if folder is not None and not (isinstance(folder, (str, os.PathLike)) and os.fspath(folder)):
         raise ValueError(f"checkpoint is {folder!r}; give the path of a folder, or None.")
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from skorch.callbacks import Callback
 
 from .. import _validation as check
 from .._random import seed_of, torch_seed
@@ -80,6 +81,15 @@ class Trainer(SkorchAdapter):
         if self.batch_size != -1:
             check.check_count("batch_size", self.batch_size)
         resolve_device(self.device)
+        if self.train_split is not None and not callable(self.train_split):
+            raise ValueError(
+                f"train_split is {self.train_split!r}; give a split such as "
+                "skorch.dataset.ValidSplit(0.2), or None."
+            )
+        if isinstance(self.callbacks, Callback):
+            raise ValueError(
+                f"callbacks is one {type(self.callbacks).__name__}; give a list, callbacks=[...]."
+            )
         check_lr_schedule(self.lr_schedule)
         check_init_from(self.init_from)
         check_checkpoint(self.checkpoint)

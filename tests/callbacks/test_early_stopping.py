@@ -12,7 +12,7 @@ from skorch.dataset import ValidSplit
 from skorch.helper import predefined_split
 
 from sklearn_robust import JacobianRegNet, MinMaxNet, NaturalNet, robust_score
-from sklearn_robust.attacks import FGSM, PGD, WorstCase
+from sklearn_robust.attacks import FGSM, PGD, DeepFool, WorstCase
 from sklearn_robust.callbacks import RobustEarlyStopping, WeightAveraging
 from tests.cases import NETS, Linear, Normalised, Pairs, blobs, quick, same_weights
 
@@ -95,6 +95,38 @@ def test_a_net_without_an_attack_is_judged_at_the_eps_of_the_scores(net):
     default = clone(net).set_params(callbacks=[RobustEarlyStopping()]).fit(X, Y)
     asked = clone(net).set_params(callbacks=[given]).fit(X, Y)
     assert default.history[:, "robust_valid_acc"] == asked.history[:, "robust_valid_acc"]
+
+
+BLIND = {"attack__eps": 0.9, "attack__mask": np.zeros(4, bool)}
+THREATS = {
+    "a mask": (BLIND, PGD(eps=0)),
+    "integers": ({"attack__eps": 0.9, "attack__integer": [0, 1, 2, 3]}, PGD(eps=0)),
+    "a cascade": (
+        {"attack": WorstCase([FGSM(eps=0.2, norm="l2"), PGD(eps=0.2, norm="l2")])},
+        PGD(eps=0.2, norm="l2", max_iter=10, loss="margin", random_state=0),
+    ),
+}
+
+
+@pytest.mark.parametrize("threat", THREATS)
+def test_the_judge_moves_samples_as_the_attack_of_the_net_may(threat):
+    """A feature that may not move keeps its value in the verdict too."""
+    params, judge = THREATS[threat]
+    data = (X.round() if threat == "integers" else X, Y)
+    shared = {"module": Linear, "lr": 0.5, "max_epochs": 4, **params}
+    scores = [
+        quick(MinMaxNet, **shared, callbacks=[callback]).fit(*data).history[:, "robust_valid_acc"]
+        for callback in (RobustEarlyStopping(), RobustEarlyStopping(judge))
+    ]
+    np.testing.assert_allclose(*scores, atol=0.07)
+    assert max(scores[0]) > 0.5
+
+
+def test_an_attack_without_a_radius_is_no_measure():
+    net = quick(MinMaxNet, attack=DeepFool, callbacks=[RobustEarlyStopping()])
+    with pytest.raises(ValueError, match="MinMaxNet trains with attack=DeepFool.*give it attack__"):
+        net.fit(X, Y)
+    net.set_params(callbacks=[RobustEarlyStopping(PGD(eps=0.1))]).fit(X, Y)
 
 
 def test_patience_ends_training():

@@ -109,6 +109,15 @@ def test_the_fall_that_matters_and_the_attack_may_be_given():
     assert net.history[:, "guard_acc"] == [1, 1]
 
 
+def test_a_feature_that_may_not_move_is_not_moved_to_judge():
+    """Without the narrow feature, and with the wide one fixed, nothing can fool the net."""
+    fixed = {"attack__mask": np.array([False, False, True, True])}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net, _ = play(ROBUST, BLIND, **fixed)
+    assert net.history[:, "guard_acc"] == net.history[:, "guard_fgsm_acc"] == [1, 1]
+
+
 def test_the_same_samples_judge_every_epoch():
     noisy = np.where(np.arange(60) < 20, 1 - Y, Y)  # a third of the labels is wrong
     net, _ = play(*[ROBUST] * 4, guard=CatastrophicOverfittingGuard(n_samples=7), data=(X, noisy))

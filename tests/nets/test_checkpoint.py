@@ -388,7 +388,7 @@ def test_the_folder_of_another_fit_is_refused_by_what_differs(net, params, data,
         quick(net, **{"module": Linear, "checkpoint": folder, **params}).fit(*data)
 
 
-@pytest.mark.parametrize("value", [3, True, ["a"]], ids=repr)
+@pytest.mark.parametrize("value", [3, True, ["a"], ""], ids=repr)
 def test_what_is_no_folder_is_refused(value):
     with pytest.raises(ValueError, match="checkpoint is .*; give the path of a folder, or None"):
         quick(NaturalNet, checkpoint=value).fit(X, Y)

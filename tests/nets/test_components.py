@@ -17,7 +17,7 @@ from sklearn_robust import (
     NaturalNet,
     TRADESNet,
 )
-from sklearn_robust.attacks import BIM, FGSM, PGD, WorstCase
+from sklearn_robust.attacks import BIM, FGSM, PGD, DeepFool, WorstCase
 from tests.cases import (
     CRAFTING,
     NETS,
@@ -281,7 +281,7 @@ def radii(**params):
             seen.append(float((x_adv - x).abs().max()))
             return x_adv
 
-    quick(Watched, attack__eps=0.3, attack__bounds=None, **params).fit(X, Y)
+    quick(Watched, **{"attack__eps": 0.3, "attack__bounds": None, **params}).fit(X, Y)
     return seen
 
 
@@ -293,6 +293,20 @@ def radii(**params):
 def test_eps_grows_with_every_batch_of_its_warm_up(eps_warm_up, shares, step_size):
     found = radii(eps_warm_up=eps_warm_up, attack__step_size=step_size)
     np.testing.assert_allclose(found, 0.3 * np.array(shares), atol=1e-6)
+
+
+def test_members_of_a_cascade_that_have_radii_of_their_own_warm_up_too():
+    attack = WorstCase([FGSM(eps=0.3), PGD(eps=0.15, max_iter=2)])
+    params = {"attack": attack, "attack__bounds": None, "eps_warm_up": 1}
+    found = radii(**params, attack__eps=None)
+    shares = np.array([0, 1 / 3, 2 / 3, 1, 1, 1])
+    assert (np.array(found) <= 0.3 * shares + 1e-6).all()
+    assert (np.array(found) >= 0.15 * shares - 1e-6).all()
+
+
+def test_an_attack_without_a_radius_has_nothing_to_warm_up():
+    nets = [quick(MinMaxNet, attack=DeepFool, eps_warm_up=n).fit(X, Y) for n in (0, 1)]
+    assert same_weights(*nets)
 
 
 def test_outside_fit_the_attack_has_its_full_radius():
