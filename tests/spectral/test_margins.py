@@ -83,7 +83,7 @@ def test_by_hand_with_three_classes():
             return x
 
     z = np.array([[2.0, 0.5, -1.0], [0.0, 3.0, 2.5], [1.0, 1.0, 0.0]])
-    report = margin_report(Given(), z, np.array([0, 2, 1]), kinds=("output", "softmax"), tau=0.6)
+    report = margin_report(Given(), z, np.array([0, 2, 1]), kinds=("output", "softmax"), tau=0.4)
     np.testing.assert_allclose(report.output, [1.5, -0.5, 0])
     np.testing.assert_allclose(report.prediction, [1.5, 0.5, 0])
     p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
@@ -91,7 +91,7 @@ def test_by_hand_with_three_classes():
     np.testing.assert_allclose(report.confidence, p.max(1))
     np.testing.assert_allclose(report.loss, -np.log([p[0, 0], p[1, 2], p[2, 1]]))
     assert report.correct.tolist() == [True, False, False]
-    assert report.summary.output.near == pytest.approx(2 / 3)
+    assert report.summary.output.near == pytest.approx(1 / 3)  # far on the wrong side is not near
     assert report.summary.output.min_correct == 1.5 and report.summary.output.min == -0.5
     assert report.right.n == 1 and report.wrong.n == 2
     assert report.wrong.loss_mean == pytest.approx(report.loss[1:].mean())

@@ -11,11 +11,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, validation_curve
 
-from sklearn_robust import MinMaxNet
+from sklearn_robust import MinMaxNet, NaturalNet
 from sklearn_robust.attacks import PGD
 from sklearn_robust.datasets import load_moons
 from sklearn_robust.metrics import robust_score
-from sklearn_robust.spectral import make_regularization_scorer, regularization_path
+from sklearn_robust.spectral import (
+    layer_spectra,
+    make_regularization_scorer,
+    regularization_path,
+)
 
 ATTACK = PGD(eps=0.3, max_iter=3, random_state=0)
 
@@ -132,6 +136,31 @@ def test_the_scorer_says_what_the_single_measures_say(iris):
     assert scores["margin_mean"] <= (f[:, -1] - f[:, -2]).mean()
     values = np.linalg.svd(model.coef_, compute_uv=False)
     assert scores["spectrum_std"] == scores["spectrum_std/matrix"] == pytest.approx(values.std())
+
+
+def test_near_the_boundary_is_near_on_either_side(iris):
+    X, y = iris
+    model = LogisticRegression(max_iter=2000).fit(X, y)
+    wrong = np.where(np.arange(len(y)) % 2, y, (y + 1) % 3)
+    p = model.predict_proba(X)
+    own = p[np.arange(len(y)), wrong]
+    p[np.arange(len(y)), wrong] = -1
+    margin = own - p.max(1)
+    assert (margin < -0.3).sum() > 50
+    scores = make_regularization_scorer(ATTACK, tau=0.3)(model, X, wrong)
+    assert scores["boundary_mass"] == pytest.approx((abs(margin) <= 0.3).mean())
+    assert scores["softmax_margin_mean"] == pytest.approx(margin.mean())
+    assert scores["softmax_margin_std"] == pytest.approx(margin.std())
+
+
+def test_the_spectrum_of_a_network_is_the_mean_over_its_layers(iris):
+    net = NaturalNet(max_epochs=1, random_state=0).fit(*iris)
+    scores = make_regularization_scorer(ATTACK)(net, *iris)
+    report = layer_spectra(net)
+    assert scores["spectrum_std"] == pytest.approx(report["std"].mean())
+    assert scores["spectrum_cv"] == pytest.approx(report.cv.mean())
+    for name, std in zip(report.name, report["std"], strict=True):
+        assert scores[f"spectrum_std/{name}"] == pytest.approx(std)
 
 
 def test_the_number_of_attacked_samples_can_be_capped(iris):
