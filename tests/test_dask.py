@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 
 from sklearn_robust import MinMaxNet, NaturalNet, make_robust_scorer, robust_score
 from sklearn_robust.attacks import APGD, FAB, PGD, AutoAttack, Square, WorstCase
+from sklearn_robust.metrics import robustness_report
 from tests.cases import Linear, blobs, quick
 
 distributed = pytest.importorskip("distributed")
@@ -63,6 +64,14 @@ def test_scores_are_those_of_one_process(on_workers, model, attack):
     with joblib.parallel_config(backend="sequential"):
         wanted = robust_score(model, X, Y, attack=attack)
     assert robust_score(model, X, Y, attack=attack, n_jobs=2) == wanted
+
+
+def test_a_report_is_that_of_one_process(on_workers):
+    model, attack = LogisticRegression().fit(X, Y), ATTACKS[1]
+    with joblib.parallel_config(backend="sequential"):
+        wanted = robustness_report(model, X, Y, attack=attack, output_dict=True)
+    found = robustness_report(model, X, Y, attack=attack, output_dict=True, n_jobs=2)
+    assert found == wanted
 
 
 def test_a_search_is_that_of_one_process(on_workers):

@@ -153,7 +153,19 @@ def outputs_are_random(probe, white_box):
     return None
 
 
+def view_is_anothers(probe, white_box):
+    """Look for a view that names other classes than ``predict``, which named the right ones."""
+    apart = float((probe.view.codes(probe.X) != probe.codes).mean())
+    if apart > _POINTS:
+        return (
+            f"the view that gives the gradient names another class than predict for {apart:.1%} of "
+            "the samples: mend what was registered for the estimator or one of its steps"
+        )
+    return None
+
+
 CHECKS = {
+    "view": view_is_anothers,
     "randomness": outputs_are_random,
     "zero gradient": gradient_vanishes,
     "one step": one_step_beats_many,

@@ -88,11 +88,14 @@ def robustness_report(estimator, X, y, *, attack=None, output_dict=False, n_jobs
 
     Notes
     -----
-    Signs of gradient masking, looked for on up to 200 correctly classified samples: outputs that
-    are random; gradients that are exactly zero; one step fooling more than many; cross-entropy
-    and margin far apart; random noise as strong as the search; Square beating the attacks with
-    gradients; accuracy that stays when the ball holds every input. If one trips, do not trust
-    the number: a stronger or adapted attack will lower it.
+    Signs of gradient masking, looked for on up to 200 correctly classified samples, which move as
+    the attack may move them: a view that names other classes than ``predict``; outputs that are
+    random; gradients that are exactly zero; one step fooling more than many; cross-entropy and
+    margin far apart; random noise as strong as the search; Square beating the attacks with
+    gradients; accuracy that stays when the ball holds every input (all features move there). If
+    one trips, do not trust the number: a stronger or adapted attack will lower it.
+
+    Of members whose radii differ the report names the largest, and the checks use it.
 
     References
     ----------

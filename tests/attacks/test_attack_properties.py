@@ -114,6 +114,49 @@ def test_eps_zero_is_the_identity(name, norm):
     assert not attack.verdict(model, x, wrong).any()
 
 
+@pytest.mark.parametrize(("name", "norm"), pairs())
+def test_a_sample_leaves_once_it_is_fooled(name, norm):
+    """In a verdict; without one, and for the nearest point, all steps are taken."""
+    model, x = linear(3), samples(60)
+    y = predicted(model, x)
+    eps = {"linf": 0.15, "l2": 0.4, "l1": 0.8}[norm]
+    result = attack_of(name, norm, eps=eps).evaluate(model, x.float().numpy(), y.numpy())
+    queries, fooled = result.n_queries, result.fooled
+    assert 0 < fooled.sum() < len(x)
+    assert queries.min() >= 1 and queries[fooled].max() <= queries[~fooled].max()
+    if name != "FGSM":  # looks once
+        assert queries[fooled].mean() < queries[~fooled].mean()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize(("name", "norm"), pairs())
+@settings(max_examples=4)
+@given(seed=st.integers(0, 10**6), shape=st.sampled_from(SHAPES), uneven=st.booleans())
+def test_tensors_keep_their_dtype_ball_and_box(name, norm, dtype, seed, shape, uneven):
+    model = curved(3, shape, seed).to(dtype)
+    x = samples(5, shape, seed).to(dtype)
+    y = predicted(model, x)
+    eps = np.random.default_rng(seed).uniform(0.5, 1.5, shape) if uneven else np.array(1.0)
+    eps = eps * EPS[norm]
+    attack = attack_of(name, norm, eps=eps if uneven else float(eps), bounds=(0, 1))
+    x_adv = attack.perturb(model, x, y)
+    assert x_adv.dtype == dtype and x_adv.shape == x.shape and not x_adv.requires_grad
+    gap = ((x_adv.double() - x.double()).numpy() / eps).reshape(5, -1)
+    assert np.linalg.norm(gap, ORDER[norm], axis=1).max() <= 1 + 1e-12
+    assert x_adv.min() >= 0 and x_adv.max() <= 1
+    assert torch.equal(attack.perturb(model, x, y), x_adv)
+
+
+@pytest.mark.parametrize("name", [*BALL, *NEAREST])
+def test_progress_is_shown_by_name_if_asked_for(name, capsys):
+    model, X, y = linear(), samples().float().numpy(), np.arange(12) % 3
+    brief(name, eps=0.1, norm="linf").generate(model, X, y)
+    assert capsys.readouterr() == ("", "")
+    brief(name, eps=0.1, norm="linf", verbose=1, batch_size=5).generate(model, X, y)
+    shown = capsys.readouterr()
+    assert name in shown.err and "12/12" in shown.err and shown.out == ""
+
+
 @pytest.mark.parametrize(("name", "norm"), pairs(TARGETED))
 def test_targeted_success_is_the_target(name, norm):
     model, x = linear(3), samples(40)

@@ -11,9 +11,10 @@ import torch
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
-from sklearn_robust import attacks
+from sklearn_robust import NaturalNet, attacks
 from sklearn_robust.attacks import FGSM, PGD
 from tests.attacks.models import BALL, NEAREST, brief, curved, predicted, samples
+from tests.cases import quick
 
 MASK = np.ones((1, 6, 6), bool)
 MASK[0, 2, 3] = False
@@ -97,10 +98,11 @@ np.save(sys.argv[2], attack.generate(model, X, y))
 """
 
 
-def test_a_pickle_needs_no_other_file(tmp_path):
+@pytest.mark.parametrize("model", [LogisticRegression(), quick(NaturalNet)], ids=repr)
+def test_a_pickle_needs_no_other_file(model, tmp_path):
     """It is loaded by another process, in an empty home folder, and gives the same points."""
     X, y = samples(30).float().numpy(), np.arange(30) % 3
-    model = LogisticRegression().fit(X, y)
+    model = model.fit(X, y)
     attack = PGD(estimator=FrozenEstimator(model), eps=0.1, random_state=0).fit(X, y)
     (tmp_path / "attack.pkl").write_bytes(pickle.dumps((attack, model, X, y)))
     home = tmp_path / "home"

@@ -8,12 +8,20 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.decomposition import PCA
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     MaxAbsScaler,
     MinMaxScaler,
+    OrdinalEncoder,
     RobustScaler,
     StandardScaler,
 )
@@ -355,6 +363,33 @@ def test_a_model_without_a_gradient_is_scored_by_its_scores_with_a_warning(tree,
     monkeypatch.setattr("sklearn_robust.metrics._robust.Square", lambda random_state: attack)
     with pytest.warns(BlackBoxWarning, match="DecisionTreeClassifier has no gradient: Square"):
         assert robust_score(model, samples, labels) == wanted
+
+
+STEPPED = [
+    RandomForestClassifier(3, random_state=0),
+    HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=3),
+    GradientBoostingClassifier(n_estimators=2),
+    KNeighborsClassifier(3),
+    make_pipeline(
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), LogisticRegression()
+    ),
+    VotingClassifier(
+        [("tree", DecisionTreeClassifier()), ("line", LogisticRegression())], voting="soft"
+    ),
+]
+
+
+@pytest.mark.parametrize("model", STEPPED, ids=lambda model: type(model).__name__)
+def test_what_has_no_gradient_has_a_score_that_is_an_upper_bound(model, monkeypatch):
+    samples, labels = blobs(40, labels=("a", "b", "c"))
+    samples = samples.round(1)
+    short = Square(eps=0.2, max_iter=20, random_state=0)
+    monkeypatch.setattr("sklearn_robust.metrics._robust.Square", lambda random_state: short)
+    model = model.fit(samples, labels)
+    name = type(model).__name__
+    with pytest.warns(BlackBoxWarning, match=f"{name} has no gradient: .*upper bound"):
+        score = robust_score(model, samples, labels)
+    assert score < model.score(samples, labels)
 
 
 def test_a_gradient_attack_on_a_model_without_one_is_refused(tree):
