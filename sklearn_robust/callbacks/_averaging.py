@@ -1,6 +1,7 @@
 """Averages of the weights along training."""
 
 import numbers
+import warnings
 
 from skorch.callbacks import Callback
 from torch.optim.swa_utils import (
@@ -34,6 +35,12 @@ class WeightAveraging(Callback):
     ------
     ValueError
         In ``fit``, if a parameter makes no sense.
+
+    Warns
+    -----
+    UserWarning
+        If training ends before averaging begins, or when more than half of the moving average is
+        still the weights that it began with.
 
     See Also
     --------
@@ -91,10 +98,29 @@ class WeightAveraging(Callback):
             update_bn(net.get_iterator(dataset_train), self.averaged_.module, net.device_)
 
     def on_train_end(self, net, **kwargs):
-        """Give the net the average."""
-        if self.averaged_.n_averaged:
+        """Give the net the average; say so if it is none, or mostly where it began."""
+        n_averaged = int(self.averaged_.n_averaged)
+        if n_averaged:
             net.module_.load_state_dict(self.averaged_.module.state_dict())
+        self._complain(net, n_averaged)
         del self.averaged_
+
+    def _complain(self, net, n_averaged):
+        first = self.decay ** max(n_averaged - 1, 0)  # share of the moving average
+        if not n_averaged:
+            said = (
+                f"WeightAveraging averaged nothing: training ended after epoch {len(net.history)} "
+                f"and averaging was to begin after epoch {self.first_}. Give an earlier start."
+            )
+        elif self.method == "ema" and first > 0.5:
+            said = (
+                f"WeightAveraging met {n_averaged} batches, and {first:.0%} of their average with "
+                f"decay={self.decay} is the weights of the first. Give a smaller decay, or train "
+                "longer."
+            )
+        else:
+            return
+        warnings.warn(said, stacklevel=2)
 
     def __getstate__(self):
         """State without the average, which holds a function that cannot be pickled."""

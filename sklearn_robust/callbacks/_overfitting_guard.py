@@ -87,6 +87,7 @@ class CatastrophicOverfittingGuard(Callback):
         """Forget what earlier calls of fit found."""
         check_judge(self, net)
         check.check_count("n_samples", self.n_samples)
+        check.check_count("random_state", self.random_state, low=0)
         check.check_number("drop", self.drop, high=1, strict=True)
         self.best_score_, self.best_state_, self.collapsed_epoch_ = 0.0, None, None
 

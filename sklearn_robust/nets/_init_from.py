@@ -15,13 +15,13 @@ def check_init_from(source):
     """Raise unless ``source`` is None, a path or a frozen net."""
     if source is None or isinstance(source, (str, os.PathLike, FrozenEstimator)):
         return
-    if hasattr(source, "get_params"):
+    if hasattr(source, "get_params") and not isinstance(source, type):
         raise ValueError(
             f"init_from is a bare {type(source).__name__}, which clone and GridSearchCV would "
             "empty: wrap it, init_from=FrozenEstimator(net), or give the path of net.save(path)."
         )
     raise ValueError(
-        f"init_from is {source!r}; give the path of a saved net, or FrozenEstimator(net)."
+        f"init_from is {source!r:.80}; give the path of a saved net, or FrozenEstimator(net)."
     )
 
 

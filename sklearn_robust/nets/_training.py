@@ -86,10 +86,8 @@ class Trainer(SkorchAdapter):
                 f"train_split is {self.train_split!r}; give a split such as "
                 "skorch.dataset.ValidSplit(0.2), or None."
             )
-        if isinstance(self.callbacks, Callback):
-            raise ValueError(
-                f"callbacks is one {type(self.callbacks).__name__}; give a list, callbacks=[...]."
-            )
+        if isinstance(self.callbacks, (Callback, type, str)) and self.callbacks != "disable":
+            raise ValueError(f"callbacks is {self.callbacks!r}; give a list, callbacks=[...].")
         check_lr_schedule(self.lr_schedule)
         check_init_from(self.init_from)
         check_checkpoint(self.checkpoint)

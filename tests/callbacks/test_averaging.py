@@ -1,6 +1,7 @@
 """Averaged weights: the mean of what was met, whatever else a net does."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -44,7 +45,6 @@ CASES = {
     "no memory": (WeightAveraging(decay=0), lambda d: d.batches[-1]),
     "swa": (WeightAveraging("swa"), lambda d: torch.stack(d.epochs).mean(0)),
     "late swa": (WeightAveraging("swa", start=3), lambda d: d.epochs[3]),
-    "never": (WeightAveraging("swa", start=9), lambda d: d.epochs[-1]),
 }
 
 
@@ -71,15 +71,42 @@ def test_a_mean_over_epochs_has_statistics_of_its_own(as_pairs):
 @pytest.mark.parametrize("method", ["ema", "swa"])
 @pytest.mark.parametrize("net", NETS, ids=lambda net: net.__name__)
 def test_any_net_can_be_averaged_copied_and_trained_on(net, method):
-    fitted = quick(net, module=Normalised, callbacks=[WeightAveraging(method)]).fit(X, Y)
+    callbacks = [WeightAveraging(method, decay=0.5)]
+    fitted = quick(net, module=Normalised, callbacks=callbacks).fit(X, Y)
     assert np.isfinite(pickle.loads(pickle.dumps(fitted)).predict_proba(X)).all()
     assert fitted.partial_fit(X, Y).n_iter_ == 4
+
+
+EMPTY = {
+    "swa": WeightAveraging("swa", start=9),
+    "ema": WeightAveraging(start=2),
+}
+
+
+@pytest.mark.parametrize("method", EMPTY)
+def test_an_average_of_nothing_is_the_net_itself_and_a_warning(method):
+    plain = quick(NaturalNet, module=Linear).fit(X, Y)
+    net = quick(NaturalNet, module=Linear, callbacks=[EMPTY[method]])
+    with pytest.warns(UserWarning, match="averaged nothing: training ended after epoch 2 .*start"):
+        net.fit(X, Y)
+    assert same_weights(net, plain)
+
+
+@pytest.mark.parametrize(("decay", "told"), [(0.999, "100%"), (0.9, "59%"), (0.8, None)])
+def test_an_average_that_is_mostly_where_it_began_is_told(decay, told):
+    """Six batches: the first keeps the share decay ** 5."""
+    net = quick(NaturalNet, module=Linear, callbacks=[WeightAveraging(decay=decay)])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        net.fit(X, Y)
+    said = [str(warning.message) for warning in caught]
+    assert said == [] if told is None else f"met 6 batches, and {told} of their average" in said[0]
 
 
 def test_averaging_does_not_disturb_training():
     diary = Diary()
     plain = quick(MinMaxNet, module=Linear).fit(X, Y)
-    quick(MinMaxNet, module=Linear, callbacks=[WeightAveraging(), diary]).fit(X, Y)
+    quick(MinMaxNet, module=Linear, callbacks=[WeightAveraging(decay=0.5), diary]).fit(X, Y)
     assert torch.equal(diary.epochs[-1], plain.module_.weight.double())
 
 
@@ -112,5 +139,6 @@ def test_parameters_that_make_no_sense_are_refused(averaging, match):
 
 
 def test_one_seed_still_gives_the_same_bits():
-    nets = [quick(NaturalNet, module=Normalised, callbacks=[WeightAveraging()]) for _ in range(2)]
+    averaging = WeightAveraging(decay=0.5)
+    nets = [quick(NaturalNet, module=Normalised, callbacks=[averaging]) for _ in range(2)]
     assert same_weights(*(net.fit(X, Y) for net in nets))

@@ -135,6 +135,7 @@ def test_a_guard_does_not_disturb_any_net(net):
 
 BAD = [
     ({"n_samples": 0}, "n_samples is 0; give an integer of at least 1"),
+    ({"random_state": None}, "random_state is None; give an integer of at least 0"),
     ({"drop": 0}, "drop is 0; give a number above 0 and at most 1"),
     ({"drop": 20}, "drop is 20"),
     ({"attack": PGD(norm="l3")}, "norm is 'l3'"),

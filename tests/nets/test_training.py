@@ -339,7 +339,8 @@ BAD = [
     ({"device": 3.5}, "device is 3.5"),
     ({"random_state": -1}, "Seed must be between"),
     ({"train_split": 0.2}, r"train_split is 0.2; give a split such as skorch.dataset.ValidSplit"),
-    ({"callbacks": EpochScoring("accuracy")}, r"callbacks is one EpochScoring; give a list"),
+    ({"callbacks": EpochScoring("accuracy")}, "callbacks is <skorch.*EpochScoring.*; give a list"),
+    ({"callbacks": "all"}, "callbacks is 'all'; give a list"),
     ({"modul": Linear}, r"unexpected argument\(s\) modul"),
     ({"lam_": 1}, "unexpected argument 'lam_': no parameter ends in an underscore"),
 ]
