@@ -82,6 +82,10 @@ def test_attacks_see_the_superclasses(aggregate):
     assert np.array_equal(model.classes_[z.argmax(1)], model.predict(X))
     if aggregate == "sum":
         np.testing.assert_allclose(z.softmax(1), model.predict_proba(X), atol=1e-6)
+    else:
+        own = as_module(model.estimator_)(torch.tensor(X))
+        best = [own[:, columns].amax(1) for columns in ([0, 1, 2], [6, 7, 8], [3, 4, 5])]
+        torch.testing.assert_close(z, torch.stack(best, 1))
     attack = PGD(norm="l2", eps=4.0, bounds=None, random_state=0)
     classes = robust_score(model.estimator_, X[~NEW], y[~NEW], attack=attack)
     superclasses = robust_score(model, X[~NEW], NAMES[~NEW], attack=attack)
