@@ -34,7 +34,10 @@ def torch_seed(seed, device="cpu"):
     device = torch.device(device)
     cuda = [device.index or 0] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
+        if cuda:
+            torch.manual_seed(seed)
+        else:  # the other way would queue a call, and a trace of it, for a GPU never used
+            torch.default_generator.manual_seed(seed)
         yield
 
 

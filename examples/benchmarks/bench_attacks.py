@@ -48,17 +48,17 @@ def judging(subject, attack):
 
 
 def compare(case, subject, name, limits):
-    """Print the table of one attack on one net, ours last, each beside the others."""
-    ways = {lib: attack_of(lib, name, subject, subject.eps) for lib in LIBRARIES}
-    ways = {lib: way for lib, way in ways.items() if way is not None}
-    ours = ways.pop("sklearn_robust")
-    for library, way in ways.items():
+    """Print the tables of one attack on one net: ours beside each library that has a limit."""
+    ours = attack_of("sklearn_robust", name, subject, subject.eps)
+    for library in limits:
+        way = attack_of(library, name, subject, subject.eps)
+        if way is None:
+            continue
         with quiet():
             judged = judging(subject, way)
             rows = ratios({library: judged, "sklearn_robust": ours}, n_rounds=ROUNDS[name])
         title = f"{name}, {subject.name}, {case} ({len(subject.X)} samples), beside {library}"
-        limit = limits.get(library)
-        print_table(title, rows, {} if limit is None else {"sklearn_robust": limit})
+        print_table(title, rows, {"sklearn_robust": limits[library]})
 
 
 def main():

@@ -11,7 +11,7 @@ from .. import _validation as check
 from .._random import RowNoise, seed_of, torch_seed
 from ..differentiable import as_module
 from ._core import TensorAttack
-from ._faces import batches_of, label_codes, predicted_codes
+from ._faces import batches_of, label_codes, own_logits, predicted_codes
 from ._norms import ORDERS
 from ._scores import scores_of
 from ._task import Box, Outcome, Task
@@ -135,6 +135,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
             return torch.as_tensor(agreed == self.targeted, device=x_adv.device)
 
         flags = {"stop": True, "checked": checked, "confirm": confirm, "index": index}
+        flags["own"] = own_logits(estimator)
         outcome = Outcome.join(self._outcomes(view, X, codes, bounds, **flags))
         X_adv, fooled = _array(outcome.x_adv), outcome.fooled.cpu().numpy()
         gap = (X_adv.astype(np.float64) - X).reshape(len(X), -1)

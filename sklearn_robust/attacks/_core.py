@@ -124,7 +124,7 @@ class TensorAttack:
         norm = check.check_norm(self.norm)
         exact = make_ball(norm, torch.as_tensor(self._radius(norm, shape), device=task.x.device))
         ball, integer = exact.to(task.x), self._integers(task)
-        task = replace(task, ball=ball, integer=integer, targeted=self.targeted)
+        task = replace(task, ball=ball, integer=integer, targeted=self.targeted, seal=exact.seal)
         with torch.enable_grad():
             outcome = self._run(task)
         return self._land(task, outcome, exact)

@@ -6,7 +6,14 @@ from tqdm import tqdm
 
 from .._validation import encode_labels
 
-__all__ = ["auto_batch_size", "batches_of", "label_codes", "predicted_codes", "with_names"]
+__all__ = [
+    "auto_batch_size",
+    "batches_of",
+    "label_codes",
+    "own_logits",
+    "predicted_codes",
+    "with_names",
+]
 
 
 def auto_batch_size(n_values, device):
@@ -43,6 +50,19 @@ def predicted_codes(estimator, view, X):
     if view._classes is None:  # the first forward tells how many there are
         view.codes(X[:1])
     return encode_labels(estimator.predict(with_names(estimator, X)), view.classes_, view.name)
+
+
+def own_logits(estimator):
+    """Return a function of tensors: the logits that the estimator predicts by; None if unknown."""
+    if not getattr(estimator, "_predicts_by_logits", False):
+        return None
+
+    def logits(x):
+        z = estimator.decision_function(x.cpu().numpy().astype(np.float32, copy=False))
+        z = torch.as_tensor(z, device=x.device)
+        return z if z.ndim == 2 else torch.stack([-z, z], 1) / 2
+
+    return logits
 
 
 def label_codes(view, X, y):

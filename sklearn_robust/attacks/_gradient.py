@@ -81,5 +81,5 @@ class GradientAttack(BaseAttack):
             outcome.x_adv[rows] = x_adv
             return
         with torch.no_grad():
-            z = task.forward(x_adv, rows)
-            outcome.record(rows, x_adv, objective(z, rows), task.fooled(z, rows))
+            x_adv, z, fooled = task.last_look(x_adv, rows)
+            outcome.record(rows, x_adv, objective(z, rows), fooled)

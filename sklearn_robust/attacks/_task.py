@@ -61,8 +61,14 @@ class Task:
         says which of ``rows`` stay where they are from now on.
     confirm : callable or None
         ``confirm(x_adv, y) -> bool tensor``: whether the estimator itself agrees.
+    own : callable or None
+        (n, ...) -> (n, n_classes), the logits that the estimator's own prediction is made of.
+    seal : callable or None
+        ``seal(x_adv, x, box)``: the points exactly in ball and box.
     n_queries : int tensor of shape (n,)
         Forward passes so far.
+    sure : bool tensor of shape (n,)
+        Samples whose success ``own`` found: no need to confirm it.
     """
 
     logits: Callable
@@ -80,7 +86,10 @@ class Task:
     on_nan: str = "ignore"
     observe: Callable | None = None
     confirm: Callable | None = None
+    own: Callable | None = None
+    seal: Callable | None = None
     n_queries: Any = None
+    sure: Any = None
     known: torch.Tensor | None = None
 
     def __post_init__(self):
@@ -88,6 +97,8 @@ class Task:
             self.index = self.rows()
         if self.n_queries is None:
             self.n_queries = torch.zeros_like(self.rows())
+        if self.sure is None:
+            self.sure = torch.zeros_like(self.rows(), dtype=torch.bool)
 
     def rows(self):
         """Positions of all samples of the batch."""
@@ -104,14 +115,16 @@ class Task:
             index=self.index[rows],
             known=None if self.known is None else self.known[rows],
             n_queries=None,
+            sure=None,
             **changes,
         )
 
-    def forward(self, x_adv, rows):
+    def forward(self, x_adv, rows, logits=None):
         """Logits of the perturbed samples ``rows``; every query of the model goes through here."""
         self.n_queries[rows] += 1
         x_adv = self.snap(x_adv, rows)
-        z = _checked(self.logits(x_adv))
+        logits = logits or self.logits
+        z = _checked(logits(x_adv))
         if self.on_nan == "ignore" or not z.isnan().any():
             return z
         broken = z.isnan().any(1)
@@ -125,7 +138,7 @@ class Task:
         calm = (self.y[rows] + self.targeted) % z.shape[1]
         z = torch.nn.functional.one_hot(calm, z.shape[1]).to(z)
         if not broken.all():
-            z[~broken] = _checked(self.logits(x_adv[~broken]))
+            z[~broken] = _checked(logits(x_adv[~broken]))
         return z + 0 * x_adv.flatten(1).sum(1, keepdim=True)
 
     def snap(self, x_adv, rows):
@@ -148,6 +161,16 @@ class Task:
         hit = z.detach().argmax(1) == self.y[rows]
         return hit if self.targeted else ~hit
 
+    def last_look(self, x_adv, rows):
+        """Points, logits and success of samples that are not looked at again."""
+        if self.own is None or self.integer is not None:
+            z = self.forward(x_adv, rows)
+            return x_adv, z, self.fooled(z, rows)
+        x_adv = self.seal(x_adv, self.x[rows], self.box)
+        z = self.forward(x_adv, rows, self.own)
+        fooled = self.sure[rows] = self.fooled(z, rows)
+        return x_adv, z, fooled
+
     def leaving(self, step, rows, z, x_adv):
         """Which of ``rows`` take no further step, bool tensor (n_rows,); None if all do."""
         told = None
@@ -157,12 +180,11 @@ class Task:
 
     def confirmed(self, outcome):
         """Which successes the estimator itself confirms, bool tensor of shape (n,)."""
-        sure = outcome.fooled.clone()
-        if self.confirm is not None and bool(sure.any()):
-            sure[outcome.fooled] = self.confirm(
-                outcome.x_adv[outcome.fooled], self.y[outcome.fooled]
-            )
-        return sure
+        confirmed = outcome.fooled.clone()
+        open_ = confirmed & ~self.sure
+        if self.confirm is not None and bool(open_.any()):
+            confirmed[open_] = self.confirm(outcome.x_adv[open_], self.y[open_])
+        return confirmed
 
     def confine(self, x_adv, x):
         """Points of ball and box near ``x_adv``, up to rounding."""

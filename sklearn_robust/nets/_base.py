@@ -189,6 +189,13 @@ class BaseNet(Trainer):
         # skorch's callbacks hand over datasets whose labels are codes, and compare with those.
         return codes if is_coded(X) else self.classes_[codes]
 
+    @property
+    def _predicts_by_logits(self):
+        """Whether ``predict`` is the largest of what ``decision_function`` says; for attacks."""
+        cls = type(self)
+        same = cls.predict is BaseNet.predict
+        return same and cls.decision_function is BaseNet.decision_function
+
     def _logits(self, X):
         self.check_is_fitted()
         X = _data.samples_of(X) if is_dataset(X) else X

@@ -93,3 +93,30 @@ def test_the_worst_case_with_an_attack_is_at_most_the_attack(net, attack):
     score = robust_score(net, X, Y, attack=WorstCase([alone], random_state=0))
     worst = robust_score(net, X, Y, attack=WorstCase([alone, *others], random_state=0))
     assert worst <= score <= net.score(X, Y)
+
+
+class Contrary(NaturalNet):
+    """A net that predicts by something else than its logits."""
+
+    def predict(self, X):
+        """Say the first class of everything."""
+        return np.full(len(X), self.classes_[0])
+
+
+@pytest.mark.parametrize("attack", [FGSM(eps=0.1), BIM(eps=0.1, max_iter=4)], ids=repr)
+def test_a_verdict_is_that_of_predict_also_where_a_subclass_has_its_own(attack):
+    net = quick(Contrary, module=Normalised).fit(X, Y)
+    result = attack.evaluate(net, X, Y)
+    np.testing.assert_array_equal(result.fooled, net.predict(result.X_adv) != Y)
+
+
+def test_the_net_itself_judges_the_points_of_a_single_step_once(net, monkeypatch):
+    right = net.predict(X) == Y
+    looks = []
+    logits = NaturalNet.compute_logits
+    monkeypatch.setattr(
+        NaturalNet, "compute_logits", lambda net, x: looks.append(len(x)) or logits(net, x)
+    )
+    result = FGSM(eps=0.1).evaluate(net, X[right], Y[right])
+    np.testing.assert_array_equal(result.n_queries, 2)
+    assert looks == [right.sum()]  # the net itself judges the last points, once
