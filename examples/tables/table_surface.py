@@ -73,6 +73,9 @@ def options():
     parser.add_argument("--n-train", type=int, help="training samples; all if left out")
     parser.add_argument("--n-test", type=int, default=1000, help="test samples to attack")
     parser.add_argument("--epochs", type=int, help="20 for Table 1, 30 for Table 2")
+    parser.add_argument(
+        "--channels", type=int, nargs="+", help="filters of the convolutions, if not the default"
+    )
     parser.add_argument("--lam", type=float, help="penalty of the Jacobian of S (l1 norm)")
     parser.add_argument(
         "--ce-lam", type=float, help="penalty of the gradient of the loss (l2 squared)"
@@ -108,6 +111,8 @@ def make_nets(settings, chosen):
     """Unfitted nets by the names of their rows."""
     shared = {"module": settings["module"], "max_epochs": settings["epochs"], "lr": chosen.lr}
     shared |= {"random_state": chosen.seed, "device": chosen.device, "verbose": 1}
+    if chosen.channels:
+        shared["module__channels"] = tuple(chosen.channels)
     mixed = BIM(eps=settings["adv_eps"], step_size=settings["step"], loss="margin")
     return {
         "natural": NaturalNet(**shared),
@@ -209,7 +214,8 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     print(
         f"{name}: {len(data.X_train)} training and {len(data.X_test)} test samples, "
-        f"{settings['epochs']} epochs, lam {settings['lam']:g}, seed {chosen.seed}"
+        f"{settings['epochs']} epochs, lam {settings['lam']:g}, ce_lam {settings['ce_lam']:g}, "
+        f"adversarial eps {settings['adv_eps']:g}, seed {chosen.seed}"
     )
     found = {}
     for row, net in make_nets(settings, chosen).items():
