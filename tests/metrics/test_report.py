@@ -190,6 +190,18 @@ def test_the_checks_move_samples_as_the_attack_may(threat, flowers):
     assert report["eps"] == np.max(THREATS[threat]["eps"])
 
 
+def test_noise_keeps_integers_whole():
+    """Half-way to the next integer lies the boundary: nothing within nine tenths crosses it."""
+    module = nn.Linear(1, 2)
+    module.weight.data = torch.tensor([[0.0], [1.0]])
+    module.bias.data = torch.tensor([0.0, -0.5])
+    X, y = np.repeat([[0.0], [1.0]], 30, axis=0), np.repeat([0, 1], 30)
+    net = NaturalNet.from_module(module, classes=[0, 1])
+    attack = PGD(eps=0.9, integer=[True], bounds=(-9, 9), **SEED)
+    report = robustness_report(net, X, y, attack=attack, output_dict=True)
+    assert report["worst_case"] == 1 and report["trusted"], report["warnings"]
+
+
 def test_the_ball_of_a_cascade_is_the_widest_of_its_members(flowers):
     model = LogisticRegression(max_iter=1000).fit(*flowers)
     attack = WorstCase([PGD(eps=0.1), PGD(eps=0.3), PGD(eps=9, norm="l2")], random_state=0)

@@ -341,6 +341,18 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(damage, tmp_path):
     assert quick(NaturalNet, **PARAMS, checkpoint=tmp_path).fit(X, Y).n_iter_ == EPOCHS
 
 
+def test_a_damaged_checkpoint_never_takes_the_place_of_a_good_one(tmp_path):
+    """Whatever happens next, two files of which one can be used are there."""
+    folder = broken_fit(tmp_path)
+    good = (folder / "previous.pt").read_bytes()
+    cut(folder / "last.pt")
+    net = quick(NaturalNet, **PARAMS, checkpoint=tmp_path)
+    with pytest.warns(UserWarning, match=r"last.pt cannot be used"):
+        interrupt(net, X, Y, after=4)  # writes the third epoch, dies in the fourth
+    assert (folder / "previous.pt").read_bytes() == good
+    interrupt(quick(NaturalNet, **PARAMS, checkpoint=tmp_path), X, Y, after=1)
+
+
 def test_two_damaged_checkpoints_are_a_start_from_scratch(tmp_path):
     folder = broken_fit(tmp_path)
     for path in files_of(folder):
