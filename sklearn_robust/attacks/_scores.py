@@ -52,8 +52,8 @@ class ScoreView:
             return np.log(p.clip(np.finfo(p.dtype).tiny))
         raise TypeError(
             f"{self.name} gives no score for each of its {n_classes} classes: a black-box attack "
-            "needs predict_proba or decision_function. Fit it with probabilities (such as "
-            "probability=True), or wrap it in CalibratedClassifierCV."
+            "needs predict_proba or decision_function. Fit it inside CalibratedClassifierCV, "
+            "which gives probabilities to any classifier."
         )
 
     def tensor(self, X):

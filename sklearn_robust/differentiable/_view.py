@@ -166,10 +166,13 @@ class View(nn.Module):
         z = self.body(x)
         if isinstance(z, (tuple, list)):
             z = z[0]
-        if z.ndim != 2 or z.shape[1] < 2:
+        if not isinstance(z, torch.Tensor) or z.ndim != 2 or z.shape[1] < 2:
+            tensor = isinstance(z, torch.Tensor)
+            came = f"an output of shape {tuple(z.shape)}" if tensor else type(z).__name__
             raise ValueError(
-                f"{self.name} returns an output of shape {tuple(z.shape)}; a classifier returns "
-                "logits of shape (n_samples, n_classes) with at least two classes."
+                f"{self.name} returns {came}; a classifier returns logits of shape (n_samples, "
+                "n_classes) with at least two classes: of one output z make "
+                "torch.cat([-z, z], 1) / 2."
             )
         if self._classes is None:
             self._classes = np.arange(z.shape[1])

@@ -17,19 +17,11 @@ from ..exceptions import BlackBoxWarning
 
 __all__ = [
     "attack_and_view",
-    "check_attack",
     "distances",
     "prediction_stability",
     "robust_score",
     "withstood",
 ]
-
-
-def check_attack(attack):
-    """Raise unless ``attack`` is an attack instance, or None for the default."""
-    if attack is not None and (isinstance(attack, type) or not hasattr(attack, "evaluate")):
-        raise TypeError(f"attack is {attack!r}; give an attack instance, such as PGD(eps=0.1).")
-    return attack
 
 
 def attack_and_view(attack, estimator):
@@ -38,8 +30,8 @@ def attack_and_view(attack, estimator):
     None is the worst case over several losses; for a model without a gradient it is a search by
     scores, and a warning says so.
     """
-    if check_attack(attack) is not None:
-        attack = clone(attack)
+    if attack is not None:
+        attack = clone(check.check_attack(attack))
         return attack, attack._view(estimator)
     view = scores_of(estimator)
     if isinstance(view, View):

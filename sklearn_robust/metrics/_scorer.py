@@ -1,6 +1,7 @@
 """Robust accuracy as a scorer object."""
 
-from ._robust import check_attack, robust_score
+from .. import _validation as check
+from ._robust import robust_score
 
 __all__ = ["RobustScorer", "make_robust_scorer"]
 
@@ -71,4 +72,4 @@ def make_robust_scorer(attack=None, *, n_jobs=None):
     >>> cross_val_score(model, X, y, scoring=scorer, cv=3).shape
     (3,)
     """
-    return RobustScorer(check_attack(attack), n_jobs)
+    return RobustScorer(None if attack is None else check.check_attack(attack), n_jobs)

@@ -14,7 +14,6 @@ from ..attacks._task import Box
 from ..metrics._boundary import crossing
 from ..metrics._directions import DIRECTIONS, check_direction, direction_tensor, unit
 from ..metrics._probe import Probe
-from ..metrics._robust import check_attack
 from ._display import check_index
 
 __all__ = ["Plane", "compute_planes"]
@@ -211,7 +210,8 @@ def compute_planes(
     if batch_size is not None:
         check.check_count("batch_size", batch_size)
     options = {"index": index, "direction": direction, "other": other, "norm": norm}
-    options |= {"attack": check_attack(trajectory), "random_state": seed_of(random_state)}
+    attack = None if trajectory is None else check.check_attack(trajectory)
+    options |= {"attack": attack, "random_state": seed_of(random_state)}
     planes = {name: Plane(model, X, y, **options) for name, model in estimators.items()}
     radius = radius or max(plane.reach() for plane in planes.values())
     found = []

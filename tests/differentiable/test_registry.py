@@ -199,13 +199,19 @@ class Pair(nn.Module):
         return x[:, :3], x
 
 
+class Named(nn.Module):
+    def forward(self, x):
+        return {"logits": x}
+
+
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (nn.Linear(4, 1), r"shape \(2, 1\).*at least two classes"),
+        (nn.Linear(4, 1), r"shape \(2, 1\).*at least two classes.*torch\.cat"),
         (nn.Unflatten(1, (2, 2)), r"shape \(2, 2, 2\)"),
+        (Named(), "returns dict; a classifier returns logits"),
     ],
-    ids=["one-output", "three-axes"],
+    ids=["one-output", "three-axes", "dict"],
 )
 def test_outputs_that_are_no_logits_are_refused(module, message):
     with pytest.raises(ValueError, match=message):
