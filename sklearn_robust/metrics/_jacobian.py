@@ -81,7 +81,7 @@ def input_jacobian(estimator, X, y, *, of="margin", tau=1.0, batch_size=None, ve
     >>> bool(np.allclose(J[0], model.coef_[0] - model.coef_[1]))
     True
     """
-    probe = Probe(estimator, X, y)
+    probe = Probe(estimator, X, y, first_order=True)
     options = {"batch_size": batch_size, "verbose": verbose}
     if isinstance(of, str) and of == "logits":
 
@@ -138,7 +138,7 @@ def jacobian_norm(
     True
     """
     check.check_choice("norm", norm, _ORDERS)
-    probe = Probe(estimator, X, y)
+    probe = Probe(estimator, X, y, first_order=True)
     value = probe.scalar(of, tau)
     share = {"l1": 1, "l2": 0.5, "linf": 0}[norm] if average else 0
 
@@ -195,7 +195,7 @@ def jacobian_sparsity(
     [0.5, 0.5]
     """
     check.check_number("threshold", threshold)
-    probe = Probe(estimator, X, y)
+    probe = Probe(estimator, X, y, first_order=True)
     value = probe.scalar(of, tau)
 
     def sparsity(x, y):

@@ -63,6 +63,7 @@ class Plane:
         bounds = None if attack is None else check.check_bounds(attack.bounds, probe.X)
         self.probe = probe = probe.take(slice(self.index, self.index + 1))
         self.x = probe.view.tensor(probe.X)
+        self.look = probe.view.quick
         self.y = torch.as_tensor(probe.codes, device=self.x.device)
         seed = seed_of(random_state)
         self.noise = RowNoise(seed, self.x)
@@ -135,7 +136,7 @@ class Plane:
         """Distances at which the margin ends along both coordinates, inf beyond, (2,)."""
         box = Box(None, self.x)
         found = [
-            crossing(self.probe.view, self.x, self.y, d, max_distance, _N_SCAN, box)
+            crossing(self.look, self.x, self.y, d, max_distance, _N_SCAN, box)
             for d in (self.alpha, self.beta)
         ]
         return torch.cat(found).cpu().numpy()
@@ -167,7 +168,7 @@ class Plane:
     @torch.inference_mode()
     def _values(self, i, j):
         shape = (-1, *[1] * (self.x.ndim - 1))
-        z = self.probe.view(self.x + i.view(shape) * self.alpha + j.view(shape) * self.beta)
+        z = self.look(self.x + i.view(shape) * self.alpha + j.view(shape) * self.beta)
         y = self.y.expand(len(z))
         return F.margin(z, y), F.cross_entropy(z, y), z.argmax(1)
 
@@ -180,7 +181,7 @@ class Plane:
         places = torch.linalg.solve(axes @ axes.T, axes @ steps.T).T
         off = F.flat_norm(steps - places @ axes, ORDERS[self.norm])
         with torch.no_grad():
-            margin = F.margin(self.probe.view(self.x + self.steps), self.y.expand(len(steps)))
+            margin = F.margin(self.look(self.x + self.steps), self.y.expand(len(steps)))
         return Bunch(
             coordinates=places.cpu().numpy(),
             off_plane=off.cpu().numpy(),
