@@ -69,6 +69,7 @@ def compare_autoattack(chosen):
     """Print what both AutoAttacks leave, sample by sample on the same data."""
     results = Path(chosen.nets) / "autoattack.json"
     rows = json.loads(results.read_text()) if results.exists() else {}
+    spent = {"reference": 0.0, "sklearn_robust": 0.0}
     for subject in subjects(chosen, {"MNIST": chosen.n_mnist, "CIFAR-10": chosen.n_cifar10}):
         for who in ("reference", "sklearn_robust"):
             key = f"{subject.name}, {len(subject.X)} samples, {who}"
@@ -76,6 +77,9 @@ def compare_autoattack(chosen):
                 rows[key] = verdict(who, subject)
                 results.write_text(json.dumps(rows, indent=1))
             print(f"  {key:50s} {rows[key]}", flush=True)
+            spent[who] += rows[key]["seconds"]
+    share = spent["reference"] / spent["sklearn_robust"]
+    print(f"  The reference took {share:.2f} times as long in all.")
 
 
 def verdict(who, subject):
