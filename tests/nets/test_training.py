@@ -22,6 +22,7 @@ from tests.cases import (
     Pairs,
     blobs,
     generators_untouched,
+    named,
     quick,
     same_weights,
 )
@@ -346,7 +347,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("params", "match"), BAD, ids=[str(params) for params, _ in BAD])
+@pytest.mark.parametrize(("params", "match"), BAD, ids=[named(params) for params, _ in BAD])
 def test_parameters_that_make_no_sense_are_refused(params, match):
     X, y = blobs()
     with pytest.raises((ValueError, TypeError), match=match):
