@@ -14,9 +14,9 @@ security", ICML 2018.
 # A pipeline
 # ----------
 # The view of the pipeline goes from raw pixels to the votes of the machine, so ``eps`` is in grey
-# levels, of which the image has one from 0 to 1. The scaler blows up pixels that hardly vary; away
-# from the data the kernel is then zero everywhere, and an attack that gets there has no way on.
-# The report notices: with every image allowed, some samples still seem to withstand.
+# levels, of which the image has one from 0 to 1. The scaler blows up pixels that hardly vary, so
+# that a small change of these is a large one to the machine. Nothing trips: the number is low, and
+# there is no sign that it should be lower still.
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sklearn_robust import MinMaxNet, NaturalNet
+from sklearn_robust import MinMaxNet, NaturalNet, robust_score
 from sklearn_robust.attacks import PGD, Square, WorstCase
 from sklearn_robust.metrics import robustness_report
 
@@ -38,13 +38,14 @@ attack = WorstCase(eps=0.1, random_state=0)
 pipeline = make_pipeline(StandardScaler(), SVC()).fit(X, y)
 report = robustness_report(pipeline, X_test, y_test, attack=attack)
 print(report)
-assert "stay correct in a ball that holds every input" in report
+assert "No sign of gradient masking" in report
 
 # %%
-# Without the scaler the kernel reaches all digits, and nothing trips.
-report = robustness_report(SVC().fit(X, y), X_test, y_test, attack=attack)
-print(report)
-assert "No sign of gradient masking" in report
+# Without the scaler the same machine withstands far more.
+plain = SVC().fit(X, y)
+print(robustness_report(plain, X_test, y_test, attack=attack))
+scores = [robust_score(model, X_test, y_test, attack=attack) for model in (pipeline, plain)]
+assert scores[1] > scores[0] + 0.2
 
 # %%
 # A forest
