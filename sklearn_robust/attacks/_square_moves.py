@@ -13,6 +13,8 @@ import torch
 
 __all__ = ["CornerMoves", "MassMoves", "Places", "window_share"]
 
+_BLOCK = 64  # moves whose random numbers are drawn at a time
+
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # in ten-thousandths of the queries
 
 
@@ -87,13 +89,32 @@ def signs(u):
     return (2 * u - 1).sign()
 
 
-class CornerMoves:
-    """Moves between the corners of a linf ball and the box: each place goes to low or high."""
-
-    least_side = 1
+class Moves:
+    """What the two kinds of moves share: the task, and random numbers for many moves ahead."""
 
     def __init__(self, task, places):
         self.task, self.places = task, places
+        self.ahead = None
+
+    def keep(self, rows):
+        """Forget the other samples."""
+        if self.ahead is not None:
+            self.ahead = self.ahead[rows]
+
+    def draws(self, noise, x, n_values, stream):
+        """Uniform numbers of the move number ``stream``, (n, n_values)."""
+        if self.places.grid is None:  # their number changes from move to move
+            return draws(noise, x, (n_values,), stream)
+        block, place = divmod(stream, _BLOCK)
+        if self.ahead is None or place == 0:
+            self.ahead = draws(noise, x, (_BLOCK, n_values), block + (1 << 20))
+        return self.ahead[:, place]
+
+
+class CornerMoves(Moves):
+    """Moves between the corners of a linf ball and the box: each place goes to low or high."""
+
+    least_side = 1
 
     def start(self, x, noise, stream):
         """First points: vertical stripes of images, random corners otherwise."""
@@ -113,6 +134,7 @@ class CornerMoves:
 
     def keep(self, rows):
         """Forget the other samples."""
+        super().keep(rows)
         self.low, self.high = self.low[rows], self.high[rows]
 
     def propose(self, x, best, side, noise, stream):
@@ -122,7 +144,7 @@ class CornerMoves:
         # In a window all places of a channel go together, in a group each goes its own way.
         shape = (places.n_channels, 1) if places.grid else (1, side)
         n_signs = math.prod(shape)
-        u = draws(noise, x, (n_picks + 2 * n_signs,), stream)
+        u = self.draws(noise, x, n_picks + 2 * n_signs, stream)
         where = places.pick(side, u[:, :n_picks])
         up = u[:, n_picks : n_picks + n_signs].reshape(-1, *shape) > 0.5
         low, high, now = (v.gather(2, where) for v in (self.low, self.high, best))
@@ -134,19 +156,16 @@ class CornerMoves:
         return best.scatter(2, where, new)
 
 
-class MassMoves:
+class MassMoves(Moves):
     """Moves that carry the perturbation of one window over to another (l2 and l1)."""
 
     least_side = 3
 
     def __init__(self, task, places):
-        self.task, self.places = task, places
+        super().__init__(task, places)
         self.order = task.ball.order
         # Twice too large in l1: the projection then makes the first points sparse.
         self.full_size = 1.0 if self.order == 2 else 2.0
-
-    def keep(self, rows):
-        """Forget the other samples: nothing is remembered."""
 
     def start(self, x, noise, stream):
         """First points: a pattern of bumps all over the image, or random signs."""
@@ -178,7 +197,7 @@ class MassMoves:
         """Next points: one window is emptied, another takes its mass and a new bump."""
         places, n_picks = self.places, self.places.n_draws(side)
         n_signs = side if places.grid is None else 1 + places.n_channels
-        r = draws(noise, x, (2 * n_picks + n_signs,), stream)
+        r = self.draws(noise, x, 2 * n_picks + n_signs, stream)
         here, there = (places.pick(side, part) for part in r[:, : 2 * n_picks].chunk(2, dim=1))
         u = places.flat((best.reshape(x.shape) - x) * self.task.ball.inverse)
         emptied = u.scatter(2, there, 0).scatter(2, here, 0)
