@@ -132,6 +132,7 @@ def fitted(name, net, data, chosen):
     if chosen.resume and path.exists():
         return load_net(path), 0.0
     start = time.time()
+    net.set_params(checkpoint=str(path.parent / "unfinished"))  # a killed run goes on
     net.fit(data.X_train, data.y_train)
     net.save(path)
     return net, time.time() - start
