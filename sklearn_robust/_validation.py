@@ -22,6 +22,7 @@ __all__ = [
     "check_sample_shape",
     "check_shape",
     "encode_labels",
+    "logits_in",
     "power_scaler",
     "refuse_bytes",
     "suiting_shape",
@@ -149,6 +150,21 @@ def check_shape(name, shape):
             "such as (3, 32, 32) for images or (4,) for rows."
         )
     return tuple(int(n) for n in axes)
+
+
+def logits_in(who, z):
+    """Logits (n, n_classes), the first of several outputs of a model; refused if they are none."""
+    if isinstance(z, (tuple, list)) and z:
+        z = z[0]
+    if not isinstance(z, torch.Tensor) or z.ndim != 2 or z.shape[1] < 2:
+        tensor = isinstance(z, torch.Tensor)
+        came = f"an output of shape {tuple(z.shape)}" if tensor else type(z).__name__
+        raise ValueError(
+            f"{who} returns {came}; a classifier returns logits of shape (n_samples, n_classes) "
+            "with at least two classes: of one output z (n_samples, 1) make "
+            "torch.cat([-z, z], 1) / 2."
+        )
+    return z
 
 
 @contextmanager

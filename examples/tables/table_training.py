@@ -58,7 +58,7 @@ def options():
     parser.add_argument("--n-auto", type=int, default=200, help="images for AutoAttack")
     parser.add_argument("--channels", type=int, nargs=2, default=(16, 32))
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--n-jobs", type=int, default=2, help="rows that are made at a time")
+    parser.add_argument("--n-jobs", type=int, default=-1, help="rows at a time; -1: one a core")
     parser.add_argument("--output", default="report/table-training", help="folder to write")
     return parser.parse_args()
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from .. import _validation as check
+
 __all__ = ["Box", "Outcome", "Task"]
 
 
@@ -124,7 +126,7 @@ class Task:
         self.n_queries[rows] += 1
         x_adv = self.snap(x_adv, rows)
         logits = logits or self.logits
-        z = _checked(logits(x_adv))
+        z = check.logits_in("logits", logits(x_adv))
         if self.on_nan == "ignore" or not z.isnan().any():
             return z
         broken = z.isnan().any(1)
@@ -138,7 +140,7 @@ class Task:
         calm = (self.y[rows] + self.targeted) % z.shape[1]
         z = torch.nn.functional.one_hot(calm, z.shape[1]).to(z)
         if not broken.all():
-            z[~broken] = _checked(logits(x_adv[~broken]))
+            z[~broken] = check.logits_in("logits", logits(x_adv[~broken]))
         return z + 0 * x_adv.flatten(1).sum(1, keepdim=True)
 
     def snap(self, x_adv, rows):
@@ -189,19 +191,6 @@ class Task:
     def confine(self, x_adv, x):
         """Points of ball and box near ``x_adv``, up to rounding."""
         return self.ball.confine(x_adv - x, x, self.box)
-
-
-def _checked(z):
-    """Logits (n, n_classes), the first of several outputs."""
-    if isinstance(z, (tuple, list)):
-        z = z[0]
-    if not isinstance(z, torch.Tensor) or z.ndim != 2 or z.shape[1] < 2:
-        came = f"a tensor of shape {tuple(z.shape)}" if isinstance(z, torch.Tensor) else type(z)
-        raise ValueError(
-            f"logits returns {came}; an attack needs logits of shape (n, n_classes) with at least "
-            "two classes: of one output z make torch.stack([-z, z], 1) / 2."
-        )
-    return z
 
 
 @dataclass

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from .. import _validation as check
 from ._duels import Smoothable, jumps
 from ._fold import folded
 from ._reduced import Reduced
@@ -163,17 +164,7 @@ class View(nn.Module):
 
     def forward(self, x):
         """Logits (n, n_classes) of the samples ``x`` ``(n, *sample_shape)``."""
-        z = self.body(x)
-        if isinstance(z, (tuple, list)):
-            z = z[0]
-        if not isinstance(z, torch.Tensor) or z.ndim != 2 or z.shape[1] < 2:
-            tensor = isinstance(z, torch.Tensor)
-            came = f"an output of shape {tuple(z.shape)}" if tensor else type(z).__name__
-            raise ValueError(
-                f"{self.name} returns {came}; a classifier returns logits of shape (n_samples, "
-                "n_classes) with at least two classes: of one output z make "
-                "torch.cat([-z, z], 1) / 2."
-            )
+        z = check.logits_in(self.name, self.body(x))
         if self._classes is None:
             self._classes = np.arange(z.shape[1])
         if len(self._classes) != z.shape[1]:

@@ -92,7 +92,7 @@ def does_not_fall_to_zero(probe, white_box):
             search = {"max_iter": 40, "loss": loss, "random_start": anywhere}
             left = left[probe.robust(PGD, left, eps=float(eps), mask=None, **search)]
             share = len(left) / len(probe.X)
-            if share <= _SHARE:
+            if share <= _POINTS:
                 return None
     return f"{share:.1%} stay correct in a ball that holds every input (eps={wide:g})"
 

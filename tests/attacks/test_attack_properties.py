@@ -384,7 +384,7 @@ def test_tensors_too_are_attacked_by_the_first_of_several_outputs(name):
 
 
 NO_LOGITS = {
-    "one output": (lambda z: z[:, :1], r"shape \(12, 1\).*torch.stack"),
+    "one output": (lambda z: z[:, :1], r"shape \(12, 1\).*torch.cat"),
     "no axis of classes": (lambda z: z[:, 0], r"shape \(12,\)"),
     "three axes": (lambda z: z[:, :, None], r"shape \(12, 3, 1\)"),
     "a dict": (lambda z: {"logits": z}, "dict.*logits of shape"),
