@@ -35,6 +35,7 @@ from sklearn_robust.modules import CIFARConvNet, MNISTConvNet
 
 ATTACKS = ("FGSM", "BIM", "C&W")
 WORST = "worst case"
+HELD_OUT = 1000  # training samples to choose options by
 
 # Accuracy in percent: natural, then each attack at the three radii.
 PAPER = {
@@ -72,6 +73,11 @@ def options():
     parser.add_argument("--nets", nargs="+", metavar="NAME", help="only these rows")
     parser.add_argument("--n-train", type=int, help="training samples; all if left out")
     parser.add_argument("--n-test", type=int, default=1000, help="test samples to attack")
+    parser.add_argument(
+        "--held-out",
+        action="store_true",
+        help="attack samples that are left out of the training data, to choose options by",
+    )
     parser.add_argument("--epochs", type=int, help="20 for Table 1, 30 for Table 2")
     parser.add_argument(
         "--channels", type=int, nargs="+", help="filters of the convolutions, if not the default"
@@ -101,7 +107,10 @@ def read(chosen):
         if getattr(chosen, option) is not None:
             settings[option] = getattr(chosen, option)
     settings["adv_eps"] = chosen.adv_eps or settings["eps"][0]
-    rows = np.random.default_rng(chosen.seed).permutation(len(data.X_train))[: chosen.n_train]
+    rows = np.random.default_rng(0).permutation(len(data.X_train))
+    held, rows = rows[:HELD_OUT], rows[HELD_OUT:][: chosen.n_train]
+    if chosen.held_out:
+        data.X_test, data.y_test = data.X_train[held], data.y_train[held]
     data.X_train, data.y_train = data.X_train[rows], data.y_train[rows]
     data.X_test, data.y_test = data.X_test[: chosen.n_test], data.y_test[: chosen.n_test]
     return data, name, settings
@@ -110,7 +119,8 @@ def read(chosen):
 def make_nets(settings, chosen):
     """Unfitted nets by the names of their rows."""
     shared = {"module": settings["module"], "max_epochs": settings["epochs"], "lr": chosen.lr}
-    shared |= {"random_state": chosen.seed, "device": chosen.device, "verbose": 1}
+    shared |= {"lr_schedule": "cosine", "random_state": chosen.seed}
+    shared |= {"device": chosen.device, "verbose": 1}
     if chosen.channels:
         shared["module__channels"] = tuple(chosen.channels)
     mixed = BIM(eps=settings["adv_eps"], step_size=settings["step"], loss="margin")
