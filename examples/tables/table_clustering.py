@@ -50,7 +50,7 @@ def makers(args, superclasses):
     """The networks of the table by name; each is made for a seed."""
     module = {"module": PreActResNet18, "module__channels": tuple(args.channels)}
     shared = {"batch_size": args.batch_size, "lr": args.lr, "max_epochs": args.epochs, **module}
-    shared["device"] = args.device
+    shared |= {"device": args.device, "lr_schedule": "cyclic"}
     attack = {"attack": PGD, "attack__eps": args.eps, "attack__max_iter": args.steps}
     clusters = {"superclasses": superclasses, **attack}
     return {
@@ -193,7 +193,7 @@ def parse(argv=None):
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--channels", type=int, nargs="+", default=[8, 16, 32, 64])
     parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--lr", type=float, default=5e-3)
+    parser.add_argument("--lr", type=float, default=1e-2, help="at the peak of its cycle")
     parser.add_argument("--eps", type=float, default=8 / 255)
     parser.add_argument("--steps", type=int, default=3, help="of the training attack")
     parser.add_argument("--lam", type=float, default=0.01, help="of the Jacobian penalty")
