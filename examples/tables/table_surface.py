@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from _indicators import indicate, print_rank_correlations
 
 from sklearn_robust import (
     AdvTrainNet,
@@ -162,7 +163,7 @@ def judge(net, data, settings):
         scores[name] = [100 * robust_score(net, X, y, attack=attack(radius)) for radius in eps]
     curve = robustness_curve(net, X, y, eps=eps, attack=WorstCase(random_state=0))
     scores[WORST] = (100 * curve).tolist()
-    return scores
+    return {**scores, "indicators": indicate(net, X, y)}
 
 
 def markdown(found, paper, eps):
@@ -210,6 +211,14 @@ def verdicts(found):
     return claims
 
 
+def rank(found, eps):
+    """Print how each indicator orders the nets, against the worst case at each radius."""
+    indicators = [scores["indicators"] for scores in found.values()]
+    for place, radius in enumerate(eps) if len(found) > 2 else []:
+        left = [scores[WORST][place] for scores in found.values()]
+        print_rank_correlations(indicators, left, f"the worst case at {shown(radius)}")
+
+
 def write(folder, lines, found, chosen, settings):
     """Keep the table and its numbers."""
     settings = {key: value for key, value in settings.items() if key != "module"}
@@ -241,8 +250,10 @@ def main():
         write(folder, lines, found, chosen, settings)  # a killed run keeps its rows
     print("\nAccuracy in percent, the paper's in brackets\n")
     print("\n".join(lines))
-    for claim, holds in verdicts(found) if name == "MNIST" else []:
-        print(f"{'yes' if holds else 'NO '}  {claim}")
+    if name == "MNIST":
+        for claim, holds in verdicts(found):
+            print(f"{'yes' if holds else 'NO '}  {claim}")
+    rank(found, settings["eps"])
     print(f"\nTable, numbers and networks are in {folder}.")
 
 

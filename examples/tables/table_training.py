@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from _indicators import indicate, print_rank_correlations
 from joblib import Parallel, delayed
-from scipy.stats import spearmanr
 from skorch.callbacks import Callback
 
 from sklearn_robust import (
@@ -43,20 +43,11 @@ from sklearn_robust import (
 from sklearn_robust.attacks import FGSM, PGD, AutoAttack
 from sklearn_robust.callbacks import WeightPerturbation
 from sklearn_robust.datasets import fetch_mnist, load_npz
-from sklearn_robust.metrics import robustness_indicator, taylor_radius
 from sklearn_robust.modules import MNISTConvNet
 
 REPLAYS = 4  # of FreeATNet, which gets so many times fewer epochs
 HELD_OUT = 500
 COLUMNS = ("clean", "FGSM", "PGD-20", "C&W", "AutoAttack")
-INDICATORS = (
-    "jacobian",
-    "curvature",
-    "margin",
-    "jacobian_sparsity",
-    "hessian_sparsity",
-    "taylor_radius",
-)
 
 
 def options():
@@ -157,14 +148,6 @@ def judge(net, test, chosen):
     return {name: 100 * score for name, score in {**scores, "PGD-20 on few": few}.items()}
 
 
-def indicate(net, test, chosen):
-    """Indicators by name, means over the images of AutoAttack, the radius a median."""
-    X, y = (part[: chosen.n_auto or chosen.n_test] for part in test)
-    found = robustness_indicator(net, X, y, n_samples=None, random_state=0)
-    found["taylor_radius"] = np.median(taylor_radius(net, X, y))
-    return {name: float(found[name]) for name in INDICATORS}
-
-
 def make_row(name, seed, parts, chosen):
     """Train one net with one seed; scores of the last and of the best epoch, and seconds."""
     cls, params = make_nets(chosen)[name]
@@ -175,7 +158,7 @@ def make_row(name, seed, parts, chosen):
     callbacks = [("watch", watch), *params.pop("callbacks", [])]
     net = cls(**{**module, **shared, "callbacks": callbacks, **params}).fit(*train)
     row = {"seconds": float(np.median(watch.seconds_)), "last": judge(net, test, chosen)}
-    row["indicators"] = indicate(net, test, chosen)
+    row["indicators"] = indicate(net, *(part[: chosen.n_auto or chosen.n_test] for part in test))
     best = int(np.argwhere(np.array(watch.scores_) == max(watch.scores_))[-1, 0])
     if best + 1 < len(watch.scores_):
         net.module_.load_state_dict(watch.best_)
@@ -223,16 +206,6 @@ def verdict(rows, seeds):
             print(f"GAIRAT less MinMax in points, {epoch} epoch: {said}")
 
 
-def rank_correlations(rows, column):
-    """How each indicator ranks the nets at the end of training, against their accuracy."""
-    accuracy = [row["last"][column] for row in rows.values()]
-    print(f"\nSpearman's rho of indicators and {column}, {len(rows)} nets, last epoch:")
-    for name in INDICATORS:
-        values = [row["indicators"][name] for row in rows.values()]
-        constant = min(len(set(values)), len(set(accuracy))) < 2
-        print(f"  {name}: {'-' if constant else format(spearmanr(values, accuracy)[0], '+.2f')}")
-
-
 def load_or_make(name, seed, parts, chosen, settings):
     """The row of one net and one seed: read from its file, or trained, judged and written."""
     path = Path(chosen.output, "rows", f"{name}-seed{seed}.json")
@@ -278,7 +251,10 @@ def main():
     print("\n".join(lines))
     verdict(rows, chosen.seeds)
     if len(rows) > 2:
-        rank_correlations(rows, "AutoAttack" if chosen.n_auto else "C&W")
+        what = "AutoAttack" if chosen.n_auto else "C&W"
+        found = [row["indicators"] for row in rows.values()]
+        accuracy = [row["last"][what] for row in rows.values()]
+        print_rank_correlations(found, accuracy, f"{what}, last epoch")
     print(f"\nTable and rows are in {folder}.")
 
 
