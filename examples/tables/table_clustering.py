@@ -189,7 +189,7 @@ def parse(argv=None):
     parser.add_argument("--n-train", type=int, default=10_000)
     parser.add_argument("--n-test", type=int, default=2_000)
     parser.add_argument("--n-attack", type=int, default=1_000)
-    parser.add_argument("--n-auto", type=int, default=500, help="0 leaves AutoAttack out")
+    parser.add_argument("--n-auto", type=int, default=200, help="0 leaves AutoAttack out")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--channels", type=int, nargs="+", default=[8, 16, 32, 64])
     parser.add_argument("--batch-size", type=int, default=128)
