@@ -11,18 +11,19 @@ untrained network, one stopped early, one trained on noise and one with a Jacobi
 """
 
 import argparse
+import itertools
 import json
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from sklearn_robust import ClusterRegNet, JacobianRegNet, MinMaxNet, NaturalNet, robust_score
 from sklearn_robust.attacks import PGD, AutoAttack
 from sklearn_robust.clustering import ClassClustering, class_weight_matrix
 from sklearn_robust.datasets import fetch_cifar10, load_npz
-from sklearn_robust.modules import PreActResNet18
 
 VEHICLES, ANIMALS = (0, 1, 8, 9), (2, 3, 4, 5, 6, 7)
 COLUMNS = {
@@ -39,7 +40,42 @@ COLUMNS = {
 }
 
 
-class NoisyResNet(PreActResNet18):
+class Block(nn.Module):
+    """Two convolutions with batch normalisation, added to a shortcut, then an activation."""
+
+    def __init__(self, width, wider, stride):
+        super().__init__()
+        self.change = nn.Sequential(
+            nn.Conv2d(width, wider, 3, stride, padding=1, bias=False),
+            nn.BatchNorm2d(wider),
+            nn.ReLU(),
+            nn.Conv2d(wider, wider, 3, padding=1, bias=False),
+            nn.BatchNorm2d(wider),
+        )
+        same = width == wider and stride == 1
+        fit = [nn.Conv2d(width, wider, 1, stride, bias=False), nn.BatchNorm2d(wider)]
+        self.shortcut = nn.Sequential(*([] if same else fit))
+
+    def forward(self, x):
+        return torch.relu(self.change(x) + self.shortcut(x))
+
+
+class SmallResNet(nn.Module):
+    """The paper's kind of network, convolution before normalisation, with one block a stage."""
+
+    def __init__(self, input_shape, n_classes, channels):
+        super().__init__()
+        first = [nn.Conv2d(3, channels[0], 3, padding=1, bias=False), nn.BatchNorm2d(channels[0])]
+        widths = itertools.pairwise((channels[0], *channels))
+        blocks = [Block(*pair, 1 + (number > 0)) for number, pair in enumerate(widths)]
+        self.features = nn.Sequential(*first, nn.ReLU(), *blocks)
+        self.classifier = nn.Linear(channels[-1], n_classes)
+
+    def forward(self, x):
+        return self.classifier(self.features(x).mean(dim=(2, 3)))
+
+
+class NoisyResNet(SmallResNet):
     """Sees every training image with fresh Gaussian noise."""
 
     def forward(self, x):
@@ -48,7 +84,7 @@ class NoisyResNet(PreActResNet18):
 
 def makers(args, superclasses):
     """The networks of the table by name; each is made for a seed."""
-    module = {"module": PreActResNet18, "module__channels": tuple(args.channels)}
+    module = {"module": SmallResNet, "module__channels": tuple(args.channels)}
     shared = {"batch_size": args.batch_size, "lr": args.lr, "max_epochs": args.epochs, **module}
     shared |= {"device": args.device, "lr_schedule": "cyclic"}
     attack = {"attack": PGD, "attack__eps": args.eps, "attack__max_iter": args.steps}

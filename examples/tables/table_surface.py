@@ -8,9 +8,10 @@ The paper is Yu, Liu, Wang, Zhao and Chen, "Interpreting adversarial robustness:
 decision surface in input space", arXiv 1810.00144. Its attacks are FGSM, and BIM and C&W (BIM on
 the decision function) with 10 steps of 0.1, or of 1/255 for CIFAR-10, without a random start. It
 does not give optimiser, batch size, number of filters, nor the radius of its adversarial
-training; ours are Adam, 64, the library's networks, and the smallest radius of the table. A
-sample counts as fooled if any step of an attack fools it. The stronger attack is the worst of
-three losses with 40 steps of PGD each.
+training; ours are Adam with a cosine schedule, 64, small networks, and on MNIST a radius of 0.03:
+with 0.1 adversarial training is far stronger than the paper's. A sample counts as fooled if any
+step of an attack fools it. The stronger attack is the worst of three losses with 40 steps of PGD
+each. At the end stands how well indicators, found without an attack, rank the nets.
 """
 
 import argparse
@@ -57,12 +58,14 @@ PAPER = {
 }
 SETTINGS = {
     "MNIST": {
-        "module": MNISTConvNet, "eps": (0.1, 0.2, 0.3), "step": 0.1, "epochs": 20,
-        "lam": 0.01, "ce_lam": 1.0, "min_max": {"eps": 0.3, "step_size": 0.1},
+        "module": MNISTConvNet, "channels": (16, 32), "eps": (0.1, 0.2, 0.3), "step": 0.1,
+        "epochs": 10, "lam": 0.02, "ce_lam": 10.0, "adv_eps": 0.03,
+        "min_max": {"eps": 0.3, "step_size": 0.1},
     },
     "CIFAR-10": {
         "module": CIFARConvNet, "eps": (3 / 255, 6 / 255, 9 / 255), "step": 1 / 255, "epochs": 30,
-        "lam": 0.01, "ce_lam": 1.0, "min_max": {"eps": 8 / 255, "step_size": 2 / 255},
+        "lam": 0.01, "ce_lam": 1.0, "adv_eps": 3 / 255,
+        "min_max": {"eps": 8 / 255, "step_size": 2 / 255},
     },
 }  # fmt: skip
 
@@ -79,10 +82,8 @@ def options():
         action="store_true",
         help="attack samples that are left out of the training data, to choose options by",
     )
-    parser.add_argument("--epochs", type=int, help="20 for Table 1, 30 for Table 2")
-    parser.add_argument(
-        "--channels", type=int, nargs="+", help="filters of the convolutions, if not the default"
-    )
+    parser.add_argument("--epochs", type=int, help="10 for Table 1, 30 for Table 2")
+    parser.add_argument("--channels", type=int, nargs="+", help="filters of the convolutions")
     parser.add_argument("--lam", type=float, help="penalty of the Jacobian of S (l1 norm)")
     parser.add_argument(
         "--ce-lam", type=float, help="penalty of the gradient of the loss (l2 squared)"
@@ -104,10 +105,9 @@ def read(chosen):
         data = fetch_mnist() if chosen.table == 1 else fetch_cifar10()
     name = "MNIST" if data.X_train.shape[1] == 1 else "CIFAR-10"
     settings = dict(SETTINGS[name])
-    for option in ("epochs", "lam", "ce_lam"):
+    for option in ("channels", "epochs", "lam", "ce_lam", "adv_eps"):
         if getattr(chosen, option) is not None:
             settings[option] = getattr(chosen, option)
-    settings["adv_eps"] = chosen.adv_eps or settings["eps"][0]
     rows = np.random.default_rng(0).permutation(len(data.X_train))
     held, rows = rows[:HELD_OUT], rows[HELD_OUT:][: chosen.n_train]
     if chosen.held_out:
@@ -122,8 +122,8 @@ def make_nets(settings, chosen):
     shared = {"module": settings["module"], "max_epochs": settings["epochs"], "lr": chosen.lr}
     shared |= {"lr_schedule": "cosine", "random_state": chosen.seed}
     shared |= {"device": chosen.device, "verbose": 1}
-    if chosen.channels:
-        shared["module__channels"] = tuple(chosen.channels)
+    if "channels" in settings:
+        shared["module__channels"] = tuple(settings["channels"])
     mixed = BIM(eps=settings["adv_eps"], step_size=settings["step"], loss="margin")
     return {
         "natural": NaturalNet(**shared),
