@@ -16,7 +16,7 @@ TRAINING = [
 ]  # fmt: skip
 SURFACE = [
     "--nets", "natural", "Jacobian", "--n-train", "40", "--n-test", "10", "--epochs", "1",
-    "--channels", "2", "2", "--device", "cpu",
+    "--channels", "2", "2", "--device", "cpu", "--resume",
 ]  # fmt: skip
 CLUSTERING = [
     "--nets", "natural", "min-max", "--n-train", "40", "--n-test", "20", "--n-attack", "4",
@@ -28,17 +28,31 @@ SWEEP = [
     "--n-splits", "2", "--epochs", "1", "--jobs", "1",
 ]  # fmt: skip
 
-# script, shape of its images, options, what the printed table has to hold
+# script, shape of its images, options, what the printed table has to hold, and the files that a
+# second run has to leave as they are
 CASES = [
     (
         "table_training",
         (1, 28, 28),
         TRAINING,
         ["| MinMax | last |", "GAIRAT less MinMax"],
+        "output/rows/*",
     ),
-    ("table_surface", (1, 28, 28), SURFACE, ["| Jacobian |", "Jacobian: 98 % natural"]),
-    ("table_clustering", (3, 32, 32), CLUSTERING, ["| min-max |", "contrast of min-max minus"]),
-    ("sweep_regularization", (1, 8, 8), SWEEP, ["JacobianRegNet", "the loss gap shrinks"]),
+    (
+        "table_surface",
+        (1, 28, 28),
+        SURFACE,
+        ["| Jacobian |", "Jacobian: 98 % natural"],
+        "output/*.pt",
+    ),
+    (
+        "table_clustering",
+        (3, 32, 32),
+        CLUSTERING,
+        ["| min-max |", "contrast of min-max minus"],
+        "output",
+    ),
+    ("sweep_regularization", (1, 8, 8), SWEEP, ["JacobianRegNet", "the loss gap shrinks"], None),
 ]
 
 
@@ -54,17 +68,22 @@ def write_images(path, shape):
 # One batch of noise does not teach a net to tell ten classes apart.
 @pytest.mark.filterwarnings("ignore:.* gives all samples one label:UserWarning")
 @pytest.mark.parametrize(
-    ("script", "shape", "options", "wanted"), CASES, ids=[case[0] for case in CASES]
+    ("script", "shape", "options", "wanted", "kept"), CASES, ids=[case[0] for case in CASES]
 )
 def test_a_table_is_printed_and_a_second_run_goes_on_from_it(
-    script, shape, options, wanted, tmp_path, monkeypatch, capsys
+    script, shape, options, wanted, kept, tmp_path, monkeypatch, capsys
 ):
     write_images(tmp_path / "images.npz", shape)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(TABLES)  # where Python itself looks when it runs a script
     argv = [script, "--data", "images.npz", "--output", "output", *options]
     monkeypatch.setattr("sys.argv", argv)
+    written = []
     for _ in range(2):
         runpy.run_path(str(TABLES / f"{script}.py"), run_name="__main__")
         printed = capsys.readouterr().out
         assert all(text in printed for text in wanted), printed
+        found = sorted(tmp_path.glob(kept)) if kept else []
+        written.append({path: path.stat().st_mtime_ns for path in found})
+    assert written[0] == written[1]
+    assert bool(written[0]) == bool(kept)
