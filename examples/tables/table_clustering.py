@@ -8,6 +8,8 @@ Run with ``make table-clustering``, or
 Each network is one line of the output file as soon as it is scored. A second run with the same
 options trains only what is missing there, so a run that was stopped goes on. The controls are an
 untrained network, one stopped early, one trained on noise and one with a Jacobian penalty.
+
+Beside the file a picture of the same name shows the trees of the natural and the min-max networks.
 """
 
 import argparse
@@ -24,7 +26,9 @@ from sklearn_robust import ClusterRegNet, JacobianRegNet, MinMaxNet, NaturalNet,
 from sklearn_robust.attacks import PGD, AutoAttack
 from sklearn_robust.clustering import ClassClustering, class_weight_matrix
 from sklearn_robust.datasets import fetch_cifar10, load_npz
+from sklearn_robust.plotting import ClassDendrogramDisplay
 
+NAMES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 VEHICLES, ANIMALS = (0, 1, 8, 9), (2, 3, 4, 5, 6, 7)
 COLUMNS = {
     "accuracy": "accuracy",
@@ -115,6 +119,8 @@ def score(net, data, superclasses, args):
         agreement = dict(clustering.agreement(superclasses))
         if batch_norm == "drop":
             row["contrast_drop"] = agreement["contrast"]
+    row["cosines"] = clustering.correlation_.round(4).tolist()
+    row["linkage"] = clustering.linkage_matrix_.round(4).tolist()
     return {**row, **agreement, "clusters": clustering.labels_.tolist()}
 
 
@@ -212,6 +218,23 @@ def print_verdict(rows):
             )
 
 
+def draw(rows, args):
+    """Trees of a natural and a min-max network of the first seed that has both."""
+    found = {(row["model"], row["seed"]): row for row in rows if "cosines" in row}
+    for seed in args.seeds:
+        pair = [found.get((name, seed)) for name in ("natural", "min-max")]
+        if all(pair):
+            arrays = (
+                np.array([row[of] for row in pair]) for of in ("cosines", "linkage", "clusters")
+            )
+            titles = [f"{row['model']}\ncontrast {row['contrast']:.2f}" for row in pair]
+            display = ClassDendrogramDisplay(*arrays, classes=NAMES, names=titles).plot()
+            path = Path(args.output).with_suffix(".png")
+            display.figure_.savefig(path, dpi=90)
+            print(f"\nThe trees of seed {seed} are in {path}.")
+            return
+
+
 def parse(argv=None):
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -239,4 +262,6 @@ def parse(argv=None):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     options = parse()
-    print_table(compute(options), options)
+    table = compute(options)
+    print_table(table, options)
+    draw(table, options)
