@@ -16,7 +16,7 @@ TRAINING = [
 ]  # fmt: skip
 SURFACE = [
     "--nets", "natural", "Jacobian", "--n-train", "40", "--n-test", "10", "--epochs", "1",
-    "--channels", "2", "2", "--device", "cpu", "--resume",
+    "--channels", "2", "2", "--device", "cpu",
 ]  # fmt: skip
 CLUSTERING = [
     "--nets", "natural", "min-max", "--n-train", "40", "--n-test", "20", "--n-attack", "4",
@@ -43,7 +43,7 @@ CASES = [
         (1, 28, 28),
         SURFACE,
         ["| Jacobian |", "Jacobian: 98 % natural"],
-        "output/*.pt",
+        "output/checkpoints/*/*.pt",
     ),
     (
         "table_clustering",

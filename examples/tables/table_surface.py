@@ -12,6 +12,9 @@ training; ours are Adam with a cosine schedule, 64, small networks, and on MNIST
 with 0.1 adversarial training is far stronger than the paper's. A sample counts as fooled if any
 step of an attack fools it. The stronger attack is the worst of three losses with 40 steps of PGD
 each. At the end stands how well indicators, found without an attack, rank the nets.
+
+The output folder keeps checkpoints: a second run with the same options trains only what is missing,
+one with other options trains anew.
 """
 
 import argparse
@@ -27,7 +30,6 @@ from sklearn_robust import (
     JacobianRegNet,
     MinMaxNet,
     NaturalNet,
-    load_net,
     robust_score,
 )
 from sklearn_robust.attacks import BIM, FGSM, PGD, WorstCase
@@ -92,7 +94,6 @@ def options():
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true", help="take nets that are in the folder")
     parser.add_argument("--output", default="report/table-surface", help="folder to write")
     return parser.parse_args()
 
@@ -138,14 +139,11 @@ def make_nets(settings, chosen):
 
 
 def fitted(name, net, data, chosen):
-    """The net, trained now or taken from the folder, and the seconds that took."""
-    path = Path(chosen.output, f"{name.replace(' ', '')}.pt")
-    if chosen.resume and path.exists():
-        return load_net(path), 0.0
+    """The net, trained or read back from a run with the same options, and the seconds that took."""
+    folder = Path(chosen.output)
     start = time.time()
-    net.set_params(checkpoint=str(path.parent / "unfinished"))  # a killed run goes on
-    net.fit(data.X_train, data.y_train)
-    net.save(path)
+    net.set_params(checkpoint=str(folder / "checkpoints")).fit(data.X_train, data.y_train)
+    net.save(folder / f"{name.replace(' ', '')}.pt")
     return net, time.time() - start
 
 
