@@ -169,7 +169,7 @@ def logits_in(who, z):
 
 @contextmanager
 def suiting_shape(who, shape):
-    """Say that samples of this shape do not suit the model, if it fails on them."""
+    """Say which samples the model fails on, and that their shape may be why."""
     try:
         yield
     except (RuntimeError, IndexError) as error:
@@ -177,8 +177,9 @@ def suiting_shape(who, shape):
             raise
         reason = str(error).split("\n")[0].rstrip(".")
         raise ValueError(
-            f"{who} fails on samples of shape {tuple(shape)} ({reason}): pass samples, or "
-            "input_shape, of the shape that it was made for."
+            f"{who} fails on samples of shape {tuple(shape)} ({reason}): if that is not their "
+            "shape, pass samples, or input_shape, of the shape that it was made for; else the "
+            "network itself fails."
         ) from error
 
 

@@ -51,6 +51,8 @@ class ClassClustering(ClusterMixin, BaseEstimator):
         Classes in the order of the drawn tree.
     correlation_ : array of shape (n_classes, n_classes)
         Cosines of the weights.
+    distance_matrix_ : array of shape (n_classes, n_classes)
+        Distances of all pairs of classes, which the tree was built from.
     cophenetic_correlation_ : float
         Correlation of the distances with the heights at which the tree joins the same classes.
     contrast_ : float
@@ -135,6 +137,7 @@ class ClassClustering(ClusterMixin, BaseEstimator):
             )
         self.correlation_ = weight_correlation(X, center=self.center)
         distance = self._distance(X)
+        self.distance_matrix_ = squareform(distance)
         tree = linkage(distance, self.linkage)
         self.linkage_matrix_ = optimal_leaf_ordering(tree, distance)
         self.leaf_order_ = leaves_list(self.linkage_matrix_)
@@ -147,7 +150,7 @@ class ClassClustering(ClusterMixin, BaseEstimator):
             self.n_clusters_ = int(np.sum(self.distances_ >= self.distance_threshold)) + 1
         self.labels_ = cut_tree(tree, self.n_clusters_)[:, 0].astype(np.int64)
         self.contrast_ = contrast(self.correlation_, self.labels_)
-        self.silhouette_ = silhouette(squareform(distance), self.labels_)
+        self.silhouette_ = silhouette(self.distance_matrix_, self.labels_)
         return self
 
     def score(self, X, y=None):

@@ -11,7 +11,7 @@ __all__ = ["feature_distance_matrix"]
 
 
 def feature_distance_matrix(estimator, X, y, *, max_per_class=None, normalize="row"):
-    """Squared distances between the classes' mean logits.
+    """Squared distances between the classes' mean outputs.
 
     Parameters
     ----------
@@ -43,8 +43,10 @@ def feature_distance_matrix(estimator, X, y, *, max_per_class=None, normalize="r
 
     Notes
     -----
-    ``D_ij = ||mu_i - mu_j||^2 / C`` with mu_c the mean logits of the samples labelled c, right or
-    wrong, and C classes (paper 002, section 1.4, where it is called a feature distance).
+    ``D_ij = ||mu_i - mu_j||^2 / C`` with mu_c the mean output for the samples labelled c, right or
+    wrong, and C classes (paper 002, section 1.4, where it is called a feature distance). Outputs
+    are taken as the network returns them, logits as a rule: a softmax at its end is not left out,
+    unlike in :func:`linearize`.
 
     References
     ----------

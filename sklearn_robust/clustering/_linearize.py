@@ -1,12 +1,14 @@
 """A network without its non-linear parts."""
 
-import copy
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
 from .. import _validation as check
 from ..differentiable import View, as_module
+from ..differentiable._copies import copied
 from ..exceptions import NotLinearizableError
 from ._ops import LinearOps, mark
 
@@ -14,6 +16,16 @@ __all__ = ["linearize"]
 
 _TOLERANCE = 1e-6  # of the slope; that of an affine network is the same bit for bit
 _TINY = 1e-20  # a slope that float32 would not hold with all its digits
+_ROUNDING = 1e4  # roundings that the value of an affine network may be off, relative to its terms
+_PAIRS = 8  # of inputs to try where a function may not be affine
+
+
+class _Probe(NamedTuple):
+    """A network at one input."""
+
+    x: torch.Tensor  # (1, *shape)
+    terms: torch.Tensor  # (1, n_classes): logits times their weights
+    slope: torch.Tensor  # (1, *shape), of the sum of the terms
 
 
 class Linearized(nn.Module):
@@ -50,13 +62,14 @@ class Linearized(nn.Module):
         """Logits with the functions that ``ops`` puts in the place of others."""
         with ops:  # a copy, since a network may write on its input
             z = self.body(mark(x.clone()))
-        return z[0] if isinstance(z, (tuple, list)) else z
+        return check.logits_in(self.name, z)
 
     def ensure_affine(self, shape, device):
-        """Raise unless the slope is the same at two inputs as different as can be; once.
+        """Raise unless slopes and values at very different inputs fit one affine map; once.
 
-        The way back through an affine network uses no value of the way forward, so the two
-        slopes of one random combination of logits agree to the last bit.
+        The way back through an affine network uses no value of the way forward, so the slopes of
+        one random combination of logits agree to the last bit. What autograd does not see, a
+        detached part or a step, shows in the values.
         """
         if self.affine:
             return
@@ -64,37 +77,41 @@ class Linearized(nn.Module):
         for self.dtype in _precisions(own, device):
             if self.dtype != own:
                 self.body.to(self.dtype)
-            slopes = [self._slope(x, ops) for x in _probes(shape).to(device, self.dtype)]
-            size = float(torch.stack(slopes).abs().max())
-            if _TINY < size < 1 / _TINY:
+            size, turn, gap = self._examine(shape, device, ops)
+            if _TINY < size < 1 / _TINY and gap <= _ROUNDING:
                 break
-        self._judge(*slopes, ops)
+        self._judge(size, turn, gap, ops)
         ops.warn()
         self.affine = True
 
-    def _slope(self, x, ops):
-        """Gradient at ``x`` of a sum of logits that has a weight of its own for each."""
+    def _examine(self, shape, device, ops):
+        """Size of the slope, and how far other inputs are from what the first one foretells."""
+        inputs = (x.to(device, self.dtype) for x in _inputs(shape, ops))
+        first = self._probe(next(inputs), ops)
+        worst = np.zeros(3)
+        for x in inputs:
+            worst = np.maximum(worst, _compare(first, self._probe(x, ops)))  # keeps NaN
+            if worst[1] > _TOLERANCE:
+                break
+        return worst.tolist()
+
+    def _probe(self, x, ops):
+        """Logits at ``x``, each with a weight of its own, and the gradient of their sum."""
         try:
             with check.suiting_shape(self.name, x.shape[1:]):
                 z, pull_back = torch.func.vjp(lambda x: self.run(x, ops), x)
         except NotLinearizableError as error:
             raise NotLinearizableError(f"{self.name} cannot be linearised: {error}") from error
-        if z.ndim != 2:
-            raise ValueError(
-                f"{self.name} returns an output of shape {tuple(z.shape)}; a classifier returns "
-                "logits of shape (n_samples, n_classes)."
-            )
-        weights = torch.linspace(1, 2, z.shape[1], dtype=z.dtype, device=z.device)
-        return pull_back(weights.sqrt().expand_as(z))[0]
+        weights = torch.linspace(1, 2, z.shape[1], dtype=z.dtype, device=z.device).sqrt()
+        return _Probe(x, weights * z, pull_back(weights.expand_as(z))[0])
 
-    def _judge(self, first, second, ops):
-        change = (first - second).norm() / torch.maximum(first.norm(), second.norm())
-        if change <= _TOLERANCE:
+    def _judge(self, size, turn, gap, ops):
+        if turn <= _TOLERANCE and gap <= _ROUNDING:
             return
         suspects = ", ".join(sorted(ops.suspects))
-        if not bool(first.any() | second.any()):
+        if size == 0:
             reason = "what is left is constant: no input reaches the logits"
-        elif suspects or bool(change.isfinite()):
+        elif suspects or np.isfinite([turn, gap]).all():
             reason = f"what is left is still not affine, because of {suspects or 'its own code'}"
         else:
             reason = "its slope overflows"
@@ -102,6 +119,20 @@ class Linearized(nn.Module):
             f"{self.name} cannot be linearised: {reason}. Average the slopes of the network itself "
             "instead, class_weight_matrix(estimator, X, method='mean_jacobian')."
         )
+
+
+def _compare(first, other):
+    """Size of two slopes, the change from one to the other, and the error of a value.
+
+    The error is that of going from one input to the other along the slope at the first, in
+    roundings of the terms that it is made of.
+    """
+    slopes, way = torch.stack([first.slope, other.slope]), first.slope * (other.x - first.x)
+    turn = (first.slope - other.slope).norm() / torch.maximum(*map(torch.norm, slopes))
+    error = (other.terms - first.terms).sum() - way.sum()
+    terms = first.terms.abs().sum() + other.terms.abs().sum() + way.abs().sum()
+    gap = error.abs() / terms / torch.finfo(first.terms.dtype).eps
+    return [float(slopes.abs().max()), float(turn), float(gap)]
 
 
 def _own_type(body):
@@ -116,12 +147,18 @@ def _precisions(own, device):
         yield torch.float64
 
 
-def _probes(shape):
-    """Make two inputs (2, 1, *shape), one with values from hundredths to ten thousands."""
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(2, 1, *shape, generator=generator, dtype=torch.float64)
-    x[1] *= 10 ** (6 * torch.rand(1, *shape, generator=generator, dtype=torch.float64) - 2)
-    return x
+def _inputs(shape, ops):
+    """Pairs of inputs (1, *shape) with all signs opposite; one if no function is suspect by then.
+
+    The second one of a pair has values from hundredths to ten thousands.
+    """
+    for seed in range(_PAIRS):
+        if seed and not ops.suspects:
+            return
+        generator = torch.Generator().manual_seed(seed)
+        x = torch.randn(1, *shape, generator=generator, dtype=torch.float64)
+        yield x
+        yield -x * 10 ** (6 * torch.rand(x.shape, generator=generator, dtype=x.dtype) - 2)
 
 
 def linearize(estimator, *, batch_norm="fold"):
@@ -180,7 +217,7 @@ def linearize(estimator, *, batch_norm="fold"):
     check.check_choice("batch_norm", batch_norm, ["fold", "drop"])
     _refuse_script(estimator)
     view = as_module(estimator)
-    body = _uncompiled(copy.deepcopy(view.body) if view is estimator else view.body)
+    body = _uncompiled(copied(view.body) if view is estimator else view.body)
     linear = Linearized(body, batch_norm, view.name)
     classes, shape = getattr(view, "classes_", None), view.input_shape
     affine = View(linear, classes, input_shape=shape, name=f"linearised {view.name}")

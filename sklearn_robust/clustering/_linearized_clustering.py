@@ -63,8 +63,8 @@ class LinearizedClustering(ClusterMixin, BaseEstimator):
     -----
     The clusters of an adversarially trained network tend to be the superclasses that people see,
     those of a natural one less so. That is a diagnostic associated with adversarial training, not
-    a measure of robustness: nets in their first epochs cluster without being robust, and
-    Jacobian-regularised nets are robust without clustering.
+    a measure of robustness: nets after one epoch cluster without being robust, and a loss that
+    asks for clusters does not add robustness.
 
     References
     ----------

@@ -28,7 +28,7 @@ class ClusterLoss(nn.CrossEntropyLoss):
     average : {"class", "superclass"}, default="class"
         Whether every class counts the same, or every superclass.
     **kwargs
-        Those of :class:`torch.nn.CrossEntropyLoss`.
+        Those of :class:`torch.nn.CrossEntropyLoss`; ``reduction`` can only be "mean".
 
     See Also
     --------
@@ -57,6 +57,7 @@ class ClusterLoss(nn.CrossEntropyLoss):
 
     def __init__(self, superclasses, lam=0.1, average="class", **kwargs):
         super().__init__(**kwargs)
+        check.check_choice("reduction", self.reduction, ["mean"])  # like that of the penalty
         self.lam = check.check_number("lam", lam)
         self.average = check.check_choice("average", average, AVERAGES)
         codes = np.asarray(superclasses)

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.utils import Bunch
 
-__all__ = ["agreement", "contrast", "dendrogram_purity", "permutation_p", "silhouette"]
+__all__ = ["MEASURES", "agreement", "contrast", "dendrogram_purity", "permutation_p", "silhouette"]
 
 _N_EXACT = 10_000  # arrangements of classes that are all looked at
 _N_DRAWS = 9_999
@@ -56,40 +56,44 @@ def permutation_p(similarity, codes):
     Exact up to 10,000 arrangements, else from 9,999 random ones besides the one given; those
     are the same in every call.
     """
-    values, (first, second) = _pairs(similarity), np.triu_indices(len(codes), 1)
+    sizes, flat, given = np.bincount(codes), similarity.ravel(), np.argsort(codes, kind="stable")
+    groups = np.repeat(np.arange(len(sizes)), sizes)  # of classes in an order, one after another
+    first, second = np.nonzero(np.triu(groups[:, None] == groups, 1))
 
-    def within(codes):  # rises with the contrast, since the sizes fix the numbers of pairs
-        return values[codes[first] == codes[second]].sum()
+    def within(order):  # rises with the contrast, since the sizes fix the numbers of pairs
+        return flat.take(order[first] * len(codes) + order[second]).sum()
 
-    sizes = np.bincount(codes).tolist()
+    sizes = sizes.tolist()
     left = np.cumsum(sizes[::-1])[::-1].tolist()
     if prod(map(comb, left, sizes)) <= _N_EXACT:
-        sums = [within(arrangement) for arrangement in _arrangements(sizes, range(len(codes)))]
+        sums = [within(np.array(order)) for order in _arrangements(sizes, range(len(codes)))]
     else:
         rng = np.random.default_rng(0)
-        sums = [within(codes), *(within(rng.permutation(codes)) for _ in range(_N_DRAWS))]
-    return float(np.mean(np.array(sums) >= within(codes) - 1e-9 * np.abs(values).sum()))
+        sums = [within(given), *(within(rng.permutation(len(codes))) for _ in range(_N_DRAWS))]
+    return float(np.mean(np.array(sums) >= within(given) - 1e-9 * np.abs(flat).sum()))
 
 
-def _arrangements(sizes, free, codes=None, group=0):
-    codes = np.zeros(len(free), dtype=np.int64) if codes is None else codes
-    if group == len(sizes) - 1:
-        codes[list(free)] = group
-        yield codes.copy()
+def _arrangements(sizes, free):
+    """Orders of the classes, one group after another, for each way to put them into groups."""
+    if not sizes:
+        yield []
         return
-    for chosen in combinations(free, sizes[group]):
-        codes[list(chosen)] = group
+    for chosen in combinations(free, sizes[0]):
         rest = [number for number in free if number not in chosen]
-        yield from _arrangements(sizes, rest, codes, group + 1)
+        for others in _arrangements(sizes[1:], rest):
+            yield [*chosen, *others]
 
 
-def agreement(clustering, codes):
-    """Compare a fitted ClassClustering with known superclasses, given as codes; a Bunch."""
-    correlation = clustering.correlation_
-    return Bunch(
-        contrast=contrast(correlation, codes),
-        silhouette=silhouette(1 - correlation, codes),
-        adjusted_rand=float(adjusted_rand_score(codes, clustering.labels_)),
-        dendrogram_purity=dendrogram_purity(clustering.children_, codes),
-        p_value=permutation_p(correlation, codes),
-    )
+# What a fitted ClassClustering shows of known superclasses, which are given as codes.
+MEASURES = {
+    "contrast": lambda fitted, codes: contrast(fitted.correlation_, codes),
+    "silhouette": lambda fitted, codes: silhouette(fitted.distance_matrix_, codes),
+    "adjusted_rand": lambda fitted, codes: float(adjusted_rand_score(codes, fitted.labels_)),
+    "dendrogram_purity": lambda fitted, codes: dendrogram_purity(fitted.children_, codes),
+    "p_value": lambda fitted, codes: permutation_p(fitted.correlation_, codes),
+}
+
+
+def agreement(fitted, codes):
+    """All measures of a fitted ClassClustering and known superclasses; a Bunch."""
+    return Bunch(**{name: measure(fitted, codes) for name, measure in MEASURES.items()})

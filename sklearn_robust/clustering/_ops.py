@@ -14,14 +14,14 @@ __all__ = ["LinearOps", "mark"]
 # the same function are one entry.
 _IDENTITY = frozenset(
     """
-    celu clamp clamp_max clamp_min clip elu expit gelu hardshrink hardsigmoid hardswish hardtanh
-    leaky_relu log_sigmoid log_softmax logsigmoid mish prelu relu relu6 rrelu selu sigmoid silu
-    softmax softplus softshrink softsign special_expit special_log_softmax special_softmax
+    celu clamp clamp_max clamp_min clip confine elu expit gelu hardshrink hardsigmoid hardswish
+    hardtanh leaky_relu log_sigmoid log_softmax logsigmoid mish prelu relu relu6 rrelu selu sigmoid
+    silu softmax softplus softshrink softsign special_expit special_log_softmax special_softmax
     tanh tanhshrink threshold
     alpha_dropout dropout dropout1d dropout2d dropout3d feature_alpha_dropout feature_dropout
     """.split()
 )
-_HEADS = frozenset(["softmax", "special_softmax"])
+_HEADS = frozenset(["softmax", "softmin", "special_softmax"])
 _NORMS = frozenset(["group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"])
 _CONTROL = frozenset(
     ["__array__", "__bool__", "__float__", "__index__", "__int__", "item", "numpy", "tolist"]
@@ -38,7 +38,7 @@ _AFFINE = frozenset(
     __add__ __get__ __getitem__ __iadd__ __isub__ __iter__ __len__ __neg__ __radd__ __rsub__
     __set__ __setitem__ __sub__ adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d add
     avg_pool1d avg_pool2d avg_pool3d batch_norm broadcast_to cat chunk clone concat concatenate
-    contiguous conv_transpose1d conv_transpose2d conv_transpose3d copy cumsum detach device diff
+    contiguous conv_transpose1d conv_transpose2d conv_transpose3d copy cumsum device diff
     dim double expand expand_as flatten flip float fold get_device hstack index_select interpolate
     is_complex is_contiguous is_floating_point mean moveaxis movedim narrow ndimension neg
     new_zeros numel ones_like pad permute pixel_shuffle pixel_unshuffle repeat requires_grad
@@ -105,15 +105,18 @@ class LinearOps(TorchFunctionMode):
             return func(*args, **kwargs)
         name = getattr(func, "__name__", str(func))
         name = name if name.startswith("__") else name.strip("_")
-        if name == "__setitem__":
-            mark(args[0])
-        return _mark_all(self._replacement(func, name, args, kwargs, n_marked))
+        result = self._replacement(func, name, args, kwargs, n_marked)
+        if args and (name == "__setitem__" or result is args[0]):  # written on in place
+            _mark_all([args[0], args[0]._base])  # a view is written on through to its base
+        return _mark_all(result)
 
     def _replacement(self, func, name, args, kwargs, n_marked):
         x = args[0] if args else kwargs.get("input")
         self.softmax_left_out |= name in _HEADS
         if name in _IDENTITY or (name == "log" and self.softmax_left_out):
             return x
+        if name == "softmin":
+            return -x
         if name in _NORMS:
             self.dropped.add(name)
             return x
@@ -180,6 +183,10 @@ def _average_pool(name, input, *args, **kwargs):
             )
         given = {key: value for key, value in given.items() if value not in (None, [], ())}
         pooled = getattr(F, "avg_" + name.removeprefix("max_")[:6])(input, **given)
+    elif name.startswith("fractional"):
+        raise NotLinearizableError(
+            f"{name} pools windows of random sizes, which no average-pooling does."
+        )
     else:
         indices, pooled = True, input
     if indices or "indices" in name:

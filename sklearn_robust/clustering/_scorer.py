@@ -1,15 +1,17 @@
 """Agreement of a network's class clusters with known superclasses, as a scorer."""
 
+import inspect
+
 from .. import _validation as check
-from ..differentiable import as_module
 from ._class_clustering import ClassClustering
-from ._measures import agreement
+from ._measures import MEASURES
 from ._taxonomy import superclass_codes
-from ._weights import class_weight_matrix
+from ._weights import class_labels, class_weight_matrix
 
 __all__ = ["ClusteringScorer", "make_clustering_scorer"]
 
-_METRICS = ["adjusted_rand", "contrast", "dendrogram_purity", "silhouette"]
+_METRICS = [name for name in MEASURES if name != "p_value"]  # smaller is better there
+_PARAMS = list(inspect.signature(class_weight_matrix).parameters)[2:]  # without estimator and X
 
 
 class ClusteringScorer:
@@ -33,8 +35,9 @@ class ClusteringScorer:
     def __call__(self, estimator, X, y=None, **kwargs):
         """Agreement of a fitted estimator's class weights; X shows the shape of a sample."""
         weights = class_weight_matrix(estimator, X, **self.params)
-        codes, names = superclass_codes(self.superclasses, as_module(estimator).classes_)
-        return agreement(ClassClustering(len(names)).fit(weights), codes)[self.metric]
+        labels = class_labels(estimator, len(weights))
+        codes, names = superclass_codes(self.superclasses, labels)
+        return MEASURES[self.metric](ClassClustering(len(names)).fit(weights), codes)
 
     def __repr__(self):
         given = {"metric": self.metric, **self.params}
@@ -83,4 +86,10 @@ def make_clustering_scorer(superclasses, metric="contrast", **params):
     >>> search.fit(X, y).best_params_
     {'C': 0.0001}
     """
-    return ClusteringScorer(superclasses, check.check_choice("metric", metric, _METRICS), params)
+    check.check_choice("metric", metric, _METRICS)
+    for name in set(params) - set(_PARAMS):
+        raise TypeError(
+            f"make_clustering_scorer got an unexpected argument {name!r}; besides superclasses and "
+            f"metric it takes {_PARAMS}."
+        )
+    return ClusteringScorer(superclasses, metric, params)

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -14,6 +15,15 @@ from ._taxonomy import superclass_codes
 from ._weights import class_weight_matrix
 
 __all__ = ["SuperclassClassifier"]
+
+
+def _has(name):
+    def check_estimator(self):
+        wanted = "predict_proba" if self.aggregate == "sum" else name
+        getattr(getattr(self, "estimator_", self.estimator), wanted)
+        return True
+
+    return check_estimator
 
 
 class SuperclassClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -39,11 +49,13 @@ class SuperclassClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     Attributes
     ----------
     classes_ : array of shape (n_superclasses,)
-        Superclasses.
+        Superclasses, sorted.
     superclass_codes_ : array of shape (n_classes,)
         Position in ``classes_`` of each class's superclass.
     estimator_ : classifier
         The fitted classifier of classes.
+    n_features_in_, feature_names_in_
+        Those of ``estimator_``, where it has them.
 
     See Also
     --------
@@ -51,8 +63,10 @@ class SuperclassClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     Notes
     -----
-    ``fit`` wants classes, ``score`` superclasses. Attacks and robust scores see through it: a
-    sample counts as fooled when its superclass changes.
+    ``fit`` wants classes, ``score`` superclasses. In searches and cross-validation, which have
+    one y for both, give a scorer that translates: ``scoring=lambda model, X, y: model.score(X,
+    superclasses[y])``. Attacks and robust scores see through it: a sample counts as fooled when
+    its superclass changes.
 
     References
     ----------
@@ -95,8 +109,19 @@ class SuperclassClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         -------
         self : object
             The fitted classifier of superclasses.
+
+        Raises
+        ------
+        ValueError
+            If ``aggregate`` is "sum" and the classifier has no probabilities, or the superclasses
+            are not those of its classes.
         """
         check.check_choice("aggregate", self.aggregate, ["argmax", "sum"])
+        if self.aggregate == "sum" and not hasattr(self.estimator, "predict_proba"):
+            raise ValueError(
+                f"aggregate is 'sum', but {type(self.estimator).__name__} has no predict_proba to "
+                "sum: type aggregate='argmax', or wrap it in CalibratedClassifierCV."
+            )
         self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
         labels = self.estimator_.classes_
         if isinstance(self.superclasses, str):
@@ -113,6 +138,12 @@ class SuperclassClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Number of features of the classifier of classes."""
         return self.estimator_.n_features_in_
 
+    @property
+    def feature_names_in_(self):
+        """Names of the features of the classifier of classes."""
+        return self.estimator_.feature_names_in_
+
+    @available_if(_has("predict_proba"))
     def predict_proba(self, X):
         """Sum of the probabilities of each superclass's classes.
 
@@ -129,6 +160,30 @@ class SuperclassClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         members = np.eye(len(self.classes_))[self.superclass_codes_]
         return self.estimator_.predict_proba(X) @ members
+
+    @available_if(_has("decision_function"))
+    def decision_function(self, X):
+        """Largest decision of each superclass's classes; with "sum" the log of its probability.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Samples.
+
+        Returns
+        -------
+        z : array of shape (n_samples, n_superclasses), or (n_samples,) when there are two
+            Columns in the order of ``classes_``; for two superclasses their difference, positive
+            for ``classes_[1]``.
+        """
+        check_is_fitted(self)
+        if self.aggregate == "sum":
+            with np.errstate(divide="ignore"):
+                z = np.log(self.predict_proba(X))
+        else:
+            own = self.estimator_.decision_function(X)
+            z = np.stack([own[:, rows].max(axis=1) for rows in _members(self)], axis=1)
+        return z[:, 1] - z[:, 0] if z.shape[1] == 2 else z
 
     def predict(self, X):
         """Superclass of each sample.
@@ -151,6 +206,12 @@ class SuperclassClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self.classes_[self.superclass_codes_[codes]]
 
 
+def _members(model):
+    """Numbers of the classes of each superclass."""
+    codes = model.superclass_codes_
+    return [np.flatnonzero(codes == code) for code in range(len(model.classes_))]
+
+
 class Superclasses(nn.Module):
     """Logits of superclasses: the largest of their classes' logits, or log of their probability.
 
@@ -163,9 +224,7 @@ class Superclasses(nn.Module):
     def __init__(self, model):
         super().__init__()
         self.body = as_module(model.estimator_).body
-        codes = model.superclass_codes_
-        self.rows = [np.flatnonzero(codes == code) for code in range(len(model.classes_))]
-        self.aggregate = model.aggregate
+        self.rows, self.aggregate = _members(model), model.aggregate
 
     def forward(self, x):
         """Logits (n, n_superclasses)."""

@@ -1,5 +1,6 @@
 """Superclasses as users write them: one for each class, or a dictionary of their classes."""
 
+import numbers
 from collections.abc import Mapping, Set
 
 import numpy as np
@@ -25,31 +26,63 @@ def superclass_codes(superclasses, classes, *, groups=True):
     codes : array of shape (n_classes,), int64
         Position in ``names``.
     names : array of shape (n_superclasses,)
-        Names of the superclasses: sorted, or in the order of the dictionary.
+        Names of the superclasses: sorted, or as they come where they cannot be compared.
     """
     classes = np.asarray(classes)
     if isinstance(superclasses, Mapping):
-        codes, names = _from_dict(superclasses, classes), np.asarray([*superclasses])
+        given = _row([*superclasses])[_from_dict(superclasses, classes)]
     else:
-        given = np.asarray(superclasses)
-        if given.shape != classes.shape:
-            raise ValueError(
-                f"superclasses has shape {given.shape}, but there are {len(classes)} classes "
-                f"{classes[:10].tolist()}: give one superclass for each of them, in that order, or "
-                "a dictionary {superclass: [classes]}."
-            )
-        names, codes = np.unique(given, return_inverse=True)
+        given = _row(superclasses)
+    if given.shape != classes.shape:
+        raise ValueError(
+            f"superclasses has shape {given.shape}, but there are {len(classes)} classes "
+            f"{classes[:10].tolist()}: give one superclass for each of them, in that order, or "
+            "a dictionary {superclass: [classes]}."
+        )
+    codes, names = _numbered(given, superclasses)
     sizes = np.bincount(codes, minlength=len(names))
     if groups and (len(names) < 2 or sizes.max() < 2):
         raise ValueError(
             f"superclasses puts {len(classes)} classes into {len(names)}: give at least two "
             "superclasses, and one of them at least two classes."
         )
+    return codes, names
+
+
+def _row(names):
+    """Names as an array of one axis: tuples, and text among numbers, stay what they are."""
+    listed = names if isinstance(names, (list, tuple)) else []
+    mixed = len({isinstance(name, str) for name in listed}) > 1
+    if mixed or any(isinstance(name, tuple) for name in listed):
+        return np.fromiter(names, dtype=object, count=len(names))
+    return np.asarray(names)
+
+
+def _numbered(given, names):
+    """Code of each class's superclass, and the names, sorted where they can be."""
+    try:
+        names, codes = np.unique(given, return_inverse=True)
+    except TypeError:
+        names = [*dict.fromkeys(names)]
+        place = {name: code for code, name in enumerate(names)}
+        names, codes = _row(names), np.array([place[name] for name in given.tolist()])
     return codes.astype(np.int64), names
+
+
+def _check_direction(superclasses, place):
+    """Raise if the keys are classes and the values superclasses."""
+    values = [*superclasses.values()]
+    single = all(isinstance(value, (str, numbers.Number, np.generic)) for value in values)
+    if single and set(superclasses) <= set(place) and len(set(values)) < len(values):
+        raise ValueError(
+            f"superclasses is {{{next(iter(superclasses))!r}: {values[0]!r}, ...}}, from classes "
+            "to superclasses: give it the other way round, {superclass: [classes]}."
+        )
 
 
 def _from_dict(superclasses, classes):
     place = {label: number for number, label in enumerate(classes.tolist())}
+    _check_direction(superclasses, place)
     codes = np.full(len(classes), -1)
     for code, (name, members) in enumerate(superclasses.items()):
         if isinstance(members, Set):

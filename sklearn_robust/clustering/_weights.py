@@ -9,14 +9,16 @@ from sklearn.utils import check_array
 
 from .. import _functional as F
 from .. import _validation as check
-from ..differentiable import as_module
+from ..differentiable import AnyDtype, as_module
 from ._linearize import linearize
 from ._ops import mark
 
-__all__ = ["centered", "class_weight_matrix", "weight_correlation"]
+__all__ = ["centered", "class_labels", "class_weight_matrix", "weight_correlation"]
 
 _CHUNK = 32  # classes whose way back is held in memory together
 _CENTERS = {"classes": 0, "features": 1}
+_EMPTY = {None: "zero", "classes": "equal to the mean of all rows", "features": "constant"}
+_NOISE = 1e-12  # of the weights: what rounding leaves of a row from which itself was subtracted
 
 
 def class_weight_matrix(
@@ -37,8 +39,8 @@ def class_weight_matrix(
     batch_norm : {"fold", "drop"}, default="fold"
         As for :func:`linearize`.
     layer : str, default=None
-        Name of a submodule, as in ``module.named_modules()``: the weights of that layer's input
-        instead of the network's.
+        Name of a submodule of the torch network, exactly as in its ``named_modules()``: the
+        weights of that layer's input instead of the network's.
     input_shape : tuple of int, default=None
         Shape of one sample; needed for a bare module without X.
 
@@ -116,8 +118,8 @@ def weight_correlation(W, *, center=None):
     Raises
     ------
     ValueError
-        If all rows are zero. A single one has no direction either; its cosines are 0, with a
-        warning.
+        If all rows are zero, once they are centred. A single one has no direction either; its
+        cosines are 0, with a warning.
 
     See Also
     --------
@@ -136,13 +138,15 @@ def weight_correlation(W, *, center=None):
            [ 0.,  1.,  0.],
            [-1.,  0.,  1.]])
     """
-    W = centered(check_array(W, dtype=np.float64, input_name="W"), center)
+    given = check_array(W, dtype=np.float64, input_name="W")
+    W = centered(given, center)
     size = np.abs(W).max(axis=1, keepdims=True)  # keeps the squares of tiny weights above zero
-    empty = np.flatnonzero(size == 0)
+    axis = None if center == "classes" else 1  # the mean row is as precise as the largest one
+    empty = np.flatnonzero(size <= _NOISE * np.abs(given).max(axis=axis, keepdims=True))
     if len(empty):
         what = (
-            f"the weights of the classes in rows {empty[:5].tolist()} are constant"
-            f"{'' if center is None else ' once centred'}, so their correlation is not defined"
+            f"the weights of the classes in rows {empty[:5].tolist()} are {_EMPTY[center]}, so "
+            "their correlation is not defined"
         )
         advice = "leave those classes out, or train the network further."
         if len(empty) == len(W):
@@ -150,10 +154,16 @@ def weight_correlation(W, *, center=None):
         warnings.warn(f"{what} and counts as 0: {advice}", stacklevel=2)
         size[empty] = 1
     W = W / size
+    W[empty] = 0
     W /= np.maximum(np.linalg.norm(W, axis=1, keepdims=True), 0.5)  # a row of zeros, or above 1
     correlation = np.clip(W @ W.T, -1, 1)
     np.fill_diagonal(correlation, 1)
     return (correlation + correlation.T) / 2
+
+
+def class_labels(estimator, n_classes):
+    """Labels of the classes in order; their numbers where none are known, as of a bare module."""
+    return np.asarray(getattr(as_module(estimator), "classes_", np.arange(n_classes)))
 
 
 def centered(W, center):
@@ -199,15 +209,21 @@ def _mean_jacobian(view, X, batch_size=256):
 
 
 def _layer_of(affine, layer):
-    """Submodule of the user's own network: the name nearest to the outside that ends so."""
-    parts = dict(affine.named_modules())
-    names = [name for name in parts if f".{name}".endswith(f".{layer}")]
-    if not layer or not names:
+    """Submodule of the user's own network by its name there."""
+    own = [part.module for part in affine.modules() if isinstance(part, AnyDtype)]
+    parts = [pair for root in own or [affine.body.body] for pair in root.named_modules()]
+    found = [part for name, part in parts if name and name == layer]
+    if not found:
+        names = ", ".join(repr(name) for name, _ in parts[:20] if name)
         raise ValueError(
-            f"layer is {layer!r}, which {affine.name} does not have; take a name from "
-            "module.named_modules()."
+            f"layer is {layer!r}, which {affine.name} does not have; take one of {names}."
         )
-    return parts[min(names, key=len)]
+    if len(found) > 1:
+        raise ValueError(
+            f"layer is {layer!r}, which {len(found)} networks in {affine.name} have: take the "
+            "weights of one of them by itself."
+        )
+    return found[0]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from scipy import sparse
 from torch import nn
+from torch.overrides import handle_torch_function, has_torch_function_unary
 
 __all__ = [
     "Clip",
@@ -31,7 +32,10 @@ def confine(x, low=None, high=None):
     """Clamp ``x`` with slope 1 at the bounds themselves, where data often lie.
 
     The slope of ``torch.clamp`` there is 0 or 1 by version; 0 would hide the way back inside.
+    Like that function it is one to a mode of torch functions.
     """
+    if has_torch_function_unary(x):
+        return handle_torch_function(confine, (x,), x, low=low, high=high)
     if low is not None:
         x = torch.where(x < low, low, x)
     return x if high is None else torch.where(x > high, high, x)

@@ -1,11 +1,10 @@
 """A quicker copy of a frozen module: batch normalisation folded, convolutions channels-last."""
 
-import copy
-
 import torch
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from ._copies import copied
 from ._grey import GreyConv2d
 
 __all__ = ["folded"]
@@ -80,12 +79,12 @@ def folded(module):
     """
     layers = list(module.modules())
     normalised = any(isinstance(layer, _NORMALISATIONS) for layer in layers)
-    quick = copy.deepcopy(module)
+    quick = copied(module)
     if normalised:
         try:
             quick = _fold_normalisation(fx.GraphModule(quick, _LeafTracer().trace(quick)))
         except Exception:  # tracing runs the user's own code on proxies: anything may be raised
-            quick = copy.deepcopy(module)
+            quick = copied(module)
     if any(isinstance(layer, nn.Conv2d) and layer.in_channels > 1 for layer in layers):
         quick = quick.to(memory_format=torch.channels_last)
     _tile_grey(quick)

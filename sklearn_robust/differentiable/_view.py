@@ -1,12 +1,11 @@
 """The module that ``as_module`` returns."""
 
-import copy
-
 import numpy as np
 import torch
 from torch import nn
 
 from .. import _validation as check
+from ._copies import copied
 from ._duels import Smoothable, jumps
 from ._fold import folded
 from ._reduced import Reduced
@@ -43,7 +42,7 @@ class AnyDtype(nn.Module):
 
     def __init__(self, module):
         super().__init__()
-        self.module = copy.deepcopy(module).eval().requires_grad_(False)
+        self.module = copied(module).eval().requires_grad_(False)
         self._others = {}
 
     def forward(self, x):
@@ -52,7 +51,7 @@ class AnyDtype(nn.Module):
         if x.dtype == own:
             return self.module(x)
         if x.dtype not in self._others:
-            self._others[x.dtype] = copy.deepcopy(self.module).to(x.device, x.dtype)
+            self._others[x.dtype] = copied(self.module).to(x.device, x.dtype)
         return self._others[x.dtype](x)
 
 
@@ -128,7 +127,7 @@ class View(nn.Module):
         """View whose gradient is worth following: this one, unless its logits jump."""
         if not jumps(self.body):
             return self
-        view = copy.deepcopy(self)
+        view = copied(self)
         for part in view.modules():
             if isinstance(part, Smoothable):
                 part.smooth = True
@@ -139,7 +138,7 @@ class View(nn.Module):
         """View that computes in full precision: this one, unless it is accelerated."""
         if not any(isinstance(part, Reduced) for part in self.modules()):
             return self
-        view = copy.deepcopy(self)
+        view = copied(self)
         for part in view.modules():
             if isinstance(part, Reduced):
                 part.full = True
@@ -151,7 +150,7 @@ class View(nn.Module):
         if not any(isinstance(part, nn.Conv2d | nn.BatchNorm1d) for part in self.modules()):
             return self
         parts = [part.module for part in self.modules() if isinstance(part, AnyDtype)]
-        view = copy.deepcopy(self, {id(part): part for part in parts})  # folding copies those
+        view = copied(self, {id(part): part for part in parts})  # folding copies those
         for part in view.modules():
             if isinstance(part, AnyDtype):
                 part.module = folded(part.module)

@@ -43,7 +43,8 @@ class ClusterRegNet(AdversarialNet):
     Attributes
     ----------
     superclass_codes_ : array of shape (n_classes,) or None
-        Superclass of each class, as a number; None until found.
+        Superclass of each class, as a number in the sorted order of the superclasses; None until
+        found. A saved net keeps it.
     history : list
         Also holds the ``cluster_penalty`` of each batch.
 
@@ -76,6 +77,7 @@ class ClusterRegNet(AdversarialNet):
     """
 
     _attack_optional = True
+    _codes = None  # those of the training that goes on
 
     def __init__(
         self,
@@ -109,23 +111,27 @@ class ClusterRegNet(AdversarialNet):
     def _check_whole_fit(self):
         check_burn_in(self.burn_in)
         if isinstance(self.superclasses, str):  # to be found after the burn-in
-            check_burn_in_fits(self)
+            check_burn_in_fits(self, "superclasses are never looked for", least=1)
+
+    @property
+    def superclass_codes_(self):
+        """Superclass of each class, given or found in training; None until found."""
+        given, n_classes = self.superclasses, len(self.classes_)
+        if not isinstance(given, str):
+            return superclass_codes(given, self.classes_, groups=False)[0]
+        if self.n_clusters in (1, n_classes):  # nothing to find
+            return np.arange(n_classes) % self.n_clusters
+        found = [row["superclass_codes"] for row in self.history if "superclass_codes" in row]
+        return np.array(found[-1]) if found else None
 
     def _begin_training(self, seed):
         super()._begin_training(seed)
-        given, n_classes = self.superclasses, len(self.classes_)
-        if not isinstance(given, str):
-            self.superclass_codes_, _ = superclass_codes(given, self.classes_, groups=False)
-        elif self.n_clusters > n_classes:
+        if isinstance(self.superclasses, str) and self.n_clusters > len(self.classes_):
             raise ValueError(
-                f"n_clusters is {self.n_clusters}, but there are {n_classes} classes: give at "
-                "most that."
+                f"n_clusters is {self.n_clusters}, but there are {len(self.classes_)} classes: "
+                "give at most that."
             )
-        elif self.n_clusters in (1, n_classes):  # nothing to find
-            self.superclass_codes_ = np.arange(n_classes) % self.n_clusters
-        else:  # those found in an earlier call stay
-            found = [row["superclass_codes"] for row in self.history if "superclass_codes" in row]
-            self.superclass_codes_ = np.array(found[-1]) if found else None
+        self._codes = self.superclass_codes_  # those found in an earlier call stay
 
     def batch_loss(self, x, y):
         """Cross-entropy, of the worst points if there is an attack, and the penalty."""
@@ -133,16 +139,18 @@ class ClusterRegNet(AdversarialNet):
         loss, z = super().batch_loss(x, y)
         if self.lam == 0 or not self._know_superclasses():
             return loss, z
-        codes = torch.as_tensor(self.superclass_codes_, device=z.device)
+        codes = torch.as_tensor(self._codes, device=z.device)
         penalty = F.cluster_penalty(z, codes, self.average)
         self.history.record_batch("cluster_penalty", penalty.item())
         return loss + self.lam * penalty, z
 
     def _know_superclasses(self):
-        if self.superclass_codes_ is None and len(self.history) > max(1, burn_in_epochs(self)):
-            self.superclass_codes_ = self._find_superclasses()
-            self.history.record("superclass_codes", self.superclass_codes_.tolist())
-        return self.superclass_codes_ is not None
+        if self._codes is None:
+            self._codes = self.superclass_codes_  # a checkpoint may have brought them
+        if self._codes is None and len(self.history) > max(1, burn_in_epochs(self)):
+            self._codes = self._find_superclasses()
+            self.history.record("superclass_codes", self._codes.tolist())
+        return self._codes is not None
 
     def _find_superclasses(self):
         try:

@@ -23,7 +23,9 @@ __all__ = ["load_net", "read_weights", "revive", "save_net"]
 _KINDS = (NeuralNet, BaseAttack, nn.Module, torch.optim.Optimizer)
 _PACKAGES = ("sklearn_robust", "torch.nn", "torch.optim")
 
-_ONLY_TRAINING = {"augment", "init_from"}  # kept where they are text; objects stay behind
+_CONTAINERS = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset, "dict": dict}
+
+_ONLY_TRAINING = {"augment", "init_from", "random_state", "train_split"}  # objects stay behind
 
 
 def _name_of(cls):
@@ -41,12 +43,18 @@ def _encode(name, value):
         return {"object": _name_of(type(value)), "params": _encode_all(params)}
     if isinstance(value, np.ndarray):
         return {"array": value.tolist(), "dtype": str(value.dtype)}
+    if isinstance(value, torch.Tensor):
+        kind = str(value.dtype).removeprefix("torch.")
+        return {"tensor": value.tolist(), "dtype": kind}
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    if isinstance(value, (list, tuple)):
-        return {type(value).__name__: [_encode(name, item) for item in value]}
+    value = list(value) if isinstance(value, range) else value
+    for kind, container in _CONTAINERS.items():
+        if isinstance(value, container):
+            items = value.items() if kind == "dict" else value
+            return {kind: [_encode(name, item) for item in items]}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(
@@ -90,8 +98,10 @@ def _decode(value):
         return _class_of(value["object"])(**params)
     if "array" in value:
         return np.asarray(value["array"], dtype=value["dtype"])
+    if "tensor" in value:
+        return torch.tensor(value["tensor"], dtype=getattr(torch, value["dtype"]))
     ((kind, items),) = value.items()
-    return {"list": list, "tuple": tuple}[kind](_decode(item) for item in items)
+    return _CONTAINERS[kind](_decode(item) for item in items)
 
 
 def _changed_params(net):
@@ -102,7 +112,7 @@ def _changed_params(net):
         name: value
         for name, value in params.items()
         if not name.startswith("callbacks")
-        and not (name in _ONLY_TRAINING and not isinstance(value, (str, os.PathLike)))
+        and not (name in _ONLY_TRAINING and not isinstance(value, (int, str, os.PathLike)))
         and (name not in default or not _same(value, default[name]))
     }
 
@@ -176,7 +186,9 @@ def load_net(path, **params):
     Returns
     -------
     net : fitted net
-        Predicts as the saved one did, on the device that ``device`` asks for.
+        Predicts as the saved one did, on the device that ``device`` asks for. What only training
+        needs and no text can hold stayed behind: callbacks, transforms and splits that are
+        objects, and the optimiser's moments. To train on as before, pickle the net.
 
     Raises
     ------

@@ -1,16 +1,14 @@
 """Which classes a network takes for relatives."""
 
 import numpy as np
-from scipy.cluster.hierarchy import dendrogram
 
 from ..clustering import ClassClustering, class_weight_matrix
-from ..differentiable import as_module
+from ..clustering._weights import class_labels
+from ._dendrogram_drawing import color_scale, heat_map, make_room, trees
 from ._display import axes_for, named, panels, pyplot_for
-from ._style import DIVERGING, INK, MUTED
+from ._style import DIVERGING
 
 __all__ = ["ClassDendrogramDisplay"]
-
-_GAP, _HEIGHT = 0.02, 0.2  # of the dendrograms, in widths of a heat map
 
 
 class ClassDendrogramDisplay:
@@ -143,8 +141,7 @@ class ClassDendrogramDisplay:
         weights, labels = {}, {}
         for name, estimator in named(estimators).items():
             weights[name] = class_weight_matrix(estimator, X, **params)
-            numbers = np.arange(len(weights[name]))
-            labels[name] = np.asarray(getattr(as_module(estimator), "classes_", numbers))
+            labels[name] = class_labels(estimator, len(weights[name]))
         first = next(iter(labels))
         for name, own in labels.items():
             if not np.array_equal(own, labels[first]):
@@ -162,7 +159,9 @@ class ClassDendrogramDisplay:
         *,
         classes=None,
         n_clusters=2,
+        distance_threshold=None,
         linkage="average",
+        metric="cosine",
         center=None,
         ax=None,
         **kwargs,
@@ -175,10 +174,14 @@ class ClassDendrogramDisplay:
             Weights of the classes, of one network or of several.
         classes : list of length n_classes, default=None
             What to call the classes; None numbers them.
-        n_clusters : int, default=2
-            Number of clusters to frame.
+        n_clusters : int or None, default=2
+            Number of clusters to frame; None when ``distance_threshold`` decides.
+        distance_threshold : float, default=None
+            As for :class:`~sklearn_robust.clustering.ClassClustering`.
         linkage : str, default="average"
             As for :class:`~sklearn_robust.clustering.ClassClustering`.
+        metric : {"cosine", "euclidean"}, default="cosine"
+            Distance that the trees are built from; the heat maps show cosines with either.
         center : {None, "classes", "features"}, default=None
             As for :class:`~sklearn_robust.clustering.ClassClustering`.
         ax : matplotlib Axes, default=None
@@ -192,9 +195,9 @@ class ClassDendrogramDisplay:
             With ``ax_`` and ``figure_``.
         """
         weights = weights if hasattr(weights, "items") else {"": weights}
+        params = {"distance_threshold": distance_threshold, "linkage": linkage, "metric": metric}
         made = [
-            ClassClustering(n_clusters, linkage=linkage, center=center).fit(W)
-            for W in weights.values()
+            ClassClustering(n_clusters, center=center, **params).fit(W) for W in weights.values()
         ]
         sizes = {len(clustering.labels_) for clustering in made}
         names = list(range(min(sizes)) if classes is None else classes)
@@ -241,76 +244,14 @@ class ClassDendrogramDisplay:
             self.axes_ = made[0]
         self.figure_ = self.ax_.figure
         top = 1.05 * self.linkage_matrix[:, -1, 2].max()
-        self.images_, trees = [], []
+        self.images_, made = [], []
         for number, axis in enumerate(self.axes_):
-            leaves = _tree(self.linkage_matrix[number])["leaves"]
-            if frames:
-                _frame(axis, self.labels[number][leaves])
-            image = _heat_map(axis, self.correlation[number], leaves, self.classes, cmap)
+            make_room(axis)
+            tree, labels = self.linkage_matrix[number], self.labels[number] if frames else None
+            image = heat_map(axis, self.correlation[number], tree, labels, self.classes, cmap)
             self.images_.append(image)
-            trees.append(_dendrograms(axis, self.linkage_matrix[number], top))
-            trees[-1][0].set_title(self.names[number])
-        self.dendrogram_axes_ = np.array(trees, dtype=object)
-        self.colorbar_ = None
-        if colorbar:
-            self.colorbar_ = self.figure_.colorbar(
-                self.images_[-1],
-                ax=list(self.axes_),
-                shrink=1 if len(self.names) == 1 else 0.75,
-                label="cosine of the classes' weights",
-                ticks=[-1, -0.5, 0, 0.5, 1],
-            )
+            made.append(trees(axis, tree, top))
+            made[-1][0].set_title(self.names[number])
+        self.dendrogram_axes_ = np.array(made, dtype=object)
+        self.colorbar_ = color_scale(self.images_, colorbar)
         return self
-
-
-def _tree(linkage_matrix):
-    """Leaves in order, and the brackets of the drawn tree in units of one class."""
-    tree = dendrogram(linkage_matrix, no_plot=True)
-    return {
-        "leaves": tree["leaves"],
-        "places": (np.array(tree["icoord"]) - 5) / 10,
-        "heights": np.array(tree["dcoord"]),
-    }
-
-
-def _heat_map(axis, correlation, leaves, classes, cmap):
-    image = axis.imshow(correlation[np.ix_(leaves, leaves)], cmap=cmap, vmin=-1, vmax=1)
-    labels = [str(classes[leaf]) for leaf in leaves]
-    upright = max(map(len, labels)) > 2
-    axis.set_xticks(range(len(leaves)), labels, rotation=90 if upright else 0)
-    axis.set_yticks(range(len(leaves)), labels)
-    axis.yaxis.tick_right()
-    axis.tick_params(length=0)
-    pitch = 72 * min(axis.bbox.size) / axis.figure.dpi / len(leaves)  # points a class
-    letters = axis.get_yticklabels() + axis.get_xticklabels()
-    for letter in letters:
-        letter.set_fontsize(min(letter.get_fontsize(), max(0.7 * pitch, 2)))
-    axis.grid(False)
-    return image
-
-
-def _dendrograms(axis, linkage_matrix, top):
-    """Draw the tree above a heat map and to its left; they move with it."""
-    tree = _tree(linkage_matrix)
-    above = axis.inset_axes([0, 1 + _GAP, 1, _HEIGHT], sharex=axis)
-    beside = axis.inset_axes([-_GAP - _HEIGHT, 0, _HEIGHT, 1], sharey=axis)
-    for places, heights in zip(tree["places"], tree["heights"], strict=True):
-        above.plot(places, heights, color=MUTED, linewidth=1.2)
-        beside.plot(heights, places, color=MUTED, linewidth=1.2)
-    above.set_ylim(0, top)
-    beside.set_xlim(top, 0)
-    for inset in (above, beside):
-        inset.set_axis_off()
-    return above, beside
-
-
-def _frame(axis, labels):
-    """Frame runs of equal labels along the diagonal."""
-    from matplotlib.patches import Rectangle
-
-    starts = np.flatnonzero(np.diff(labels, prepend=-1))
-    for start, stop in zip(starts, [*starts[1:], len(labels)], strict=True):
-        side = stop - start
-        square = Rectangle((start - 0.5, start - 0.5), side, side, fill=False, ec=INK, lw=1.8)
-        square.set_clip_on(False)
-        axis.add_patch(square)

@@ -55,6 +55,20 @@ class Branches(nn.Module):
         return F.softmax(F.linear(x.flatten(1), F.softplus(self.weight)), dim=1)
 
 
+class Slices(nn.Module):
+    """Features that are written into slices of a tensor which is there before them."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.last = nn.Linear(128, 3), nn.Linear(128, 3), nn.Linear(6, 3)
+
+    def forward(self, x):
+        out = torch.zeros(len(x), 6, dtype=x.dtype)
+        out[:, :3].copy_(self.a(x.flatten(1)))
+        out[:, 3:].add_(self.b(x.flatten(1)))
+        return self.last(F.relu(out))
+
+
 class Normed(nn.Module):
     """A residual block with the activation after the sum, and a hidden layer with BatchNorm1d."""
 
@@ -82,6 +96,7 @@ def networks():
     made = {
         "calls": Calls(),
         "branches": Branches(),
+        "slices": Slices(),
         "residual": Normed(),
         "max-pool, ceil": nn.Sequential(
             nn.Conv2d(2, 4, 3),
@@ -164,6 +179,23 @@ class Mask(Head):
         return self.last(torch.where(x > 0, x, 0.1 * x))
 
 
+class Step(Head):
+    def forward(self, x):
+        return self.last(x) + 100 * (x[:, :3] > 0)
+
+
+class Centred(Head):
+    def forward(self, x):
+        with torch.no_grad():
+            mean = x.mean(1, keepdim=True)
+        return self.last(x - mean)
+
+
+class StraightThrough(Head):
+    def forward(self, x):
+        return self.last(x + (torch.round(x) - x).detach())
+
+
 class Fork(Head):
     def forward(self, x):
         return self.last(self.inner(x) if (x > 0).any() else x)
@@ -204,6 +236,18 @@ class Places(Head):
         return self.last(F.max_unpool1d(pooled, places, 2)[:, 0])
 
 
+class Random(Head):
+    def forward(self, x):
+        return self.last(F.fractional_max_pool2d(x.view(-1, 1, 2, 3), 1, (2, 3)).flatten(1))
+
+
+class Refined(Head):
+    """Rounding to tenths, which is lost in the sum over one large input."""
+
+    def forward(self, x):
+        return self.last(torch.round(10 * x) / 10 - x.detach() + x)
+
+
 # Networks that cannot be linearised, and what the message must say.
 REFUSED = {
     Gate: "not affine, because of mul",
@@ -214,6 +258,10 @@ REFUSED = {
     Square: "because of pow",
     Reciprocal: "because of rdiv",
     Mask: "because of gt, where",
+    Step: "because of gt",
+    Centred: "not affine, because of its own code",
+    StraightThrough: "because of detach, round",
+    Refined: "because of detach, round",
     Fork: "depends on the data .__bool__",
     Reading: "depends on the data .item",
     Deaf: "constant",
@@ -221,4 +269,5 @@ REFUSED = {
     Batchwise: "batch_norm='drop'",
     Dilated: "dilation",
     Places: "places of the maxima",
+    Random: "fractional_max_pool2d pools windows of random sizes",
 }

@@ -177,6 +177,17 @@ def test_agreement_with_what_was_built_in():
     assert measures.contrast > 0.8 and measures.silhouette > 0.7
 
 
+@pytest.mark.parametrize("linkage", ["average", "ward"])
+def test_the_silhouette_is_that_of_the_distance_which_made_the_tree(linkage):
+    clustering = ClassClustering(3, metric="euclidean", linkage=linkage).fit(W)
+    distance = np.linalg.norm(W[:, None] - W, axis=2)
+    np.testing.assert_allclose(clustering.distance_matrix_, distance, rtol=1e-12, atol=1e-12)
+    wanted = silhouette_score(W, clustering.labels_)
+    assert clustering.silhouette_ == pytest.approx(wanted)
+    assert clustering.agreement(clustering.labels_).silhouette == pytest.approx(wanted)
+    assert clustering.agreement(GROUPS).silhouette == pytest.approx(silhouette_score(W, GROUPS))
+
+
 def test_copies_agree():
     clustering = ClassClustering(3, linkage="complete", center="classes").fit(W)
     again = clone(clustering).fit(W)
@@ -197,7 +208,7 @@ FAULTS = [
     ({"metric": "l2"}, W, "metric is 'l2'; choose one of"),
     ({"center": "rows"}, W, "center is 'rows'; choose one of"),
     ({"linkage": "ward"}, W, "linkage='ward' needs metric='euclidean'"),
-    ({}, np.zeros((4, 3)), "constant, so their correlation is not defined"),
+    ({}, np.zeros((4, 3)), "zero, so their correlation is not defined"),
 ]
 
 
@@ -223,6 +234,8 @@ TAXONOMIES = [
     ({"a": CLASSES}, "4 classes into 1: give at least two"),
     ([0, 1, 2, 3], "4 classes into 4: give at least two superclasses, and one of them"),
     ([0, 1, 1], r"shape \(3,\), but there are 4 classes"),
+    ({"cat": "pet", "dog": "pet", "ship": "toy", "car": "toy"}, "{'cat': 'pet', ...}.*other way"),
+    ({"cat": 0, "dog": 0}, "{'cat': 0, ...}, from classes to superclasses: give it the other way"),
 ]
 
 
@@ -232,16 +245,29 @@ def test_a_taxonomy_that_makes_no_sense_is_refused(superclasses, message):
         superclass_codes(superclasses, CLASSES)
 
 
-@pytest.mark.parametrize(
-    "superclasses",
-    [
-        {"animal": ["dog", "cat"], "vehicle": ["ship", "car"]},
-        {"animal": {"dog", "cat"}, "vehicle": ("ship", "car")},
-        ["animal", "animal", "vehicle", "vehicle"],
-        np.array(["animal", "animal", "vehicle", "vehicle"], dtype=object),
-    ],
-    ids=["dict", "dict of a set", "list", "array"],
-)
-def test_a_taxonomy_is_read_in_either_form(superclasses):
+# Every way to say that the first two classes belong together; the names, as they come back.
+WAYS = {
+    "dict": ({"animal": ["dog", "cat"], "vehicle": ["ship", "car"]}, ["animal", "vehicle"]),
+    "dict of a set": ({"a": {"dog", "cat"}, "b": ("ship", "car")}, ["a", "b"]),
+    "dict out of order": ({"b": ["ship", "car"], "a": ["dog", "cat"]}, ["a", "b"]),
+    "dict of numbers": ({10: ["ship", "car"], 9: ["dog", "cat"]}, [9, 10]),
+    "list": (["animal", "animal", "vehicle", "vehicle"], ["animal", "vehicle"]),
+    "array": (np.array(["a", "a", "b", "b"], dtype=object), ["a", "b"]),
+    "dict of tuples": ({("a", 2): CLASSES[2:], ("a", 1): CLASSES[:2]}, [("a", 1), ("a", 2)]),
+    "list of tuples": ([("a", 1), ("a", 1), ("a", 2), ("a", 2)], [("a", 1), ("a", 2)]),
+    "tuples of any length": ({("b",): CLASSES[2:], ("a", 1): CLASSES[:2]}, [("a", 1), ("b",)]),
+    "text and numbers": ({"a": CLASSES[:2], 1: CLASSES[2:]}, ["a", 1]),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_taxonomy_is_read_in_any_form_and_its_names_are_sorted_where_they_can_be(way):
+    superclasses, wanted = WAYS[way]
     codes, names = superclass_codes(superclasses, CLASSES)
-    assert codes.tolist() == [0, 0, 1, 1] and names.tolist() == ["animal", "vehicle"]
+    assert codes.tolist() == [0, 0, 1, 1] and names.tolist() == wanted
+    assert names.shape == (2,) and codes.dtype == np.int64
+
+
+def test_names_without_an_order_keep_that_of_the_dictionary():
+    codes, names = superclass_codes({1: CLASSES[2:], "a": CLASSES[:2]}, CLASSES)
+    assert codes.tolist() == [1, 1, 0, 0] and names.tolist() == [1, "a"]

@@ -191,6 +191,17 @@ def test_an_activation_is_left_out_however_it_is_called(activation):
     np.testing.assert_allclose(W, wanted, rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("head", [nn.Softmin(1), lambda x: F.softmin(x, 1).log()], ids=named)
+def test_a_softmin_is_a_softmax_of_what_is_turned_round(head):
+    class Network(Head):
+        def forward(self, x):
+            return head(self.last(x))
+
+    network = Network()
+    W = class_weight_matrix(network, input_shape=(6,))
+    assert np.array_equal(W, -network.last.weight.detach().double())
+
+
 POOLS = [
     (nn.MaxPool1d(2), nn.AvgPool1d(2), (2, 8)),
     (nn.MaxPool2d(3, 2, 1), nn.AvgPool2d(3, 2, 1), (2, 8, 8)),
@@ -248,6 +259,59 @@ def test_what_cannot_be_linearised_is_refused_by_name(network):
     with pytest.raises(NotLinearizableError, match=REFUSED[network]) as caught:
         class_weight_matrix(network().eval(), input_shape=(6,))
     assert str(caught.value).startswith(f"{network.__name__} cannot be linearised: ")
+
+
+# Functions with a slope of their own for each sign, which are no activations by name.
+TWO_SLOPES = {
+    "where": lambda x: torch.where(x > 0, x, 0.1 * x),
+    "maximum": lambda x: torch.maximum(x, torch.zeros_like(x)),
+    "mask": lambda x: x * (x > 0),
+    "abs": torch.abs,
+    "maxout": lambda x: torch.stack([x, 1 - x]).amax(0),
+}
+
+
+@pytest.mark.parametrize("first", [nn.Identity, nn.Linear], ids=["input", "hidden"])
+@pytest.mark.parametrize("width", [1, 3, 8])
+@pytest.mark.parametrize("function", TWO_SLOPES)
+def test_two_slopes_are_told_apart_whatever_the_weights_and_however_few_inputs(
+    function, width, first
+):
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = first(width, width), nn.Linear(width, 3)
+
+        def forward(self, x):
+            return self.last(TWO_SLOPES[function](self.first(x)))
+
+    for seed in range(10):
+        torch.manual_seed(seed)
+        with pytest.raises(NotLinearizableError, match="not affine, because of"):
+            class_weight_matrix(Network(), input_shape=(width,))
+
+
+def test_values_too_coarse_to_compare_in_float32_are_compared_in_float64():
+    class Coarse(Head):
+        def forward(self, x):
+            if x.dtype == torch.float32:
+                x = x + (x.round() - x).detach()
+            return self.last(self.inner(x))
+
+    network = Coarse()
+    W = class_weight_matrix(network, input_shape=(6,))
+    wanted = (network.last.weight.double() @ network.inner.weight.double()).detach()
+    np.testing.assert_allclose(W, wanted, rtol=0, atol=1e-12)
+
+
+def test_a_function_that_nobody_knows_may_be_affine_all_the_same():
+    class Rolled(Head):
+        def forward(self, x):
+            return self.last(torch.roll(x, 1, 1))
+
+    network = Rolled()
+    W = class_weight_matrix(network, input_shape=(6,))
+    assert np.array_equal(np.roll(W, 1, 1), network.last.weight.detach().double())
 
 
 def test_the_fallback_is_offered_and_works():

@@ -24,6 +24,7 @@ from sklearn_robust.clustering import (
     class_weight_matrix,
     make_clustering_scorer,
 )
+from sklearn_robust.clustering._measures import MEASURES
 from sklearn_robust.datasets import make_hierarchical_blobs
 from sklearn_robust.exceptions import NotLinearizableError
 from tests.cases import quick
@@ -226,3 +227,22 @@ def test_the_scorer_says_how_it_was_made():
         make_clustering_scorer([0, 0, 1], "ari")
     with pytest.raises(ValueError, match="there are 12 classes"):
         scorer(MODEL, X)
+    with pytest.raises(TypeError, match="unexpected argument 'layers'; besides .*'layer'"):
+        make_clustering_scorer([0, 0, 1], layers="head")
+
+
+def test_the_scorer_takes_a_bare_module_by_the_numbers_of_its_classes():
+    module = AnyWidth()
+    scorer = make_clustering_scorer({"a": [0, 1, 2], "b": [3, 4, 5]}, "silhouette")
+    wanted = LinearizedClustering(module).fit(X).agreement([0, 0, 0, 1, 1, 1]).silhouette
+    assert scorer(module, X) == wanted
+
+
+def test_the_scorer_measures_what_it_was_asked_for_and_nothing_else(monkeypatch):
+    def never(fitted, codes):
+        raise AssertionError("not asked for")
+
+    others = dict.fromkeys(["silhouette", "adjusted_rand", "dendrogram_purity", "p_value"], never)
+    for name, measure in others.items():
+        monkeypatch.setitem(MEASURES, name, measure)
+    assert make_clustering_scorer(TAXONOMY)(MODEL, X) > 0.5

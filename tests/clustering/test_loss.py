@@ -141,6 +141,10 @@ def test_a_strength_of_zero_is_plain_training():
         ({"superclasses": {"a": [0, 1]}}, "give the number of its superclass for each class"),
         ({"superclasses": [0, 1], "lam": -1}, "lam is -1; give a number of at least 0"),
         ({"superclasses": [0, 1], "average": "mean"}, "average is 'mean'; choose one of"),
+        (
+            {"superclasses": [0, 1], "reduction": "sum"},
+            r"reduction is 'sum'; choose one of \['mean",
+        ),
     ],
     ids=str,
 )

@@ -14,7 +14,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from skorch import NeuralNetClassifier
 from torch import nn
@@ -26,6 +26,7 @@ from sklearn_robust.clustering import (
     linearize,
     weight_correlation,
 )
+from sklearn_robust.differentiable import as_module
 from sklearn_robust.exceptions import NotLinearizableError
 from tests.cases import quick
 from tests.clustering.networks import IMAGE, networks
@@ -63,12 +64,22 @@ def test_scalers_and_projections_of_a_pipeline_belong_to_the_weights():
     np.testing.assert_allclose(class_weight_matrix(model), wanted, rtol=1e-12)
 
 
+def test_a_scaler_that_clips_is_taken_for_one_that_does_not():
+    W = [
+        class_weight_matrix(make_pipeline(MinMaxScaler(clip=clip), LogisticRegression()).fit(X, y))
+        for clip in (False, True)
+    ]
+    assert np.array_equal(*W)
+
+
 def test_a_perceptron_of_scikit_learn_gives_the_product_of_its_matrices():
     model = MLPClassifier((5, 6), max_iter=20, random_state=0)
     with pytest.warns(UserWarning, match="Maximum iterations"):
         model.fit(X, y)
     first, second, third = (layer.T for layer in model.coefs_)
     np.testing.assert_allclose(class_weight_matrix(model), third @ second @ first, rtol=1e-12)
+    hidden = class_weight_matrix(model, layer="layers.2")
+    np.testing.assert_allclose(hidden, third @ second, rtol=1e-12)
 
 
 class Probabilities(nn.Sequential):
@@ -88,7 +99,7 @@ def test_a_net_of_skorch_that_returns_probabilities_is_taken_by_its_logits():
 
 NOT_LINEAR = [
     SVC(),
-    make_pipeline(MinMaxScaler(clip=True), LogisticRegression()),
+    make_pipeline(Normalizer(), LogisticRegression()),
 ]
 
 
@@ -131,6 +142,52 @@ def test_the_weights_of_the_first_layers_input_are_the_networks():
     np.testing.assert_allclose(first, whole, rtol=1e-12, atol=1e-15)
 
 
+class Misleading(nn.Module):
+    """Layers named like the wrappers around a user's network."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.body, self.module = nn.Linear(7, 6), nn.Linear(6, 5), nn.Linear(5, 3)
+
+    def forward(self, x):
+        return self.module(self.body(self.stem(x)).relu())
+
+
+WRAPPED = {
+    "module": lambda network: network,
+    "view": as_module,
+    "net": lambda network: NaturalNet.from_module(network, classes=range(3)),
+    "compiled": torch.compile,
+}
+
+
+@pytest.mark.parametrize(("layer", "n_inputs"), [("stem", 7), ("body", 6), ("module", 5)])
+@pytest.mark.parametrize("wrap", WRAPPED)
+def test_a_layer_has_the_name_that_the_users_module_gives_it(wrap, layer, n_inputs):
+    network = Misleading()
+    W = class_weight_matrix(WRAPPED[wrap](network), input_shape=(7,), layer=layer)
+    wanted = np.eye(3)
+    for part in (network.module, network.body, network.stem)[: n_inputs - 4]:
+        wanted = wanted @ part.weight.detach().double().numpy()
+    np.testing.assert_allclose(W, wanted, rtol=0, atol=1e-6)
+
+
+class Pair(nn.Module):
+    """The sum of two views, whose networks name their layers alike."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = (as_module(nn.Sequential(nn.Linear(4, 3))) for _ in range(2))
+
+    def forward(self, x):
+        return self.a(x) + self.b(x)
+
+
+def test_a_name_in_two_networks_is_ambiguous():
+    with pytest.raises(ValueError, match="layer is '0', which 2 networks in .* have: take the"):
+        class_weight_matrix(Pair(), input_shape=(4,), layer="0")
+
+
 def test_many_classes_go_back_in_chunks():
     network = nn.Sequential(nn.Linear(5, 70), nn.ReLU(), nn.Linear(70, 70)).double()
     W = class_weight_matrix(network, input_shape=(5,))
@@ -142,11 +199,15 @@ FAULTS = [
     ({}, "does not say what it takes: pass input_shape="),
     ({"input_shape": (4,), "X": np.zeros((2, 5))}, r"samples of shape \(4,\), but shape \(5,\)"),
     ({"input_shape": 4}, r"input_shape is 4; give the shape of one sample as a tuple"),
-    ({"input_shape": (5,)}, r"Sequential fails on samples of shape \(5,\).*pass samples"),
+    ({"input_shape": (5,)}, r"fails on samples of shape \(5,\) .*pass samples.*else the net"),
     ({"method": "guess"}, "method is 'guess'; choose one of"),
     ({"method": "mean_jacobian"}, "averages.*over samples: pass X"),
     ({"method": "mean_jacobian", "X": np.zeros((2, 4)), "layer": "0"}, "leave layer out"),
-    ({"input_shape": (4,), "layer": "7"}, "layer is '7', which linearised Sequential does not"),
+    (
+        {"input_shape": (4,), "layer": "7"},
+        "'7', which linearised Sequential does not have; take one of '0', '1'",
+    ),
+    ({"input_shape": (4,), "layer": "module.0"}, "which linearised Sequential does not have"),
     ({"input_shape": (4,), "layer": "1"}, "takes no part"),
     ({"X": np.array([[np.nan] * 4])}, "NaN"),
 ]
@@ -168,6 +229,13 @@ def test_what_returns_no_logits_is_refused():
         class_weight_matrix(nn.GRU(4, 3), input_shape=(2, 4))
     with pytest.raises(ValueError, match="at least two classes"):
         class_weight_matrix(nn.Linear(4, 1), input_shape=(4,))
+
+    class Named(nn.Linear):
+        def forward(self, x):
+            return {"logits": super().forward(x)}
+
+    with pytest.raises(ValueError, match="Named returns dict; a classifier returns logits"):
+        class_weight_matrix(Named(4, 3), input_shape=(4,))
 
 
 def test_an_estimator_that_is_not_fitted_is_refused():
@@ -208,15 +276,27 @@ def test_tiny_weights_have_angles_too():
     np.testing.assert_allclose(weight_correlation(1e-200 * W), weight_correlation(W))
 
 
-def test_constant_weights_have_no_correlation():
-    W = np.array([[1.0, 2.0], [0, 0], [2.0, 1.0]])
-    with pytest.warns(UserWarning, match=r"rows \[1\] are constant.*counts as 0"):
-        C = weight_correlation(W)
-    assert np.array_equal(C[1], [0, 1, 0]) and C[0, 2] == pytest.approx(0.8)
-    with pytest.raises(ValueError, match=r"rows \[0, 1, 2\] are constant.*not defined"):
-        weight_correlation(np.zeros((3, 2)))
-    with pytest.raises(ValueError, match="constant once centred"):
-        weight_correlation(np.ones((3, 2)), center="features")
+# Weights of which row 1 has no direction, and what the message calls it.
+LOST = [
+    ([[1.0, 2.0], [0.0, 0.0], [2.0, 1.0]], None, "zero"),
+    ([[1.0, 2.0, 4.0], [0.1, 0.1, 0.1], [2.0, 1.0, 1.0]], "features", "constant"),
+    ([[0.1, 0.7, 0.1], [0.2, 0.4, 0.3], [0.3, 0.1, 0.5]], "classes", "equal to the mean of all"),
+    ([[1e6, -1e6], [0.0, 0.1], [-1e6, 1e6 + 0.2]], "classes", "equal to the mean of all rows"),
+]
+
+
+@pytest.mark.parametrize(("W", "center", "what"), LOST, ids=lambda value: str(value)[:20])
+def test_a_row_that_rounding_alone_keeps_from_zero_has_no_correlation(W, center, what):
+    with pytest.warns(UserWarning, match=rf"rows \[1\] are {what}.*counts as 0"):
+        C = weight_correlation(W, center=center)
+    assert np.array_equal(C[1], [0, 1, 0]) and abs(C[0, 2]) > 0.3
+
+
+@pytest.mark.parametrize("center", ["classes", "features", None])
+def test_weights_without_any_direction_are_refused(center):
+    W = np.zeros((3, 7)) if center is None else np.full((3, 7), 0.1)
+    with pytest.raises(ValueError, match=r"rows \[0, 1, 2\] are .*not defined"):
+        weight_correlation(W, center=center)
     with pytest.raises(ValueError, match="center is 'rows'; choose one of"):
         weight_correlation(W, center="rows")
 

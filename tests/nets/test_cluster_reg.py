@@ -1,8 +1,11 @@
 """Training with the clustering penalty: what it equals, what it does, what it finds and refuses."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
 from sklearn_robust import ClusterRegNet, MinMaxNet, NaturalNet, load_net
 from sklearn_robust import _functional as F
@@ -112,13 +115,39 @@ def test_the_table_of_the_history_can_be_printed(capsys):
     assert "train_loss" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("superclasses", ["auto", SUPERCLASSES, SUPERCLASSES.tolist()], ids=type)
-def test_it_is_saved_and_read(superclasses, tmp_path):
-    net = quick(ClusterRegNet, superclasses=superclasses, n_clusters=3, **ATTACK).fit(X, y)
+TAXONOMIES = {
+    "found": "auto",
+    "array": SUPERCLASSES,
+    "list": SUPERCLASSES.tolist(),
+    "names": list("abbaccddaabb"),
+    "dict": {"b": [0, 1, 2], "a": range(3, 8), ("c", 1): {8, 9}, 7: (10, 11)},
+}
+
+
+@pytest.mark.parametrize("given", TAXONOMIES)
+def test_it_is_saved_and_read_and_its_superclasses_are_too(given, tmp_path):
+    net = quick(
+        ClusterRegNet, superclasses=TAXONOMIES[given], n_clusters=3, max_epochs=3, **ATTACK
+    ).fit(X, y)
     net.save(tmp_path / "net")
-    again = load_net(tmp_path / "net")
-    assert np.array_equal(again.predict(X), net.predict(X))
-    again.partial_fit(X, y)
+    copies = [load_net(tmp_path / "net"), pickle.loads(pickle.dumps(net))]
+    for again in copies:
+        assert np.array_equal(again.predict(X), net.predict(X))
+        assert np.array_equal(again.superclass_codes_, net.superclass_codes_)
+        assert again.superclass_codes_.shape == (12,)
+        again.partial_fit(X, y)
+        assert np.array_equal(again.superclass_codes_, net.superclass_codes_)
+    assert not hasattr(clone(net), "superclass_codes_")
+
+
+def test_a_fit_that_goes_on_after_a_break_keeps_its_superclasses(tmp_path):
+    params = {"n_clusters": 3, "checkpoint": tmp_path}
+    quick(ClusterRegNet, max_epochs=3, **params).fit(X, y)
+    again = quick(ClusterRegNet, max_epochs=5, **params).fit(X, y)
+    whole = quick(ClusterRegNet, max_epochs=5, n_clusters=3).fit(X, y)
+    assert [row for row in again.history if "superclass_codes" in row] == again.history[1:2]
+    assert np.array_equal(again.superclass_codes_, whole.superclass_codes_)
+    assert same_weights(again, whole)
 
 
 # -- what it refuses -----------------------------------------------------------------------------

@@ -20,6 +20,18 @@ from tests.cases import NETS, Linear, Odd, blobs, generators_untouched, quick, s
 X, Y = blobs()
 
 
+def crop(x):
+    return x
+
+
+BEHIND = {
+    "train_split": ValidSplit(4),
+    "random_state": np.random.RandomState(0),
+    "augment": crop,
+    "callbacks": [EpochScoring("accuracy", name="s")],
+}
+
+
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "saved.net"
@@ -109,8 +121,8 @@ def test_callbacks_stay_behind_and_their_scores_come_along(path):
 
 
 def test_a_parameter_that_is_no_data_is_named(path):
-    net = quick(NaturalNet, train_split=ValidSplit(4)).fit(X, Y)
-    with pytest.raises(TypeError, match="parameter train_split=.* cannot be written as JSON"):
+    net = quick(GAIRATNet, lam=lambda epoch: 0.0).fit(X, Y)
+    with pytest.raises(TypeError, match="parameter lam=.* cannot be written as JSON"):
         net.save(path)
     assert not path.exists()
 
@@ -220,3 +232,18 @@ def test_what_is_no_saved_net_is_refused(path):
         load_net(path)
     with pytest.raises(FileNotFoundError):
         load_net(path.with_name("absent"))
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_objects_that_only_training_needs_stay_behind(name, path):
+    net = quick(NaturalNet, **{name: BEHIND[name]}).fit(X, Y)
+    again = round_trip(net, path)
+    assert np.array_equal(again.predict_proba(X), net.predict_proba(X))
+    assert again.get_params()[name] == NaturalNet().get_params()[name]
+
+
+def test_tensors_are_written(path):
+    weight = torch.tensor([1.0, 9.0])
+    again = round_trip(quick(NaturalNet, criterion__weight=weight).fit(X, Y), path)
+    assert torch.equal(again.get_params()["criterion__weight"], weight)
+    again.partial_fit(X, Y)

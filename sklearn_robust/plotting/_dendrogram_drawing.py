@@ -1,0 +1,120 @@
+"""Heat maps of classes with their trees, names and scale of colours."""
+
+import numpy as np
+from scipy.cluster.hierarchy import dendrogram
+
+from ._style import INK, MUTED
+
+__all__ = ["color_scale", "heat_map", "make_room", "trees"]
+
+_GAP, _HEIGHT = 0.02, 0.2  # of the trees, in widths of a heat map
+
+
+def make_room(axis):
+    """Leave the place above and to the left of a heat map to its trees, if no layout does."""
+    if not _is_laid_out(axis):
+        x0, y0, width, height = axis.get_position(original=True).bounds
+        width, height = width / (1 + _GAP + _HEIGHT), height / (1 + _GAP + _HEIGHT)
+        axis.set_position([x0 + (_GAP + _HEIGHT) * width, y0, width, height])
+
+
+def _is_laid_out(axis):
+    return axis.figure.get_layout_engine() is not None
+
+
+def heat_map(axis, correlation, tree, labels, classes, cmap):
+    """Draw cosines in the order of the leaves, and frames around clusters unless None."""
+    leaves = dendrogram(tree, no_plot=True)["leaves"]
+    if labels is not None:
+        _frame(axis, labels[leaves])
+    image = axis.imshow(correlation[np.ix_(leaves, leaves)], cmap=cmap, vmin=-1, vmax=1)
+    names = [str(classes[leaf]) for leaf in leaves]
+    axis.set_xticks(range(len(leaves)), names)
+    axis.set_yticks(range(len(leaves)), names)
+    axis.yaxis.tick_right()
+    axis.tick_params(length=0)
+    _fit_names(axis)
+    axis.grid(False)
+    return image
+
+
+def _fit_names(axis):
+    """Make names as small as their rows, and upright where they are wider than their columns."""
+    beside, below = axis.get_yticklabels(), axis.get_xticklabels()
+    pitch = min(axis.bbox.size) / len(beside)  # pixels a class
+    points = max(0.7 * pitch * 72 / axis.figure.dpi, 2)
+    for letter in beside + below:
+        letter.set_fontsize(min(letter.get_fontsize(), points))
+    for letter in below:
+        letter.set_rotation(90 if _width(beside) > 0.8 * pitch else 0)
+
+
+def _width(letters):
+    """Pixels of the longest name."""
+    return max(letter.get_window_extent().width for letter in letters)
+
+
+def trees(axis, linkage_matrix, top):
+    """Draw the tree above a heat map and to its left; they move with it."""
+    tree = dendrogram(linkage_matrix, no_plot=True)
+    above = axis.inset_axes([0, 1 + _GAP, 1, _HEIGHT], sharex=axis)
+    beside = axis.inset_axes([-_GAP - _HEIGHT, 0, _HEIGHT, 1], sharey=axis)
+    for places, heights in zip(np.array(tree["icoord"]), tree["dcoord"], strict=True):
+        places = (places - 5) / 10  # in units of one class
+        above.plot(places, heights, color=MUTED, linewidth=1.2)
+        beside.plot(heights, places, color=MUTED, linewidth=1.2)
+    above.set_ylim(0, top)
+    beside.set_xlim(top, 0)
+    for inset in (above, beside):
+        inset.set_axis_off()
+    return above, beside
+
+
+def _frame(axis, labels):
+    """Frame runs of equal labels along the diagonal."""
+    from matplotlib.patches import Rectangle
+
+    starts = np.flatnonzero(np.diff(labels, prepend=-1))
+    for start, stop in zip(starts, [*starts[1:], len(labels)], strict=True):
+        side = stop - start
+        square = Rectangle((start - 0.5, start - 0.5), side, side, fill=False, ec=INK, lw=1.8)
+        square.set_clip_on(False)
+        axis.add_patch(square)
+
+
+def color_scale(images, wanted):
+    """Draw the scale that heat maps share, right of all names; None if it is not wanted."""
+    axes = [image.axes for image in images]
+    several, free = len(axes) > 1, not _is_laid_out(axes[0])
+    place = {"ax": axes if several else axes[0], "shrink": 0.75 if several else 1}
+    if free:
+        for axis in axes:
+            _make_room_for_names(axis, beside=several or not wanted)
+        left, right = axes[0].get_position(original=True), axes[-1].get_position(original=True)
+        pad = 0.03 + _share(axes[-1], "width") / (right.x1 - left.x0)
+        place |= {"use_gridspec": False, "pad": min(pad, 0.6)}
+    if not wanted:
+        return None
+    label, ticks = "cosine of the classes' weights", [-1, -0.5, 0, 0.5, 1]
+    scale = axes[0].figure.colorbar(images[-1], label=label, ticks=ticks, **place)
+    if free:
+        for axis in axes:
+            _fit_names(axis)
+    if free and not several:  # as high as the square of the heat map
+        axes[0].apply_aspect()
+        box, own = axes[0].get_position(), scale.ax.get_position(original=True)
+        scale.ax.set_position([own.x0, box.y0, own.width, box.height])
+    return scale
+
+
+def _share(axis, side):
+    """Length of the longest name of a heat map, as a share of the figure's width or height."""
+    return _width(axis.get_yticklabels()) / getattr(axis.figure.bbox, side)
+
+
+def _make_room_for_names(axis, beside):
+    x0, y0, width, height = axis.get_position(original=True).bounds
+    right = min(1.2 * _share(axis, "width"), 0.5 * width) if beside else 0
+    below = min(_share(axis, "height"), 0.5 * height)
+    axis.set_position([x0, y0 + below, width - right, height - below])
+    _fit_names(axis)
