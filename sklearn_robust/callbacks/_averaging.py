@@ -68,6 +68,8 @@ class WeightAveraging(Callback):
     True
     """
 
+    averages = True  # so that a net calls it before callbacks that judge
+
     def __init__(self, method="ema", *, decay=0.999, start=0):
         self.method = method
         self.decay = decay

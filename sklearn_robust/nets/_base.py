@@ -186,8 +186,12 @@ class BaseNet(Trainer):
     def predict(self, X):
         """Most likely label of each sample, shape (n_samples,)."""
         codes = self._logits(X).argmax(1)
-        # skorch's callbacks hand over datasets whose labels are codes, and compare with those.
-        return codes if is_coded(X) else self.classes_[codes]
+        # skorch's callbacks hand over datasets or batches whose labels are codes, and compare.
+        return codes if is_coded(X) or self._is_replayed() else self.classes_[codes]
+
+    def _is_replayed(self):
+        """Whether one of skorch's scoring callbacks has put outputs in place of forward passes."""
+        return "forward_iter" in vars(self)
 
     @property
     def _predicts_by_logits(self):
@@ -198,6 +202,8 @@ class BaseNet(Trainer):
 
     def _logits(self, X):
         self.check_is_fitted()
+        if self._is_replayed():
+            return torch.cat(list(self.forward_iter(X, device="cpu"))).numpy()
         X = _data.samples_of(X) if is_dataset(X) else X
         X = check.validate_samples(self, X, reset=False)
         check.check_sample_shape(X, self.input_shape_, type(self).__name__)
@@ -259,7 +265,12 @@ class BaseNet(Trainer):
         Parameters
         ----------
         path : str or path-like
-            File to write; :func:`sklearn_robust.load_net` reads it.
+            File to write; :func:`sklearn_robust.load_net` reads it and says what stays behind.
+
+        Raises
+        ------
+        TypeError
+            If a parameter that predictions may depend on cannot be written as JSON.
         """
         self.check_is_fitted()
         _io.save_net(self, path)

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from skorch.dataset import Dataset
-from torch.utils.data import Subset
+from torch.utils.data import DataLoader, Subset
 
 __all__ = ["Batches", "JoinedLast", "Rows", "as_rows"]
 
@@ -75,7 +75,7 @@ class Batches:
         n = len(rows)
         size = n if batch_size == -1 else batch_size
         starts = list(range(0, n, size))
-        if len(starts) > 1 and n - starts[-1] == 1:
+        if len(starts) > 1 and n - starts[-1] == 1 < size:
             starts.pop()
         self.edges = list(zip(starts, [*starts[1:], n], strict=True))
 
@@ -110,7 +110,7 @@ class JoinedLast:
 
     Parameters
     ----------
-    loader : iterable of (x, y)
+    loader : torch.utils.data.DataLoader
         skorch's loader of a user's dataset.
     """
 
@@ -118,7 +118,10 @@ class JoinedLast:
         self.loader = loader
 
     def __len__(self):
-        return len(self.loader)
+        if not isinstance(self.loader, DataLoader) or self.loader.batch_size is None:
+            return len(self.loader)
+        size, n = self.loader.batch_size, len(self.loader.sampler)
+        return len(self.loader) - (1 < size < n and n % size == 1 and not self.loader.drop_last)
 
     def __iter__(self):
         held = None

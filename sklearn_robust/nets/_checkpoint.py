@@ -4,6 +4,7 @@ import io
 import json
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from ._state import restore, state_of
 
 __all__ = ["Checkpoints", "check_checkpoint"]
 
-_LAST, _PREVIOUS, _DRAFT = "last.pt", "previous.pt", "draft.pt"
+_LAST, _PREVIOUS, _DRAFT, _ENDED = "last.pt", "previous.pt", "draft.pt", "ended"
 _MAGIC = b"sklearn_robust checkpoint 1 "
 
 
@@ -56,8 +57,9 @@ class Checkpoints:
         if content is None:
             return 0
         done = len(content["net"]["history_"])
-        if done >= net.max_epochs and net.random_state is None:
-            return 0  # ended, and the next fit is to be another one
+        ended = done >= net.max_epochs or (self.folder / _ENDED).exists()
+        if ended and net.random_state is None:
+            return 0  # the next fit is to be another one
         restore(net, content["net"], net.device_)
         for name, callback in net.callbacks_:
             restore(callback, content["callbacks"].get(name, {}), net.device_)
@@ -124,6 +126,12 @@ class Checkpoints:
                 )
             self.complains = False
 
+    def end(self):
+        """Remember that a callback ended the fit before its last epoch."""
+        if (self.folder / _LAST).exists():
+            with suppress(OSError):
+                (self.folder / _ENDED).touch()
+
     def _write(self, content):
         packed = io.BytesIO()
         torch.save(content, packed)
@@ -140,6 +148,7 @@ class Checkpoints:
             os.replace(draft, self.folder / _LAST)
         finally:
             draft.unlink(missing_ok=True)
+        (self.folder / _ENDED).unlink(missing_ok=True)
         self.keep_last = True
         _sync(self.folder)
 

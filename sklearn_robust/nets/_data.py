@@ -1,5 +1,7 @@
 """What nets learn from their data before they train: shapes, classes, ranges."""
 
+import hashlib
+
 import numpy as np
 import torch
 from sklearn.utils.multiclass import check_classification_targets
@@ -30,12 +32,12 @@ def open_data(net, X, y, classes, reset):
             "y is given beside a Dataset, which yields (sample, label) pairs itself: pass the "
             "Dataset alone, or X and y as arrays."
         )
-    labels, ends = _walk(X)
+    labels, ends, content = _walk(X)
     if reset:
         net.n_features_in_ = ends.shape[1]
         vars(net).pop("feature_names_in_", None)
     check.check_sample_shape(ends, None if reset else net.input_shape_, type(net).__name__)
-    return CodedDataset(X, code_labels(net, labels, classes, reset)), ends
+    return CodedDataset(X, code_labels(net, labels, classes, reset), content), ends
 
 
 def _open_rows(net, X, y, reset):
@@ -68,8 +70,8 @@ def code_labels(net, y, classes, reset):
         net.labels_ = np.unique(y if declared is None else np.asarray(declared))
         if len(net.labels_) < 2:
             raise ValueError(
-                f"{type(net).__name__} got one class, {net.labels_[0]!r}; a classifier needs "
-                "samples of at least two classes."
+                f"{type(net).__name__} got one class, {net.labels_.tolist()[0]!r}; a classifier "
+                "needs samples of at least two classes."
             )
     elif classes is not None and not np.array_equal(np.unique(classes), np.sort(net.labels_)):
         raise ValueError(
@@ -88,10 +90,12 @@ class CodedDataset(Dataset):
         Yields (sample, label) pairs.
     codes : array of shape (n_samples,), int64
         Class codes.
+    content : bytes
+        Digest of the samples.
     """
 
-    def __init__(self, dataset, codes):
-        self.dataset, self.codes = dataset, codes
+    def __init__(self, dataset, codes, content):
+        self.dataset, self.codes, self.content = dataset, codes, content
 
     def __len__(self):
         return len(self.codes)
@@ -110,8 +114,9 @@ def is_coded(dataset):
 
 def coded(net, dataset):
     """Code the labels of a user's dataset as the net does."""
-    labels, _ = _walk(dataset)
-    return CodedDataset(dataset, check.encode_labels(labels, net.labels_, type(net).__name__))
+    labels, _, content = _walk(dataset)
+    codes = check.encode_labels(labels, net.labels_, type(net).__name__)
+    return CodedDataset(dataset, codes, content)
 
 
 def samples_of(dataset):
@@ -124,8 +129,8 @@ def samples_of(dataset):
 
 
 def _walk(dataset):
-    """Go once through a user's dataset: its labels (n,) and extremes (2, *sample_shape)."""
-    labels, low, high = [], None, None
+    """Go once through a user's dataset: labels (n,), extremes (2, *sample_shape), digest."""
+    labels, low, high, content = [], None, None, hashlib.blake2b(digest_size=8)
     for index in range(len(dataset)):
         pair = dataset[index]
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
@@ -144,6 +149,7 @@ def _walk(dataset):
             )
         low, high = np.minimum(low, x), np.maximum(high, x)
         labels.append(label)
+        content.update(np.ascontiguousarray(x))
     if low is None:
         raise ValueError("The Dataset is empty; give at least two samples.")
-    return np.asarray(labels), np.stack([low, high])
+    return np.asarray(labels), np.stack([low, high]), content.digest()

@@ -36,7 +36,7 @@ class GAIRATNet(AdversarialNet):
         last two are experimental: no published code of theirs runs.
     weight_fn : {"tanh", "sigmoid", "linear", "margin"} or callable, default="tanh"
         Weight of a sample, up to a factor: see Notes. A callable maps kappa, floats of shape (n,),
-        and the number of steps to weights of at least 0.
+        and the number of steps to weights of at least 0, one of them above 0 in every batch.
     lam : float, callable or list of (int, float), default=-1.0
         Shift of the weight function: the larger, the flatter; ``np.inf`` weights all alike,
         whatever the function. "linear" and callables heed it in nothing else. A callable gives it
@@ -61,7 +61,8 @@ class GAIRATNet(AdversarialNet):
     ----------
     history : list
         Also holds ``kappa_mean`` of each batch, the effective sample size ``ess`` of each weighted
-        batch, and for each epoch ``kappa_counts``, how many samples had kappa 0, 1, ..., K.
+        batch, and for each epoch ``kappa_counts``, how many samples had kappa 0, 1, ..., K, and
+        whether samples were ``weighted``.
 
     Raises
     ------
@@ -149,7 +150,7 @@ class GAIRATNet(AdversarialNet):
 
     def _check_whole_fit(self):
         check_burn_in(self.burn_in)
-        check_burn_in_fits(self)
+        check_burn_in_fits(self, "no sample is ever weighted")
 
     def _attack_defaults(self):
         return {"loss": "kl"} if self.base == "trades" else {}
@@ -192,6 +193,7 @@ class GAIRATNet(AdversarialNet):
             return weights
 
         weighted = lam != math.inf and epoch > burn_in_epochs(self)
+        self.history.record("weighted", weighted)
         return _OBJECTIVES[self.base](self, x, x_adv, y, weigh if weighted else equal)
 
     def _record_kappa(self, kappa):

@@ -10,6 +10,7 @@ from .._random import RowNoise, seed_of
 from ..attacks._norms import make_ball
 from ..attacks._task import Box
 from ._adversarial import AdversarialNet
+from ._takes import recalled
 
 __all__ = ["JacobianRegNet"]
 
@@ -201,10 +202,13 @@ class JacobianRegNet(AdversarialNet):
     def _target(self, z, y):
         """Whose gradient is penalised, one value a sample."""
         if self.variant == "random_projection":
-            noise = getattr(self, "noise_", None) or RowNoise(seed_of(self.random_state), z)
-            v = noise.normal(z.detach(), 0)
+            v = recalled(self, lambda: self._draw_like(z.detach()))
             return (z * v).sum(1) * z.shape[1] ** 0.5 / F.flat_norm(v, 2)
         return F.margin(z, y) if self.jacobian_target == "margin" else F.cross_entropy(z, y)
+
+    def _draw_like(self, z):
+        noise = getattr(self, "noise_", None) or RowNoise(seed_of(self.random_state), z)
+        return noise.normal(z, 0)
 
     def _slope_ahead(self, x, values, y):
         """Slope of each value along its own gradient, from a point a little further on."""

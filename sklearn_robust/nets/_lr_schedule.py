@@ -5,9 +5,10 @@ import numbers
 
 from skorch.callbacks import LRScheduler
 
-__all__ = ["check_lr_schedule", "follow_lr_schedule", "lr_factor"]
+__all__ = ["check_lr_schedule", "follow_lr_schedule", "forget_schedule", "lr_factor"]
 
 _SHAPES = ("cyclic", "cosine")
+_OWN = "lr_without_schedule"
 
 
 def check_lr_schedule(schedule):
@@ -59,7 +60,10 @@ def lr_factor(schedule, epoch, max_epochs):
 
 def follow_lr_schedule(net, epoch):
     """Set the learning rate of all parameter groups; ``epoch`` counts from the call of fit."""
+    groups = net.optimizer_.param_groups
     if net.lr_schedule is None:
+        for group in groups:  # of an earlier call that had a schedule
+            group["lr"] = group.pop(_OWN, group["lr"])
         return
     if any(isinstance(callback, LRScheduler) for _, callback in net.callbacks_):
         raise ValueError(
@@ -67,6 +71,12 @@ def follow_lr_schedule(net, epoch):
             "rate: leave one out."
         )
     factor = lr_factor(net.lr_schedule, epoch, net.max_epochs)
+    for group in groups:
+        group["lr"] = factor * group.setdefault(_OWN, group["lr"])
+    net.history.record_batch("lr", groups[0]["lr"])
+
+
+def forget_schedule(net):
+    """Take the learning rates for those to begin a schedule with, since they were set anew."""
     for group in net.optimizer_.param_groups:
-        group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
-    net.history.record_batch("lr", net.optimizer_.param_groups[0]["lr"])
+        group.pop(_OWN, None)

@@ -52,7 +52,9 @@ def _criterion(net, z, y, weights):
             f"{type(net).__name__} weights the loss of each sample, but criterion={net.criterion} "
             f"gives shape {tuple(losses.shape)} for {len(y)}: it must heed reduction='none'."
         )
-    return (weights * losses).sum()
+    loss, of_class = (weights * losses).sum(), getattr(each, "weight", None)
+    # As in the mean of the criterion, class weights share out the loss and do not scale it.
+    return loss if of_class is None else loss / (weights * of_class[y]).sum()
 
 
 def check_criterion(net):

@@ -1,6 +1,6 @@
 """skorch's side of a net: components, devices, batches, one step of training."""
 
-import copy
+import dis
 import inspect
 import math
 import numbers
@@ -16,13 +16,14 @@ from torch.utils.data import DataLoader
 
 from .. import _validation as check
 from .._random import torch_seed
+from ..differentiable._copies import copied
 from ..exceptions import TrainingDivergedError
 from ..modules import auto_module
 from ._augment import augmented
 from ._batches import Batches, JoinedLast, as_rows
 from ._data import coded, is_coded
 from ._device import device_given, resolve_device
-from ._lr_schedule import follow_lr_schedule
+from ._lr_schedule import follow_lr_schedule, forget_schedule
 from ._precision import mixed_precision
 from ._progress import EpochBar
 from ._recipes import recipe_given
@@ -31,6 +32,14 @@ from ._takes import takes_of
 __all__ = ["SkorchAdapter"]
 
 _LIVE = ("iterator_train", "iterator_valid", "dataset")  # set without rebuilding the module
+
+
+def _is_callbacks(interrupt):
+    """Whether code raised it, as callbacks do to end training, and not the user's Ctrl-C."""
+    last = interrupt.__traceback__
+    while last.tb_next is not None:
+        last = last.tb_next
+    return dis.opname[last.tb_frame.f_code.co_code[last.tb_lasti]] == "RAISE_VARARGS"
 
 
 class SkorchAdapter(NeuralNetClassifier):
@@ -67,7 +76,7 @@ class SkorchAdapter(NeuralNetClassifier):
             check.check_choice("module", self.module, ["auto"])
             self.module_ = auto_module(self.input_shape_, len(self.classes_), **kwargs)
         elif isinstance(self.module, nn.Module) and not kwargs:
-            self.module_ = copy.deepcopy(self.module)
+            self.module_ = copied(self.module)
         else:
             factory = type(self.module) if isinstance(self.module, nn.Module) else self.module
             known = {"input_shape": self.input_shape_, "n_classes": len(self.classes_)}
@@ -84,6 +93,12 @@ class SkorchAdapter(NeuralNetClassifier):
                 kwargs["fused"] = True
         return args, kwargs
 
+    def initialize_callbacks(self):
+        """Build the callbacks; those that average come first, since others judge the averages."""
+        super().initialize_callbacks()
+        self.callbacks_.sort(key=lambda named: not getattr(named[1], "averages", False))
+        return self
+
     def get_dataset(self, X, y=None):
         """Pass on the dataset made at the door; skorch's scorers may bring arrays."""
         return X if is_dataset(X) else super().get_dataset(X, y)
@@ -93,7 +108,14 @@ class SkorchAdapter(NeuralNetClassifier):
         split = self.train_split or self._split_of_callbacks()
         if not split:
             return X, None
-        train, valid = split(X, X.codes, **fit_params)
+        try:
+            train, valid = split(X, X.codes, **fit_params)
+        except ValueError as error:
+            raise ValueError(
+                f"{type(self).__name__} cannot hold samples out ({error}): raise the share of "
+                "train_split, or the callback's validation_fraction, or give more samples of "
+                "each class."
+            ) from error
         return train, valid if valid is None or is_coded(valid) else coded(self, valid)
 
     def _split_of_callbacks(self):
@@ -106,6 +128,11 @@ class SkorchAdapter(NeuralNetClassifier):
         rows = as_rows(dataset)
         prefix = "iterator_train" if training else "iterator_valid"
         asked = set(self.get_params_for(prefix)) - {"shuffle"}
+        if training and self.iterator_train__shuffle and asked & {"batch_sampler", "sampler"}:
+            raise ValueError(
+                "a sampler decides the order of the samples, and so does shuffling: give "
+                "iterator_train__shuffle=False beside it."
+            )
         if rows is None or asked or getattr(self, prefix) is not DataLoader:
             loader = super().get_iterator(dataset, training)
             return JoinedLast(loader) if training else loader
@@ -128,7 +155,12 @@ class SkorchAdapter(NeuralNetClassifier):
             self.notify("on_epoch_begin", **parts)
             self.run_single_epoch(batches, True, "train", self.train_step)
             self.run_single_epoch(held_out, False, "valid", self.validation_step)
-            self.notify("on_epoch_end", **parts)
+            try:
+                self.notify("on_epoch_end", **parts)
+            except KeyboardInterrupt as error:
+                if checkpoints and _is_callbacks(error):
+                    checkpoints.end()
+                raise
             if checkpoints:
                 checkpoints.save(self)
         return self
@@ -195,6 +227,11 @@ class SkorchAdapter(NeuralNetClassifier):
             self.notify("on_batch_end", batch=batch, training=training, **step)
             count += 1
         self.history.record(prefix + "_batch_count", count)
+        if training and not count:
+            raise ValueError(
+                f"{type(self).__name__} got no batch to train on: give more samples than one batch "
+                "holds, or leave iterator_train__drop_last out."
+            )
         if training:
             if not all(bool(p.isfinite().all()) for p in self.module_.parameters()):
                 self._diverged(f"the weights of {type(self).__name__} became infinite or NaN")
@@ -235,9 +272,8 @@ class SkorchAdapter(NeuralNetClassifier):
             super().set_params(**params)
             if another:
                 self._initialize_optimizer()
-        if "lr" in params:  # what a schedule multiplies from now on
-            for group in self.optimizer_.param_groups:
-                group.pop("initial_lr", None)
+        if "lr" in params:
+            forget_schedule(self)
         return self
 
     def __setattr__(self, name, value):

@@ -1,9 +1,9 @@
-"""A batch's adversarial examples, made once and given again while its loss is taken twice."""
+"""What is searched or drawn for a batch, once, and given again while its loss is taken twice."""
 
 from contextlib import contextmanager
 from functools import wraps
 
-__all__ = ["Takes", "remembered", "takes_of"]
+__all__ = ["Takes", "recalled", "remembered", "takes_of"]
 
 
 class Takes:
@@ -49,6 +49,12 @@ def remembered(search):
         return takes.play(lambda told: search(net, attack, x, y, told), observe)
 
     return wrapper
+
+
+def recalled(net, draw):
+    """Give what ``draw()`` gives, or gave when the loss of this batch was taken first."""
+    takes = getattr(net, "takes_", None)
+    return draw() if takes is None else takes.play(lambda told: draw(), None)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import torch
 
 from .. import _validation as check
 from ..nets import GAIRATNet
-from ..nets._burn_in import burn_in_epochs
 from ..nets._epochs import value_in
 from ..nets._geometry import log_weights
 from ._display import axes_for, named
@@ -170,14 +169,14 @@ class GeometryDisplay:
         display : GeometryDisplay
             With the counts, and drawn.
         """
-        counts = [epoch["kappa_counts"] for epoch in net.history if "kappa_counts" in epoch]
+        rows = [epoch for epoch in net.history or () if "kappa_counts" in epoch]
+        counts = [epoch["kappa_counts"] for epoch in rows]
         if not counts or len({len(row) for row in counts}) > 1:
             raise ValueError(
                 f"the history of this {type(net).__name__} holds no kappa, or that of attacks of "
                 "several lengths: fit a GAIRATNet, with lam=np.inf for min-max training."
             )
-        epochs = range(1, len(counts) + 1)
-        late = [e for e in epochs if e > burn_in_epochs(net) and value_in(e, net.lam) != np.inf]
+        late = [number for number, epoch in enumerate(rows, 1) if epoch["weighted"]]
         return cls(
             kind="history",
             max_iter=len(counts[0]) - 1,

@@ -42,7 +42,8 @@ def draw_mesh(display, ax, options):
     shares = counts / counts.sum(1, keepdims=True)
     epochs = np.arange(1, len(counts) + 1)
     look = {"cmap": "Blues", "norm": PowerNorm(0.5, 0, 1), **options}  # small shares count too
-    mesh = ax.pcolormesh(epochs, steps, shares.T, shading="nearest", **look)
+    edges = np.arange(0.5, len(counts) + 1), np.arange(-0.5, display.max_iter + 1)
+    mesh = ax.pcolormesh(*edges, shares.T, **look)
     ax.figure.colorbar(mesh, ax=ax, label="share of the samples")
     median = (2 * counts.cumsum(1) >= counts.sum(1, keepdims=True)).argmax(1)
     lines = [
@@ -51,7 +52,9 @@ def draw_mesh(display, ax, options):
     ]
     if display.begin is not None:
         ax.axvline(display.begin - 0.5, color="black", linestyle=":", label="weights begin")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set(xlim=edges[0][[0, -1]], ylim=edges[1][[0, -1]])
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     ax.grid(False)
     ax.legend()
     return [mesh, *lines], ("epoch", STEPS)

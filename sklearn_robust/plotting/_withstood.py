@@ -41,8 +41,10 @@ def withstood(view, attack, X, codes):
 def plane(logits, first):
     """Coordinates along the two directions of greatest variance; the ``first`` lie left."""
     centred = logits - logits.mean(0)
-    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
     points = centred @ directions[:2].T
+    if sizes[1] <= 1e-9 * sizes[0]:  # two logits that mirror each other: the rest is rounding
+        points[:, 1] = 0
     points[:, 0] *= -1 if points[first, 0].sum() > 0 else 1
     points[:, 1] *= -1 if points[np.abs(points[:, 1]).argmax(), 1] < 0 else 1
     return points

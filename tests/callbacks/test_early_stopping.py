@@ -55,6 +55,21 @@ def test_the_weights_of_the_best_epoch_are_put_back():
         assert torch.equal(value, diary.states[best][name])
 
 
+@pytest.mark.parametrize("method", ["ema", "swa"])
+def test_the_average_is_judged_in_whatever_order_callbacks_are_given(method):
+    callbacks = [RobustEarlyStopping(), WeightAveraging(method, decay=0.5)]
+    nets = [quick(MinMaxNet, **ERRATIC, callbacks=order) for order in (callbacks, callbacks[::-1])]
+    first, second = (net.fit(X, Y) for net in nets)
+    assert first.history[:, "robust_valid_acc"] == second.history[:, "robust_valid_acc"]
+    assert same_weights(first, second)
+
+
+def test_too_few_samples_to_hold_out_are_told_with_what_to_raise():
+    X, y = blobs(12, labels=(0, 1, 2))
+    with pytest.raises(ValueError, match=r"cannot hold samples out .*validation_fraction"):
+        quick(MinMaxNet, callbacks=[RobustEarlyStopping()]).fit(X, y)
+
+
 @pytest.mark.parametrize("attack", [None, FGSM(eps=0.2, random_state=0)], ids=["default", "given"])
 @pytest.mark.parametrize("as_pairs", [False, True], ids=["arrays", "dataset"])
 def test_an_epoch_is_judged_by_its_robust_score_on_the_samples_held_out(as_pairs, attack):

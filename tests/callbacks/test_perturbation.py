@@ -7,7 +7,7 @@ from sklearn.model_selection import GridSearchCV
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from sklearn_robust import GAIRATNet, MinMaxNet, NaturalNet
+from sklearn_robust import GAIRATNet, JacobianRegNet, MinMaxNet, NaturalNet
 from sklearn_robust.callbacks import WeightPerturbation
 from tests.cases import NETS, Linear, Normalised, blobs, in_training, named, quick, same_weights
 
@@ -156,3 +156,13 @@ def test_a_net_of_another_library_is_refused():
     net = NeuralNetClassifier(Linear, callbacks=[WeightPerturbation()], verbose=0)
     with pytest.raises(ValueError, match="cannot reach that of NeuralNetClassifier"):
         net.fit(X, Y)
+
+
+def test_both_passes_of_a_batch_draw_the_same_projections():
+    params = {"variant": "random_projection", "jacobian_norm": "l2_squared", "lam": 0.1}
+    plain, perturbed = (
+        quick(JacobianRegNet, module=Linear, **params, callbacks=callbacks).fit(X, Y)
+        for callbacks in ([], [WeightPerturbation(1e-9)])
+    )
+    first = [net.history[0]["batches"][0]["jacobian_penalty"] for net in (plain, perturbed)]
+    assert first[0] == pytest.approx(first[1], rel=1e-6)

@@ -21,12 +21,11 @@ EPOCHS, BATCHES = 5, 4
 rng = np.random.default_rng(0)
 X = rng.uniform(size=(4 * BATCHES, 1, 4, 4)).astype(np.float32)
 Y = rng.integers(2, size=len(X))
+COUNT = {"dies": None, "forwards": 0}
 
 
 class Mortal(nn.Sequential):
     """A small net with normalisation and dropout that dies in a given training forward."""
-
-    dies, forwards = None, 0
 
     def __init__(self):
         super().__init__(
@@ -36,15 +35,15 @@ class Mortal(nn.Sequential):
     def forward(self, x):
         """Logits, or death."""
         if self.training:
-            Mortal.forwards += 1
-            if Mortal.forwards == Mortal.dies:
+            COUNT["forwards"] += 1
+            if COUNT["forwards"] == COUNT["dies"]:
                 os.kill(os.getpid(), signal.SIGKILL)
         return super().forward(x)
 
 
 def train(checkpoint):
     """Fit, and return weights, losses and the number of training forwards."""
-    Mortal.forwards = 0
+    COUNT["forwards"] = 0
     net = MinMaxNet(
         Mortal,
         attack__eps=0.1,
@@ -59,7 +58,7 @@ def train(checkpoint):
         checkpoint=checkpoint,
     ).fit(X, Y)
     losses = [batch["train_loss"] for row in net.history for batch in row["batches"]]
-    return {"weights": net.module_.state_dict(), "forwards": Mortal.forwards, "losses": losses}
+    return {"weights": net.module_.state_dict(), "forwards": COUNT["forwards"], "losses": losses}
 
 
 def train_and_die(checkpoint, dies=None, rename=None):
@@ -67,7 +66,7 @@ def train_and_die(checkpoint, dies=None, rename=None):
     child = os.fork()
     if child:
         return os.waitpid(child, 0)[1]
-    Mortal.dies, replace, renames = dies, os.replace, iter(range(1, 99))
+    COUNT["dies"], replace, renames = dies, os.replace, iter(range(1, 99))
 
     def mortal_replace(*names):
         if next(renames) == rename:

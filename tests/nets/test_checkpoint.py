@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import warnings
@@ -46,27 +47,28 @@ class Stopped(Exception):
     """Ends a fit as a power cut would, as far as its files are concerned."""
 
 
+LEFT = []  # training forwards until Brittle stops, if it does
+
+
 class Brittle(Normalised):
     """Stops in a given training forward."""
 
-    left = None
-
     def forward(self, x):
-        if self.training and Brittle.left is not None:
-            Brittle.left -= 1
-            if Brittle.left < 0:
+        if self.training and LEFT:
+            LEFT[0] -= 1
+            if LEFT[0] < 0:
                 raise Stopped
         return super().forward(x)
 
 
 def interrupt(net, *data, after):
     """Fit a net until its module has seen ``after`` batches."""
-    Brittle.left = after
+    LEFT.append(after)
     try:
         with pytest.raises(Stopped):
             net.fit(*data)
     finally:
-        Brittle.left = None
+        LEFT.clear()
 
 
 def files_of(folder):
@@ -92,9 +94,9 @@ PARAMS = {"module": Brittle, "max_epochs": EPOCHS, "batch_size": 16}
 
 def go_on(net, folder, *data):
     """A fit without a break, and one that was interrupted in its second half and went on."""
-    Brittle.left = 999
+    LEFT.append(999)
     whole = clone(net).set_params(**PARAMS).fit(*data)
-    batches = 999 - Brittle.left
+    batches = 999 - LEFT.pop()
     broken, again = (clone(net).set_params(**PARAMS, checkpoint=folder) for _ in range(2))
     interrupt(broken, *data, after=3 * batches // 4 - 1)
     assert len(files_of(folder)) == 2
@@ -154,18 +156,19 @@ def test_a_random_state_is_known_by_its_state(tmp_path):
 
 def epochs_trained(net, *data):
     """Epochs that a fit really trains."""
-    Order.seen = 0
+    SEEN.clear()
     net.fit(*data)
-    return Order.seen / 3
+    return len(SEEN) / 3
+
+
+SEEN = []  # an entry for each training batch of Order
 
 
 class Order(Linear):
     """Counts its training batches."""
 
-    seen = 0
-
     def forward(self, x):
-        Order.seen += self.training
+        SEEN.extend([True] * self.training)
         return super().forward(x)
 
 
@@ -177,6 +180,45 @@ def test_a_fit_that_ended_is_read_back_if_its_seed_is_given(tmp_path):
     assert epochs_trained(second, X, Y) == 0 and same_weights(first, second)
     for _ in range(2):  # without a seed, every fit that is not broken is another one
         assert epochs_trained(quick(NaturalNet, **params, random_state=None), X, Y) == 2
+
+
+ENDS = []  # how Scripted ends training, once each
+
+
+class Scripted(Callback):
+    """Ends training after its third epoch."""
+
+    def on_epoch_end(self, net, **kwargs):
+        """End it."""
+        if len(net.history) == 3 and ENDS:
+            ENDS.pop()()
+
+
+def by_callback():
+    raise KeyboardInterrupt
+
+
+def by_user():
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("random_state", [None, 0])
+def test_a_fit_that_a_callback_ended_is_not_gone_on_with(random_state, tmp_path):
+    params = {"module": Order, "max_epochs": 4, "random_state": random_state}
+    params |= {"callbacks": [Scripted()], "checkpoint": tmp_path}
+    ENDS.extend([by_callback] * 2)
+    first, second = (quick(NaturalNet, **params).fit(X, Y) for _ in range(2))
+    assert first.n_iter_ == second.n_iter_ == 3
+    assert same_weights(first, second) == (random_state == 0)
+
+
+def test_a_fit_that_the_user_interrupted_goes_on_without_a_seed_too(tmp_path):
+    params = {"module": Order, "max_epochs": 4, "random_state": None, "checkpoint": tmp_path}
+    net = quick(NaturalNet, **params, callbacks=[Scripted()])
+    ENDS.append(by_user)
+    assert net.fit(X, Y).n_iter_ == 3
+    assert epochs_trained(net, X, Y) == 2  # two were written
+    assert epochs_trained(net, X, Y) == 4  # it has ended, and another one begins
 
 
 OTHERS = {
@@ -201,6 +243,89 @@ def test_another_fit_in_the_same_folder_starts_afresh(case, tmp_path):
     params, data = OTHERS[case]
     net = quick(MinMaxNet, **{**shared, **params})
     assert epochs_trained(net, *data) > 0
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+class Noise(nn.Module):
+    """Its number is neither a weight nor in its repr."""
+
+    def __init__(self, sigma):
+        super().__init__()
+        self.sigma = sigma
+
+    def forward(self, x):
+        return x + self.sigma
+
+    def go(self, x):
+        return self(x)
+
+
+class Steep(Linear):
+    """Has another slope than other modules of its name and weights, if told so."""
+
+    def __init__(self, slope):
+        super().__init__()
+        self.slope = slope
+
+    def forward(self, x):
+        return self.slope * super().forward(x)
+
+
+def edited(forward):
+    """A module class of one name and its weights, before and after its code was changed."""
+    return type("Edited", (Linear,), {"forward": forward})
+
+
+def enclosing(factor):
+    return lambda x: x * factor
+
+
+def defaulting(factor):
+    return lambda x, factor=factor: x * factor
+
+
+def nesting(inner):
+    return lambda x: inner(x)
+
+
+OUTSIDE = [eval("lambda x: x * FACTOR", {"FACTOR": factor}) for factor in (1.0, 0.5)]
+WITHIN = [eval(f"lambda x: [part * {factor} for part in [x]][0]") for factor in (1.0, 0.5)]
+
+# two values of a parameter that train different nets
+PAIRS = {
+    "an enclosed value": ("augment", [enclosing(1.0), enclosing(0.5)]),
+    "an enclosed function": ("augment", [nesting(enclosing(1.0)), nesting(enclosing(0.5))]),
+    "a default": ("augment", [defaulting(1.0), defaulting(0.5)]),
+    "a global value": ("augment", OUTSIDE),
+    "a nested function": ("augment", WITHIN),
+    "a method": ("augment", [Noise(0.0).go, Noise(0.5).go]),
+    "an attribute of a transform": ("augment", [Noise(0.0), Noise(0.5)]),
+    "an attribute of a module": ("module", [Steep(1.0), Steep(0.5)]),
+    "the code of a module": (
+        "module",
+        [edited(lambda self, x: x @ self.weight.T), edited(lambda self, x: -x @ self.weight.T)],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PAIRS)
+def test_what_makes_another_net_makes_another_fit(case, tmp_path):
+    name, values = PAIRS[case]
+    for value in values:
+        quick(NaturalNet, **{name: value}, checkpoint=tmp_path).fit(X, Y)
+    assert len(list(tmp_path.iterdir())) == 2
+    quick(NaturalNet, **{name: values[0]}, checkpoint=tmp_path).fit(X, Y)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_dataset_is_known_by_all_its_samples(tmp_path):
+    between = X.copy()
+    between[2:] = between[2:].mean()
+    between[0], between[1] = X.min(axis=0), X.max(axis=0)
+    other = between.copy()
+    other[2:] += 1e-3
+    for samples in (between, other, between):
+        quick(NaturalNet, checkpoint=tmp_path).fit(Pairs(samples, Y))
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -332,11 +457,10 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(damage, tmp_path):
     with pytest.warns(UserWarning, match=r"last.pt cannot be used, it is cut short or damaged"):
         interrupt(net, X, Y, after=2)
     assert (folder / "previous.pt").read_bytes() == good  # still the only one to go on from
-    Brittle.left = 99
+    LEFT.append(99)
     with pytest.warns(UserWarning, match=r"last.pt cannot be used"):
         net.fit(X, Y)
-    assert 99 - Brittle.left == 6  # the third epoch and the fourth
-    Brittle.left = None
+    assert 99 - LEFT.pop() == 6  # the third epoch and the fourth
     assert same_weights(net, quick(NaturalNet, **PARAMS).fit(X, Y))
     assert quick(NaturalNet, **PARAMS, checkpoint=tmp_path).fit(X, Y).n_iter_ == EPOCHS
 
@@ -374,16 +498,17 @@ class Wide(nn.Sequential):
 
 def test_another_architecture_is_refused_by_name(tmp_path, monkeypatch):
     quick(NaturalNet, module=Wide, checkpoint=tmp_path).fit(X, Y)
+    (folder,) = tmp_path.iterdir()
     monkeypatch.setattr(Wide, "width", 6)
     match = r"belongs to another fit: .*weights 0.bias is \[6\] and was \[5\]; weights 2.weight"
     with pytest.raises(ValueError, match=match):
-        quick(NaturalNet, module=Wide, checkpoint=tmp_path).fit(X, Y)
+        quick(NaturalNet, module=Wide, checkpoint=folder).fit(X, Y)
 
 
 DIFFERENCES = [
     (NaturalNet, {"lr": 0.5}, (X, Y), "lr is 0.5 and was 0.001"),
     (NaturalNet, {"random_state": 7}, (X, Y), "random_state is 7 and was 0"),
-    (NaturalNet, {"module": Wide}, (X, Y), "module is '.*Wide' and was '.*Linear'"),
+    (NaturalNet, {"module": Wide}, (X, Y), "module is '.*Wide .*' and was '.*Linear .*'"),
     (NaturalNet, {"optimizer__eps": 1e-3}, (X, Y), "optimizer__eps is 0.001 and was 'absent'"),
     (NaturalNet, {"augment": abs}, (X, Y), "augment is 'builtins.abs' and was None"),
     (NaturalNet, {}, (X[:-1], Y[:-1]), "data is '47 samples .*' and was '48 samples"),

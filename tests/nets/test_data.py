@@ -23,6 +23,7 @@ SHAPES = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:burn_in=0.2 takes all of training")
 @pytest.mark.parametrize("net", NETS, ids=lambda net: net.__name__)
 @pytest.mark.parametrize(("shape", "module"), SHAPES, ids=str)
 def test_a_net_takes_its_module_from_the_shape_of_the_data(net, shape, module):

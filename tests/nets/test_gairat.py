@@ -219,6 +219,7 @@ UNWEIGHTED = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:burn_in=2 takes all of training")
 @pytest.mark.parametrize("params", UNWEIGHTED, ids=str)
 def test_unweighted_branches_train_bit_for_bit_as_min_max(params):
     shared = {"module": Normalised, "attack__eps": 0.2}
@@ -237,7 +238,25 @@ def test_unweighted_branches_train_bit_for_bit_as_min_max(params):
 def test_weights_begin_after_the_burn_in(burn_in, weighted):
     net = quick(GAIRATNet, max_epochs=4, burn_in=burn_in, attack__eps=0.1).fit(X, Y)
     found = ["ess" in epoch["batches"][0] for epoch in net.history]
-    assert found == weighted
+    assert found == weighted == net.history[:, "weighted"]
+
+
+@pytest.mark.parametrize("burn_in", [4, 0.9])
+def test_a_burn_in_that_ends_with_training_is_told(burn_in):
+    with pytest.warns(UserWarning, match="takes all of training .*no sample is ever weighted"):
+        quick(GAIRATNet, max_epochs=4, burn_in=burn_in).fit(X, Y)
+
+
+@pytest.mark.parametrize("base", ["at", "trades"])
+def test_class_weights_share_out_the_loss_and_do_not_scale_it(base):
+    def first_loss(**params):
+        shared = {"attack__eps": 0.1, "base": base, "iterator_train__shuffle": False}
+        weight = torch.tensor([1.0, 9.0])
+        net = quick(GAIRATNet, burn_in=0, criterion__weight=weight, **shared, **params)
+        return net.fit(X, Y).history[0]["batches"][0]["train_loss"]
+
+    alike = first_loss(weight_fn=lambda kappa, max_iter: torch.ones_like(kappa))
+    assert alike == pytest.approx(first_loss(lam=np.inf), rel=1e-5)
 
 
 def test_burn_in_goes_on_over_calls_of_partial_fit():

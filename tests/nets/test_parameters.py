@@ -89,7 +89,7 @@ EFFECTS = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore:variant='finite_difference'")
+@pytest.mark.filterwarnings("ignore:variant='finite_difference'", "ignore:burn_in=0.9 takes all")
 @pytest.mark.parametrize(("net", "setting", "change"), EFFECTS, ids=named)
 def test_every_parameter_changes_what_is_learnt(net, setting, change):
     before, after = (quick(net, **{**setting, **more}).fit(X, Y) for more in ({}, change))

@@ -82,6 +82,15 @@ def test_a_rate_that_is_set_later_is_what_the_schedule_multiplies():
     np.testing.assert_allclose([Rates.seen[0][0], Rates.seen[-1][0]], [0.8, 0.4])
 
 
+@pytest.mark.parametrize("schedule", ["cosine", [(2, 0.5)]], ids=str)
+def test_without_its_schedule_the_rate_is_lr_again(schedule):
+    net = quick(NaturalNet, lr=0.4, lr_schedule=schedule)
+    rates_of(net, X, Y)
+    Rates.seen = []
+    net.set_params(lr_schedule=None).partial_fit(X, Y)
+    assert np.ravel(Rates.seen).tolist() == [0.4] * len(Rates.seen)
+
+
 def test_a_constant_schedule_is_none_bit_for_bit():
     plain = quick(MinMaxNet, **SGD).fit(X, Y)
     assert same_weights(plain, quick(MinMaxNet, lr_schedule=[(1, 1.0)], **SGD).fit(X, Y))

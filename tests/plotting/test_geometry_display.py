@@ -103,6 +103,26 @@ def test_without_weights_no_line_says_when_they_begin(params, pyplot):
     assert GeometryDisplay.from_history(net).begin is None
 
 
+def test_weights_begin_where_they_began_whatever_is_set_later(pyplot):
+    net = quick(GAIRATNet, max_epochs=4, attack__eps=0.1).fit(X, Y)
+    net.set_params(max_epochs=1).partial_fit(X, Y)
+    assert GeometryDisplay.from_history(net).begin == 3
+
+
+@pytest.mark.parametrize("n_epochs", [1, 3])
+def test_each_epoch_and_each_count_has_a_full_cell(n_epochs, pyplot):
+    net = quick(GAIRATNet, max_epochs=n_epochs, burn_in=0, attack__max_iter=3).fit(X, Y)
+    ax = GeometryDisplay.from_history(net).ax_
+    assert (ax.get_xlim(), ax.get_ylim()) == ((0.5, n_epochs + 0.5), (-0.5, 3.5))
+
+
+def test_logits_of_one_direction_lie_on_a_line(pyplot):
+    X, y = blobs()
+    model = LogisticRegression().fit(X, y)  # two logits that mirror each other
+    points = GeometryDisplay.from_estimator(model, X, y).points
+    assert points[:, 0].any() and not points[:, 1].any()
+
+
 def test_the_weights_are_those_of_the_nets(pyplot):
     nets = {
         "tanh": GAIRATNet(),
