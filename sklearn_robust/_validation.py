@@ -61,12 +61,26 @@ def validate_samples(estimator, X, y="no_validation", **kwargs):
     return validate_data(estimator, X, y, **kwargs)
 
 
-def check_samples(X, dtype=np.float32):
+def check_samples(X, dtype=np.float32, *, of=None):
     """Return finite samples (n, ...) in C order, or say what is wrong with them.
 
     They are float32, or of the first of several dtypes unless they already are of another.
+    The columns of a frame must be those that the estimator ``of`` was fitted on.
     """
+    _check_columns(X, of)
     return check_array(_as_array(X), dtype=dtype, order="C", allow_nd=True, input_name="X")
+
+
+def _check_columns(X, estimator):
+    """Refuse a frame of other columns, or in another order: positions tell features apart."""
+    wanted, given = getattr(estimator, "feature_names_in_", None), getattr(X, "columns", None)
+    if wanted is None or given is None or len(given) != len(wanted):
+        return
+    if [*given] != [*wanted]:
+        raise ValueError(
+            f"X has the columns {[*given][:5]}, but {type(estimator).__name__} was fitted on "
+            f"{[*wanted][:5]}, or on another order of them: type X[estimator.feature_names_in_]."
+        )
 
 
 def check_sample_shape(X, wanted, who):
@@ -230,7 +244,7 @@ def check_features(name, features, sample_shape):
         return chosen
     n_features = shape[0] if len(shape) == 1 else 0
     indices = chosen.ndim == 1 and (chosen.size == 0 or chosen.dtype.kind in "iu")
-    flags = chosen.size == n_features and set(chosen.tolist()) <= {0, 1}  # a mask of 0 and 1?
+    flags = chosen.size == n_features and set(chosen.flat) <= {0, 1}  # a mask of 0 and 1?
     if indices and not flags and np.all((chosen >= 0) & (chosen < n_features)):
         return np.isin(np.arange(n_features), chosen).reshape(shape)
     raise ValueError(
@@ -269,7 +283,10 @@ def check_bounds(bounds, X):
         raise ValueError(f"bounds is {bounds!r}; give 'auto', None or (low, high).") from None
     low, high = (_per_feature("bounds", side, X.shape[1:]) for side in (low, high))
     if not np.all(low <= high):
-        raise ValueError(f"bounds is {bounds!r}; each lower bound must not exceed its upper one.")
+        raise ValueError(
+            f"bounds is {bounds!r}; each lower bound must not exceed its upper one, and an open "
+            "side is -np.inf or np.inf."
+        )
     if X.size and (np.any(X < low.astype(X.dtype)) or np.any(X > high.astype(X.dtype))):
         raise ValueError(
             f"X spans [{X.min():g}, {X.max():g}] and leaves bounds={bounds!r}: rescale X, widen "

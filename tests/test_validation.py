@@ -243,3 +243,9 @@ def test_a_count_passes():
 @pytest.mark.parametrize("value", ["C", None, 1, ["a"]], ids=repr)
 def test_what_is_no_choice_is_refused(value):
     refused(check.check_choice, "loss", value, ["b", "a"], match=r"choose one of \['a', 'b'\]")
+
+
+@pytest.mark.parametrize("mask", [np.ones((1, 4), bool), np.ones((2, 2), int)], ids=["row", "grid"])
+def test_a_mask_of_another_rank_is_refused(mask):
+    match = r"mask has shape .* give a boolean array of the samples' shape, or indices"
+    refused(check.check_features, "mask", mask, (4,), match=match)

@@ -1,5 +1,7 @@
 """The frame every attack hangs in: arrays at the door, tensors inside."""
 
+import warnings
+
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
@@ -95,7 +97,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
             Perturbed samples, inside ball and box also after rounding to float32.
         """
         self._check_parameters()
-        X = check.check_samples(X)
+        X = check.check_samples(X, of=estimator)
         return self._generate(estimator, X, y, check.check_bounds(self.bounds, X))
 
     def _generate(self, estimator, X, y, bounds):
@@ -124,7 +126,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
             (the objective at ``X_adv``).
         """
         self._check_parameters()
-        X = check.check_samples(X)
+        X = check.check_samples(X, of=estimator)
         return self._evaluate(estimator, X, y, check.check_bounds(self.bounds, X))
 
     def _evaluate(self, estimator, X, y, bounds, checked=False, index=None):
@@ -160,11 +162,26 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
     def _open(self, estimator, X, y):
         view = self._view(estimator)
         check.check_sample_shape(X, view.input_shape, view.name)
+        self._check_resolution(X)
         if y is None:
             if self.targeted:
                 raise ValueError("A targeted attack needs y, the class that each sample goes to.")
             return view, predicted_codes(estimator, view, X)
         return view, label_codes(view, X, y)
+
+    def _check_resolution(self, X):
+        """Warn where float32, in which attacks compute, is too coarse for the radius."""
+        shape = X.shape[1:]
+        radius = np.broadcast_to(self._radius(check.check_norm(self.norm), shape), shape)
+        largest = np.abs(X).max(axis=0, initial=0)
+        coarse = (radius > 0) & (np.spacing(largest) > radius / 8)
+        if coarse.any():
+            warnings.warn(
+                f"X holds values up to {largest[coarse].max():g}, where the steps of float32 are "
+                f"{np.spacing(largest[coarse]).max():g}, too coarse for eps={self.eps!r}: the "
+                "attack may find nothing. Shift or scale those features, and eps with them.",
+                stacklevel=3,
+            )
 
     def _outcomes(self, view, X, codes, bounds, **flags):
         """Outcomes of one batch after the other."""

@@ -116,6 +116,8 @@ class TensorAttack:
             again = self._search(part)
             again.fooled = part.confirmed(again)
             outcome.update(denied, again)
+        if task.on_nan == "raise":
+            outcome.fooled |= task.missed(outcome)
         return outcome
 
     def _search(self, task):

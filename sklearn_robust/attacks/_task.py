@@ -188,6 +188,17 @@ class Task:
             confirmed[open_] = self.confirm(outcome.x_adv[open_], self.y[open_])
         return confirmed
 
+    def missed(self, outcome):
+        """Which points fool the estimator though its scores deny it, bool tensor of shape (n,).
+
+        Thresholds and votes of pairs predict other than by the largest score.
+        """
+        missed = torch.zeros_like(outcome.fooled)
+        if self.confirm is not None and self.own is None and not bool(outcome.fooled.all()):
+            open_ = ~outcome.fooled
+            missed[open_] = self.confirm(outcome.x_adv[open_], self.y[open_])
+        return missed
+
     def confine(self, x_adv, x):
         """Points of ball and box near ``x_adv``, up to rounding."""
         return self.ball.confine(x_adv - x, x, self.box)

@@ -139,6 +139,9 @@ class WorstCase(BaseAttack):
     def _order(self):
         return self._members()[0]._order()
 
+    def _check_resolution(self, X):
+        self._members()[0]._check_resolution(X)
+
     def _stages(self):
         """List the stages (name, attack on one batch), the clean samples first."""
 

@@ -68,7 +68,7 @@ def feature_distance_matrix(estimator, X, y, *, max_per_class=None, normalize="r
         check.check_choice("normalize", normalize, ["row"])
     if max_per_class is not None:
         check.check_count("max_per_class", max_per_class)
-    X = check.check_samples(X)
+    X = check.check_samples(X, of=estimator)
     check_consistent_length(X, y)
     view = as_module(estimator)
     check.check_sample_shape(X, view.input_shape, view.name)

@@ -81,7 +81,7 @@ def class_weight_matrix(
     True
     """
     check.check_choice("method", method, ["linearized", "mean_jacobian"])
-    X = None if X is None else check.check_samples(X)
+    X = None if X is None else check.check_samples(X, of=estimator)
     if method == "mean_jacobian":
         if X is None or layer is not None:
             raise ValueError(

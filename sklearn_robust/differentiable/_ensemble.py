@@ -66,8 +66,8 @@ class Probabilities(nn.Module):
 def _voting(model):
     if model.voting != "soft":
         raise NotDifferentiableError(
-            "VotingClassifier(voting='hard') counts votes, which have no gradient. Fit it with "
-            "voting='soft', or attack it with sklearn_robust.attacks.Square."
+            "VotingClassifier(voting='hard') counts votes, which have no gradient, and gives no "
+            "scores for Square either. Fit it with voting='soft'."
         )
     kept = [i for i, (_, member) in enumerate(model.estimators) if not isinstance(member, str)]
     members = []

@@ -36,7 +36,7 @@ class Probe:
         self.view = as_module(estimator)
         self._smooth = self.view.surrogate.quick if first_order else self.view.surrogate
         _refuse_batch_statistics(self.view)
-        self.X = check.check_samples(X, dtype=(np.float64, np.float32))
+        self.X = check.check_samples(X, dtype=(np.float64, np.float32), of=estimator)
         check.check_sample_shape(self.X, self.view.input_shape, self.view.name)
         self.codes = None if y is None else label_codes(self.view, self.X, y)
 

@@ -116,7 +116,7 @@ def robustness_report(estimator, X, y, *, attack=None, output_dict=False, n_jobs
     main, view = attack_and_view(attack, estimator)
     black_box = not isinstance(scores_of(estimator), View)
     main._check_parameters()
-    X = check.check_samples(X)
+    X = check.check_samples(X, of=estimator)
     check.check_sample_shape(X, view.input_shape, view.name)
     codes, threat = label_codes(view, X, y), Threat.of(main, X)
     correct = predicted_codes(estimator, view, X) == codes

@@ -113,7 +113,7 @@ def _attacked(estimator, view, X, y, attack, n_jobs, key, index=None):
     if getattr(attack, "targeted", False):
         raise ValueError("A targeted attack does not measure robustness; use targeted=False.")
     attack._check_parameters()
-    X = check.check_samples(X)
+    X = check.check_samples(X, of=estimator)
     check.check_sample_shape(X, view.input_shape, view.name)
     predicted = predicted_codes(estimator, view, X)
     if y is None:

@@ -129,7 +129,7 @@ class GeometryDisplay:
         display : GeometryDisplay
             With kappa and the points, and drawn.
         """
-        X, y = check.check_samples(X), np.asarray(y)
+        X, y = check.check_samples(X, of=estimator), np.asarray(y)
         attack = attack_of(estimator, attack, X)
         view = attack._view(estimator)
         codes = check.encode_labels(y, view.classes_, view.name)

@@ -116,7 +116,7 @@ def feature_change_report(
     check.check_choice("noise", noise, ["sphere", "sign"])
     attack = PGD(random_state=0) if attack is None else check.check_attack(attack)
     view = as_module(estimator)
-    X = check.check_samples(X)
+    X = check.check_samples(X, of=estimator)
     names = _choose(view, X, layers)
     X_adv = attack.generate(estimator, X, y)
     seed, parts = seed_of(random_state), []

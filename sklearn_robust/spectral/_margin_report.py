@@ -161,7 +161,8 @@ _MARGINS = (
 def open_samples(estimator, X, y):
     """View of the estimator, samples in the precision it computes in, and codes of the labels."""
     view = as_module(estimator)
-    X = check.check_samples(X, np.float64 if own_dtype(view) == torch.float64 else np.float32)
+    dtype = np.float64 if own_dtype(view) == torch.float64 else np.float32
+    X = check.check_samples(X, dtype, of=estimator)
     check.check_sample_shape(X, view.input_shape, view.name)
     if y is None:
         raise ValueError("y is None; pass the true labels, one for each sample of X.")

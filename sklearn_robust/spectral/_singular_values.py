@@ -27,13 +27,13 @@ def conv_singular_values(layer, input_shape=None, *, method="auto", k=None):
         where that costs a second at most and where the kernel is larger than the image, else
         "fft".
     k : int, optional
-        Number of largest values to return; None means all, and 6 for "lanczos".
+        Number of largest values to return; None means all, and up to 6 for "lanczos".
 
     Returns
     -------
     values : array of shape (n_singular_values,)
         In descending order, each as often as it occurs, in the precision of the weights. There
-        are min(n_inputs, n_outputs) of them.
+        are min(n_inputs, n_outputs) of them; of "fft" as many as its torus has.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def conv_singular_values(layer, input_shape=None, *, method="auto", k=None):
         k = check.check_count("k", k)
     with torch.no_grad():
         if method == "lanczos" and isinstance(linear_map, Convolution):
-            top = 6 if k is None else k
+            top = max(1, min(6, min(linear_map.dims) - 1)) if k is None else k
             return top_values(linear_map, top).to(linear_map.weight.dtype).numpy()
         values = spectrum_of(linear_map, method).expanded().cpu().numpy()
     if k is not None and k > len(values):

@@ -364,3 +364,11 @@ BAD = [
 def test_bad_input_is_told_what_to_type(layer, shape, options, error, words):
     with pytest.raises(error, match=words):
         conv_singular_values(layer, shape, **options)
+
+
+@pytest.mark.parametrize("n_filters", [2, 3])
+def test_lanczos_asks_a_small_layer_for_no_more_than_it_has(n_filters):
+    layer = nn.Conv2d(1, n_filters, 5)
+    exact = conv_singular_values(layer, (1, 5, 5))
+    got = conv_singular_values(layer, (1, 5, 5), method="lanczos")
+    np.testing.assert_allclose(got, exact[: n_filters - 1], rtol=1e-4)
