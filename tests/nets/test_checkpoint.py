@@ -202,6 +202,14 @@ def by_user():
     signal.raise_signal(signal.SIGINT)
 
 
+@pytest.fixture
+def interruptible():
+    """Python's own answer to Ctrl-C, which a process in the background was started without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("random_state", [None, 0])
 def test_a_fit_that_a_callback_ended_is_not_gone_on_with(random_state, tmp_path):
     params = {"module": Order, "max_epochs": 4, "random_state": random_state}
@@ -212,6 +220,7 @@ def test_a_fit_that_a_callback_ended_is_not_gone_on_with(random_state, tmp_path)
     assert same_weights(first, second) == (random_state == 0)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_fit_that_the_user_interrupted_goes_on_without_a_seed_too(tmp_path):
     params = {"module": Order, "max_epochs": 4, "random_state": None, "checkpoint": tmp_path}
     net = quick(NaturalNet, **params, callbacks=[Scripted()])
