@@ -2,6 +2,7 @@
 
 import io
 import json
+import numbers
 import os
 import zipfile
 from importlib import import_module
@@ -112,7 +113,9 @@ def _changed_params(net):
         name: value
         for name, value in params.items()
         if not name.startswith("callbacks")
-        and not (name in _ONLY_TRAINING and not isinstance(value, (int, str, os.PathLike)))
+        and not (
+            name in _ONLY_TRAINING and not isinstance(value, (numbers.Integral, str, os.PathLike))
+        )
         and (name not in default or not _same(value, default[name]))
     }
 

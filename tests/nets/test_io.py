@@ -242,6 +242,11 @@ def test_objects_that_only_training_needs_stay_behind(name, path):
     assert again.get_params()[name] == NaturalNet().get_params()[name]
 
 
+def test_a_seed_is_kept_whatever_integer_it_is(path):
+    net = quick(NaturalNet, random_state=np.int64(7)).fit(X, Y)
+    assert round_trip(net, path).random_state == 7
+
+
 def test_tensors_are_written(path):
     weight = torch.tensor([1.0, 9.0])
     again = round_trip(quick(NaturalNet, criterion__weight=weight).fit(X, Y), path)
