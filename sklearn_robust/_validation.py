@@ -15,6 +15,7 @@ __all__ = [
     "check_count",
     "check_eps",
     "check_features",
+    "check_labels",
     "check_norm",
     "check_number",
     "check_on_grid",
@@ -95,6 +96,15 @@ def check_sample_shape(X, wanted, who):
 def _describe(shape):
     # The words "n features" are those that scikit-learn's own tools look for.
     return f"{shape[0]} features" if len(shape) == 1 else f"sample shape {tuple(shape)}"
+
+
+def check_labels(y):
+    """Raise if there are no labels where they are needed."""
+    if y is None:
+        raise ValueError(
+            "y is None: give the true labels, one for each sample. The measure that needs none is "
+            "prediction_stability(estimator, X)."
+        )
 
 
 def encode_labels(y, classes, who):

@@ -6,6 +6,7 @@ __all__ = [
     "NotDifferentiableError",
     "NotLinearizableError",
     "TrainingDivergedError",
+    "ZeroGradientWarning",
 ]
 
 
@@ -23,6 +24,10 @@ class BlackBoxWarning(UserWarning):
 
 class CatastrophicOverfittingWarning(UserWarning):
     """One-step adversarial training collapsed and was ended with earlier weights."""
+
+
+class ZeroGradientWarning(UserWarning):
+    """An attack stood still at samples where the gradient of its loss is exactly zero."""
 
 
 class TrainingDivergedError(FloatingPointError):

@@ -180,6 +180,7 @@ class APGD(BaseAttack):
                 state = {key: value[~fooled] for key, value in state.items()}
                 if not len(state["rows"]):
                     return None
+        task.note_slope(state["rows"], state["grad"])
         if outcome is None:
             return state["best"]
         return outcome.record(*(state[key] for key in ("rows", "best", "best_loss", "best_fooled")))

@@ -12,8 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 from .. import _validation as check
 from .._random import RowNoise, seed_of, torch_seed
 from ..differentiable import as_module
+from ..exceptions import ZeroGradientWarning
 from ._core import TensorAttack
 from ._faces import batches_of, label_codes, own_logits, predicted_codes
+from ._losses import describe_loss
 from ._norms import ORDERS
 from ._scores import scores_of
 from ._task import Box, Outcome, Task
@@ -190,7 +192,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
 
     def _batches(self, attack, view, X, codes, bounds, seed, *, index=None, label="", **flags):
         index = np.arange(len(X)) if index is None else index
-        label = f"{type(self).__name__} {label}".rstrip()
+        label, n_flat = f"{type(self).__name__} {label}".rstrip(), 0
         for rows in batches_of(X, self.batch_size, view.device, self.verbose, label):
             x = view.tensor(X[rows])
             task = Task(
@@ -205,7 +207,17 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
             )
             with torch_seed(seed, x.device):  # for models that draw random numbers themselves
                 outcome = attack(task)
+            n_flat += int(((task.slope < 0) & ~outcome.fooled).sum())
             yield outcome
+        if n_flat and self.on_nan == "raise":  # NaN that counts as robust has no gradient, either
+            warnings.warn(
+                f"{type(self).__name__} could not move {n_flat} of {len(X)} samples: there the "
+                f"gradient of loss={describe_loss(self.loss)!r} is exactly zero, as on saturated "
+                "predictions, which says nothing of robustness. Use WorstCase(), or "
+                "loss='margin' or 'scaled_cross_entropy'.",
+                ZeroGradientWarning,
+                stacklevel=2,
+            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

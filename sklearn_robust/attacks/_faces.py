@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from .._validation import encode_labels
+from .._validation import check_labels, encode_labels
 
 __all__ = [
     "auto_batch_size",
@@ -67,6 +67,7 @@ def own_logits(estimator):
 
 def label_codes(view, X, y):
     """Class codes (n,) of the labels ``y`` of the samples ``X``."""
+    check_labels(y)
     if len(y) != len(X):
         raise ValueError(f"X has {len(X)} samples and y has {len(y)} labels.")
     if view._classes is None:

@@ -73,6 +73,7 @@ class GradientAttack(BaseAttack):
             grad, memory = self._direction(grad, memory)
             ahead = task.ball.ahead(x_adv, grad, step_length, task.box)
             x_adv = task.confine(x_adv + ahead, x)
+        task.note_slope(rows, grad)
         self._finish(task, outcome, objective, rows, x_adv)
 
     def _finish(self, task, outcome, objective, rows, x_adv):

@@ -71,6 +71,8 @@ class Task:
         Forward passes so far.
     sure : bool tensor of shape (n,)
         Samples whose success ``own`` found: no need to confirm it.
+    slope : int tensor of shape (n,)
+        -1 where every run ended on a gradient of exactly zero, 1 where one did not, 0 unknown.
     """
 
     logits: Callable
@@ -92,6 +94,7 @@ class Task:
     seal: Callable | None = None
     n_queries: Any = None
     sure: Any = None
+    slope: Any = None
     known: torch.Tensor | None = None
 
     def __post_init__(self):
@@ -101,6 +104,8 @@ class Task:
             self.n_queries = torch.zeros_like(self.rows())
         if self.sure is None:
             self.sure = torch.zeros_like(self.rows(), dtype=torch.bool)
+        if self.slope is None:
+            self.slope = torch.zeros_like(self.rows())
 
     def rows(self):
         """Positions of all samples of the batch."""
@@ -118,6 +123,7 @@ class Task:
             known=None if self.known is None else self.known[rows],
             n_queries=None,
             sure=None,
+            slope=None,
             **changes,
         )
 
@@ -179,6 +185,11 @@ class Task:
         if self.observe is not None:
             told = self.observe(step, rows, z.detach(), x_adv.detach())
         return self.fooled(z, rows) if self.stop else told
+
+    def note_slope(self, rows, grad):
+        """Remember which of ``rows`` the last gradient of a run leaves where they are."""
+        moves = grad.flatten(1).any(1) | (self.slope[rows] > 0)
+        self.slope[rows] = torch.where(moves, 1, -1)
 
     def confirmed(self, outcome):
         """Which successes the estimator itself confirms, bool tensor of shape (n,)."""

@@ -56,6 +56,7 @@ def robustness_curve(estimator, X, y, *, eps, attack=None, n_jobs=None):
     for radius in radii:
         check.check_eps(float(radius), "linf", ())
     attack, _ = attack_and_view(attack, estimator)
+    check.check_labels(y)
     X, y = check.check_samples(X, of=estimator), np.asarray(y)
     attack.set_params(bounds=check.check_bounds(attack.bounds, X))
     if isinstance(attack, MinimumNormAttack):

@@ -1,5 +1,7 @@
 """Everything worth knowing about a robust accuracy, and whether to trust it."""
 
+import warnings
+
 import numpy as np
 from scipy.stats import norm as normal
 from sklearn.base import clone
@@ -10,6 +12,7 @@ from ..attacks import PGD, Square, WorstCase
 from ..attacks._faces import label_codes, predicted_codes
 from ..attacks._scores import scores_of
 from ..differentiable import View
+from ..exceptions import ZeroGradientWarning
 from ._masking import Probe, masking_signs
 from ._robust import attack_and_view, withstood
 from ._threat import Threat
@@ -114,6 +117,14 @@ def robustness_report(estimator, X, y, *, attack=None, output_dict=False, n_jobs
     (True, True)
     """
     main, view = attack_and_view(attack, estimator)
+    with warnings.catch_warnings():  # the report has its own words for it
+        warnings.simplefilter("ignore", ZeroGradientWarning)
+        numbers = _measured(estimator, view, X, y, attack, main, n_jobs)
+    return numbers if output_dict else _text(numbers, view.name)
+
+
+def _measured(estimator, view, X, y, attack, main, n_jobs):
+    """Return all numbers of the report; ``main`` is the attack that ``attack`` means."""
     black_box = not isinstance(scores_of(estimator), View)
     main._check_parameters()
     X = check.check_samples(X, of=estimator)
@@ -131,7 +142,7 @@ def robustness_report(estimator, X, y, *, attack=None, output_dict=False, n_jobs
         rows = np.flatnonzero(correct)[:_N_PROBED]
         probe = Probe(estimator, X[rows], np.asarray(y)[rows], threat)
         signs = masking_signs(probe, robust[rows])
-    numbers = {
+    return {
         "clean": float(correct.mean()),
         "worst_case": float(robust.mean()),
         "attacks": {name: float(mask.mean()) for name, mask in masks.items()},
@@ -151,7 +162,6 @@ def robustness_report(estimator, X, y, *, attack=None, output_dict=False, n_jobs
         "trusted": not signs,
         "warnings": signs,
     }
-    return numbers if output_dict else _text(numbers, view.name)
 
 
 def _text(numbers, who):

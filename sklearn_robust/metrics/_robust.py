@@ -198,6 +198,7 @@ def robust_score(estimator, X, y, *, attack=None, sample_weight=None, n_jobs=Non
     >>> bool(robust_score(model, X, y, attack=PGD(eps=0.3, random_state=0)) < model.score(X, y))
     True
     """
+    check.check_labels(y)
     robust = withstood(estimator, X, y, attack=attack, n_jobs=n_jobs)
     return mean_of(robust, sample_weight)
 

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import warnings
 
 import numpy as np
 import torch
@@ -50,6 +51,18 @@ class AdversarialNet(BaseNet):
     def _check_parameters(self):
         super()._check_parameters()
         check.check_number("eps_warm_up", self.eps_warm_up)
+
+    def _check_whole_fit(self):
+        super()._check_whole_fit()
+        check.check_number("eps_warm_up", self.eps_warm_up)
+        check.check_count("max_epochs", self.max_epochs)
+        if self.eps_warm_up > self.max_epochs:
+            warnings.warn(
+                f"eps_warm_up is {self.eps_warm_up:g} epochs and max_epochs {self.max_epochs}: "
+                f"training ends at {self.max_epochs / self.eps_warm_up:.0%} of the attack's eps. "
+                "Give fewer, or train on with partial_fit.",
+                stacklevel=3,
+            )
 
     def initialize_module(self):
         """Build the module, and the attack that will search around each batch."""

@@ -109,6 +109,7 @@ class ClusterRegNet(AdversarialNet):
             check.check_choice("superclasses", self.superclasses, ["auto"])
 
     def _check_whole_fit(self):
+        super()._check_whole_fit()
         check_burn_in(self.burn_in)
         if isinstance(self.superclasses, str):  # to be found after the burn-in
             check_burn_in_fits(self, "superclasses are never looked for", least=1)

@@ -149,6 +149,7 @@ class GAIRATNet(AdversarialNet):
             check_criterion(self)
 
     def _check_whole_fit(self):
+        super()._check_whole_fit()
         check_burn_in(self.burn_in)
         check_burn_in_fits(self, "no sample is ever weighted")
 

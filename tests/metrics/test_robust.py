@@ -340,6 +340,7 @@ def test_stability_needs_no_labels_and_is_the_robustness_of_the_predictions(digi
     assert prediction_stability(net, images, attack=PGD(eps=0.0)) == 1
 
 
+@pytest.mark.filterwarnings("ignore::sklearn_robust.exceptions.ZeroGradientWarning")
 def test_a_constant_model_is_stable():
     module = nn.Linear(6, 2)
     nn.init.zeros_(module.weight)

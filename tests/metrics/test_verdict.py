@@ -1,8 +1,9 @@
-"""Whose word counts: the estimator's own predictions, columns by name, and steps of float32."""
+"""Whose word counts: predictions, columns by name, gradients that vanish, steps of float32."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
@@ -13,8 +14,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_robust import robust_score
-from sklearn_robust.attacks import PGD, Square, WorstCase
-from sklearn_robust.metrics import decision_margin, robustness_curve, robustness_report
+from sklearn_robust.attacks import APGD, BIM, FGSM, MIFGSM, PGD, Square, WorstCase
+from sklearn_robust.exceptions import ZeroGradientWarning
+from sklearn_robust.metrics import (
+    decision_margin,
+    make_robust_scorer,
+    robustness_curve,
+    robustness_report,
+)
 from tests.cases import blobs
 
 NAMES = list("abcd")
@@ -98,6 +105,56 @@ def test_a_black_box_that_picks_columns_by_name_is_given_frames():
     model = make_pipeline(picked, forest).fit(FRAME, Y)
     attack = Square(eps=0.1, max_iter=20, random_state=0)
     assert robust_score(model, FRAME, Y, attack=attack) <= model.score(FRAME, Y)
+
+
+# -- labels that are missing --------------------------------------------------------------------
+
+NEEDS_LABELS = {
+    "robust_score": robust_score,
+    "scorer": make_robust_scorer(),
+    "curve": lambda *given: robustness_curve(*given, eps=[0.1]),
+    "report": robustness_report,
+}
+
+
+@pytest.mark.parametrize("what", NEEDS_LABELS)
+def test_no_number_is_called_robust_accuracy_without_labels(what):
+    model = LogisticRegression().fit(X, Y)
+    with pytest.raises(ValueError, match="y is None: .*prediction_stability"):
+        NEEDS_LABELS[what](model, X, None)
+
+
+# -- gradients that vanish -----------------------------------------------------------------------
+
+SURE = LogisticRegression().fit(X, Y)
+SURE.coef_, SURE.intercept_ = 1e4 * SURE.coef_, 1e4 * SURE.intercept_
+STANDING = {
+    "FGSM": FGSM(eps=1.0),
+    "BIM": BIM(eps=1.0),
+    "MIFGSM": MIFGSM(eps=1.0),
+    "PGD": PGD(eps=1.0, n_restarts=2, random_state=0),
+    "APGD": APGD(eps=1.0, random_state=0),
+    "KL from the clean point": FGSM(eps=1.0, loss="kl"),
+}
+
+
+@pytest.mark.parametrize("attack", STANDING.values(), ids=STANDING)
+def test_an_attack_that_stands_still_says_so(attack):
+    with pytest.warns(ZeroGradientWarning, match=r"could not move \d+ of \d+ samples: .*WorstCase"):
+        robust_score(SURE, X, Y, attack=attack)
+    with pytest.warns(ZeroGradientWarning):
+        attack.generate(SURE, X, Y)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [WorstCase(eps=1.0), FGSM(eps=1.0, loss="margin"), PGD(eps=1.0, loss="scaled_cross_entropy")],
+    ids=["WorstCase", "margin", "scaled"],
+)
+def test_an_attack_that_needs_no_confidence_moves_them(attack):
+    found = robust_score(SURE, X, Y, attack=clone(attack).set_params(random_state=0))
+    with pytest.warns(ZeroGradientWarning):
+        assert found < robust_score(SURE, X, Y, attack=STANDING["FGSM"])
 
 
 # -- float32 -------------------------------------------------------------------------------------

@@ -310,10 +310,17 @@ def test_an_attack_without_a_radius_has_nothing_to_warm_up():
 
 
 def test_outside_fit_the_attack_has_its_full_radius():
-    net = quick(MinMaxNet, max_epochs=1, eps_warm_up=9, attack__eps=0.3, attack__bounds=None)
+    net = quick(MinMaxNet, max_epochs=1, eps_warm_up=1, attack__eps=0.3, attack__bounds=None)
     x = torch.tensor(X)
     moved = net.fit(X, Y).craft(x, torch.tensor(Y)) - x
     assert float(moved.abs().max()) == pytest.approx(0.3, abs=1e-6)
+
+
+def test_a_fit_that_ends_before_its_warm_up_says_where():
+    net = quick(MinMaxNet, max_epochs=2, eps_warm_up=8)
+    with pytest.warns(UserWarning, match="eps_warm_up is 8 .* ends at 25% of the attack's eps"):
+        net.fit(X, Y)
+    quick(MinMaxNet, max_epochs=2, eps_warm_up=8).partial_fit(X, Y)  # may be trained on
 
 
 @pytest.mark.parametrize("value", [-1, np.nan, "long"], ids=repr)
