@@ -84,15 +84,19 @@ def _frame(axis, labels):
 
 def color_scale(images, wanted):
     """Draw the scale that heat maps share, right of all names; None if it is not wanted."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     axes = [image.axes for image in images]
     several, free = len(axes) > 1, not _is_laid_out(axes[0])
     place = {"ax": axes if several else axes[0], "shrink": 0.75 if several else 1}
     if free:
         for axis in axes:
             _make_room_for_names(axis, beside=several or not wanted)
+        place["use_gridspec"] = False
+    if not isinstance(axes[0].figure.get_layout_engine(), ConstrainedLayoutEngine):
         left, right = axes[0].get_position(original=True), axes[-1].get_position(original=True)
         pad = 0.03 + _share(axes[-1], "width") / (right.x1 - left.x0)
-        place |= {"use_gridspec": False, "pad": min(pad, 0.6)}
+        place["pad"] = min(pad, 0.6)
     if not wanted:
         return None
     label, ticks = "cosine of the classes' weights", [-1, -0.5, 0, 0.5, 1]

@@ -111,6 +111,19 @@ def test_on_axes_without_a_layout_everything_has_its_place(
     assert all(left.x1 <= right.x0 for left, right in pairwise(parts))
 
 
+@pytest.mark.parametrize("layout", ["tight", "constrained"])
+@pytest.mark.parametrize("name", [LONG, SHORT])
+def test_a_layout_keeps_the_scale_of_colours_off_the_names(name, layout, pyplot):
+    W = np.random.default_rng(0).normal(size=(9, 30))
+    _, ax = pyplot.subplots(layout=layout)
+    display = ClassDendrogramDisplay.from_weights(
+        W, classes=[f"{name}{k}" for k in range(9)], ax=ax
+    )
+    display.figure_.canvas.draw()
+    names = Bbox.union([letter.get_window_extent() for letter in display.ax_.get_yticklabels()])
+    assert names.x1 <= display.colorbar_.ax.get_tightbbox().x0
+
+
 def lies_in(whole, *boxes):
     for box in boxes:
         assert whole.x0 <= box.x0 and box.x1 <= whole.x1
