@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F
 
 __all__ = [
+    "ascent_gradient",
     "boosted_cross_entropy",
     "cluster_penalty",
     "cross_entropy",
@@ -33,6 +34,9 @@ __all__ = [
     "targeted_dlr",
     "total_variation",
 ]
+
+
+_STEEP = 1e15  # its square fits float32, a thousand times over
 
 
 def _others(z, y):
@@ -144,6 +148,11 @@ def input_gradient(values, x, *, create_graph=False, retain_graph=None):
     return torch.autograd.grad(
         values.sum(), x, create_graph=create_graph, retain_graph=retain_graph
     )[0]
+
+
+def ascent_gradient(values, x, *, retain_graph=None):
+    """``input_gradient`` to walk along: an infinite slope, that of a root at 0, is a steep one."""
+    return input_gradient(values, x, retain_graph=retain_graph).nan_to_num(0.0, _STEEP, -_STEEP)
 
 
 def flat_norm(v, order):

@@ -2,7 +2,7 @@
 
 import torch
 
-from .._functional import input_gradient
+from .._functional import ascent_gradient
 from ._apgd_schedule import HalvingSchedule, SparseSchedule, keep_best
 from ._base import BaseAttack
 from ._losses import make_objective
@@ -39,7 +39,7 @@ class APGD(BaseAttack):
         Number of runs (for each target class), each from another random point.
     n_target_classes : int, default=9
         With ``loss="targeted_dlr"`` and no target given: how many classes to aim at, the
-        likeliest first; never more than there are.
+        likeliest first; never more than there are, and None means all.
     n_eot : int, default=1
         Draws over which loss, gradient and logits are averaged, for models that draw random
         numbers (expectation over transformation).
@@ -143,7 +143,8 @@ class APGD(BaseAttack):
         """Return the number of classes to aim at one after the other."""
         if task.targeted or self.loss != "targeted_dlr":
             return 1
-        return min(self.n_target_classes, task.clean().shape[1] - 1)
+        n_others = task.clean().shape[1] - 1
+        return min(self.n_target_classes or n_others, n_others)
 
     def _climb(self, task, outcome, objective, rows, stream):
         """Run through the phases with the samples ``rows``, recording what comes of each."""
@@ -198,7 +199,7 @@ class APGD(BaseAttack):
             if leave and self.n_eot == 1 and bool(task.fooled(z, rows).all()):
                 grad = torch.zeros_like(x_adv)  # all leave: nobody needs it
             else:
-                grad = grad + input_gradient(values, x_adv)
+                grad = grad + ascent_gradient(values, x_adv)
         return {
             "reached": x_adv.detach(),
             "loss": loss / self.n_eot,

@@ -14,7 +14,7 @@ from .._random import RowNoise, seed_of, torch_seed
 from ..differentiable import as_module
 from ..exceptions import ZeroGradientWarning
 from ._core import TensorAttack
-from ._faces import batches_of, label_codes, own_logits, predicted_codes
+from ._faces import batches_of, label_codes, own_logits, predicted_codes, with_names
 from ._losses import describe_loss
 from ._norms import ORDERS
 from ._scores import scores_of
@@ -48,7 +48,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         self.input_shape_ = X.shape[1:]
         self.bounds_ = check.check_bounds(self.bounds, X)
         model = LogisticRegression() if self.estimator is None else clone(self.estimator)
-        self.estimator_ = model.fit(X, y)
+        self.estimator_ = model.fit(with_names(self, X), y)
         self.classes_ = self.estimator_.classes_
         self.n_iter_ = getattr(self, "max_iter", 1)
         return self
@@ -67,6 +67,11 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
             Perturbed samples.
         """
         check_is_fitted(self)
+        if self.targeted:
+            raise ValueError(
+                "transform is given no classes to reach: use targeted=False, or "
+                "generate(estimator, X, y) in its place."
+            )
         X = check.validate_samples(self, X, reset=False)
         check.check_sample_shape(X, self.input_shape_, type(self).__name__)
         return self._generate(self.estimator_, X, None, self._box_of(X))

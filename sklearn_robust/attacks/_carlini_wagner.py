@@ -4,7 +4,7 @@ import torch
 
 from .. import _functional as F
 from .. import _validation as check
-from .._functional import input_gradient
+from .._functional import ascent_gradient
 from ._minimum import MinimumNormAttack
 from ._norms import LinfBall, column
 
@@ -143,7 +143,7 @@ class CarliniWagner(MinimumNormAttack):
             x_adv = (x + ball.eps * u).requires_grad_(True)
             z = task.forward(x_adv, rows)
             hit = hunt.note(rows, x_adv, z)
-            grad = ball.eps * input_gradient(hunt.worth(z, rows), x_adv)
+            grad = ball.eps * ascent_gradient(hunt.worth(z, rows), x_adv)
             balance.note(rows, hit, ball.size(x_adv.detach() - x))
             slope = balance.slope(rows, u, grad, hit)
             mean = _DECAY[0] * mean + (1 - _DECAY[0]) * slope

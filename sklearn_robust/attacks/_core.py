@@ -92,18 +92,23 @@ class TensorAttack:
     def _perturb(self, logits, x, y, *, noise=None, **flags):
         self._check_parameters()
         x = x.detach()
-        if hasattr(self, "bounds_"):
-            bounds = self.bounds_
-        elif isinstance(self.bounds, str):
-            inside = bool((x.amin() >= 0) & (x.amax() <= 1)) if x.numel() else True
-            bounds = (np.array(0.0), np.array(1.0)) if inside else None
-        else:
-            bounds = check.check_bounds(self.bounds, x.cpu().numpy())
+        bounds = self._box_around(x)
         if noise is None:
             noise = RowNoise(seed_of(self.random_state), x)
         task = Task(logits=logits, x=x, y=y, box=Box(bounds, x), noise=noise, **flags)
         with frozen(logits):
             return self._attack(task)
+
+    def _box_around(self, x):
+        """Box of a batch: that of ``fit``, if there was one; data that leave "auto" have none."""
+        auto = isinstance(self.bounds, str)
+        if auto and hasattr(self, "bounds_"):
+            box = self.bounds_
+        else:
+            box = check.check_bounds(self.bounds, np.empty((0, *x.shape[1:]), np.float32))
+        if box is None or Box(box, x).holds(x):
+            return box
+        return None if auto else check.check_bounds(self.bounds, x.cpu().numpy())
 
     def _attack(self, task):
         """Outcome of the attack on one batch; what the estimator denies is searched again."""
@@ -116,7 +121,7 @@ class TensorAttack:
             again = self._search(part)
             again.fooled = part.confirmed(again)
             outcome.update(denied, again)
-        if task.on_nan == "raise":
+        if task.on_nan != "ignore":
             outcome.fooled |= task.missed(outcome)
         return outcome
 

@@ -29,7 +29,8 @@ class FGSM(GradientAttack):
         Whether ``y`` holds the classes to reach.
     loss : str or callable, default="cross_entropy"
         "cross_entropy", "margin" (the papers' C&W objective), "scaled_cross_entropy", "dlr",
-        "targeted_dlr", "kl", or ``loss(z, y) -> (n,)``.
+        "targeted_dlr", "kl" (whose gradient is zero at clean samples: it needs an attack with a
+        random start), or ``loss(z, y) -> (n,)``.
     batch_size : int, default=None
         Rows attacked together; None fits the cache.
     on_nan : {"raise", "robust"}, default="raise"

@@ -2,7 +2,7 @@
 
 import torch
 
-from .._functional import input_gradient
+from .._functional import ascent_gradient
 from ._base import BaseAttack
 from ._losses import make_objective
 from ._task import Outcome
@@ -52,7 +52,7 @@ class GradientAttack(BaseAttack):
 
     def _climb(self, task, outcome, objective, rows, restart):
         """Take ``max_iter`` steps with the samples ``rows``, recording what comes of each."""
-        x, memory = task.x[rows], None
+        x, grad, memory = task.x[rows], None, None
         x_adv = self._start(task, rows, restart)
         step_length = self._relative_step(task)
         for step in range(self.max_iter):
@@ -63,7 +63,7 @@ class GradientAttack(BaseAttack):
             if done is not None and bool(done.all()):
                 outcome.record(rows, x_adv, values, done)
                 return
-            grad = input_gradient(values, x_adv)
+            grad = ascent_gradient(values, x_adv)
             x_adv, grad = x_adv.detach(), grad.detach()
             if done is not None and bool(done.any()):
                 outcome.record(rows[done], x_adv[done], values[done], done[done])
@@ -73,7 +73,8 @@ class GradientAttack(BaseAttack):
             grad, memory = self._direction(grad, memory)
             ahead = task.ball.ahead(x_adv, grad, step_length, task.box)
             x_adv = task.confine(x_adv + ahead, x)
-        task.note_slope(rows, grad)
+        if grad is not None:
+            task.note_slope(rows, grad)
         self._finish(task, outcome, objective, rows, x_adv)
 
     def _finish(self, task, outcome, objective, rows, x_adv):

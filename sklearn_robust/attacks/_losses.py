@@ -52,7 +52,17 @@ def make_objective(loss, targeted, y, clean, rank=0):
         source, target = (other, y) if targeted else (y, other)
         return lambda z, rows: F.targeted_dlr(z, source[rows], target[rows])
     sign = -1.0 if targeted else 1.0
-    return lambda z, rows: sign * function(z, y[rows])
+    return lambda z, rows: sign * _one_each(function(z, y[rows]), z, loss)
+
+
+def _one_each(values, z, loss):
+    """Check that a loss gives one value for each sample."""
+    if values.shape != z.shape[:1]:
+        raise ValueError(
+            f"loss={describe_loss(loss)} returns shape {tuple(values.shape)} for {len(z)} samples; "
+            "return one value for each, shape (n,): torch's own losses do with reduction='none'."
+        )
+    return values
 
 
 def describe_loss(loss):

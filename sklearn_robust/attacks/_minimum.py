@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from .._functional import input_gradient
+from .._functional import ascent_gradient
 from ._base import BaseAttack
 from ._losses import make_objective
 from ._norms import column
@@ -101,7 +101,7 @@ class Hunt:
         n_planes = gaps.shape[1]
         gap = grad = distance = None
         for k in range(n_planes):
-            g = input_gradient(gaps[:, k], x_adv, retain_graph=k + 1 < n_planes)
+            g = ascent_gradient(gaps[:, k], x_adv, retain_graph=k + 1 < n_planes)
             value = gaps[:, k].detach().to(g)
             far = value.abs() / self.ball.slope(g).clamp_min(torch.finfo(g.dtype).tiny)
             if k == 0:

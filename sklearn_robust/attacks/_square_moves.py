@@ -41,7 +41,7 @@ class Places:
         self.n_channels = self.shape[0] if len(self.shape) == 3 else 1
         self.n_places = math.prod(self.shape) // max(self.n_channels, 1)
         self.patience = math.inf
-        self.free = torch.nonzero(self.flat(free.expand(self.shape)[None])[0, 0]).flatten()
+        self.free = torch.nonzero(self.flat(free.expand(self.shape)[None])[0].any(0)).flatten()
         if self.grid is None:  # single features have all been tried many times
             self.patience = 20 * (len(self.free) + 1)
 

@@ -25,6 +25,11 @@ class Box:
         """Nearest points inside the box."""
         return x if self.bounds is None else x.clamp(self.lower.to(x), self.upper.to(x))
 
+    def holds(self, x):
+        """Whether all samples lie inside."""
+        inside = (x >= self.lower.to(x)) & (x <= self.upper.to(x))
+        return bool(inside.all())
+
     def room(self, x, grad):
         """How far each feature may move in the direction of ``grad``; None without a box."""
         if self.bounds is None:
@@ -207,6 +212,10 @@ class Task:
         missed = torch.zeros_like(outcome.fooled)
         if self.confirm is not None and self.own is None and not bool(outcome.fooled.all()):
             open_ = ~outcome.fooled
+            if self.on_nan == "robust":  # of those nothing need be asked
+                rows = self.rows()[open_]
+                z = self.logits(self.snap(outcome.x_adv[rows], rows))
+                open_[rows[z.isnan().any(1)]] = False
             missed[open_] = self.confirm(outcome.x_adv[open_], self.y[open_])
         return missed
 

@@ -133,6 +133,12 @@ class WorstCase(BaseAttack):
                     f"{type(member).__name__} in a cascade needs a radius: give "
                     f"{type(self).__name__} or {type(member).__name__} an eps."
                 )
+            if not _same_box(member.bounds, ("auto", self.bounds)):
+                raise ValueError(
+                    f"{type(member).__name__} has bounds={member.bounds!r}, but all attacks of a "
+                    f"cascade share one box: give bounds to {type(self).__name__}, which has "
+                    f"{self.bounds!r}."
+                )
         if len({member.targeted for member in members}) > 1:
             raise ValueError("attacks mixes targeted and untargeted ones; y cannot serve both.")
 
@@ -187,3 +193,8 @@ class WorstCase(BaseAttack):
             if not len(rows):
                 break
         return total
+
+
+def _same_box(bounds, known):
+    """Whether ``bounds`` are among the ``known``; they may hold arrays."""
+    return any(repr(bounds) == repr(other) for other in known)

@@ -1,8 +1,10 @@
 """A quicker copy of a frozen module: batch normalisation folded, convolutions channels-last."""
 
+from collections import Counter
+
 import torch
 from torch import fx, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ._copies import copied
 from ._grey import GreyConv2d
@@ -22,34 +24,42 @@ class _LeafTracer(fx.Tracer):
 
 
 def _fuse(layer, norm):
-    """One layer that does what two do in eval mode, or None."""
+    """One convolution that does in eval mode what two layers do, or None."""
+    if not isinstance(layer, _CONVOLUTIONS) or not isinstance(norm, _NORMALISATIONS):
+        return None
     if not norm.track_running_stats or layer.weight.dtype != norm.running_mean.dtype:
         return None
-    if isinstance(layer, _CONVOLUTIONS):
-        return fuse_conv_bn_eval(layer, norm)
-    flat = isinstance(layer, nn.Linear) and isinstance(norm, nn.BatchNorm1d)
-    return fuse_linear_bn_eval(layer, norm) if flat else None
+    hooked = (hooks for part in (layer, norm) for hooks in _hooks(part))
+    return None if any(hooked) else fuse_conv_bn_eval(layer, norm)
 
 
-def _fold_normalisation(graph_module):
-    modules = dict(graph_module.named_modules())
-    for node in list(graph_module.graph.nodes):
-        norm = modules.get(node.target) if node.op == "call_module" else None
-        if not isinstance(norm, _NORMALISATIONS):
+def _hooks(layer):
+    """Return what runs around a layer: there it may compute its own weight anew."""
+    return layer._forward_pre_hooks, layer._forward_hooks
+
+
+def _same(x):
+    return x
+
+
+def _fold_normalisation(module):
+    """Fold in place; the module keeps its own ``forward``, which a trace would freeze."""
+    nodes = _LeafTracer().trace(module).nodes
+    users = Counter(node.target for node in nodes if node.op == "call_module")
+    # A layer whose weight is read by itself must keep it.
+    users.update(node.target.rpartition(".")[0] for node in nodes if node.op == "get_attr")
+    for node in nodes:
+        source = node.args[0] if node.op == "call_module" and node.args else None
+        if getattr(source, "op", None) != "call_module" or len(source.users) > 1:
             continue
-        source = node.args[0]
-        layer = modules.get(source.target) if source.op == "call_module" else None
-        uses = sum(other.target == source.target for other in graph_module.graph.nodes)
-        if layer is None or len(source.users) > 1 or uses > 1:
+        if users[node.target] > 1 or users[source.target] > 1:
             continue
-        fused = _fuse(layer, norm)
+        norm = module.get_submodule(node.target)
+        fused = _fuse(module.get_submodule(source.target), norm)
         if fused is not None:
-            graph_module.set_submodule(source.target, fused)
-            modules[source.target] = fused
-            node.replace_all_uses_with(source)
-            graph_module.graph.erase_node(node)
-    graph_module.recompile()
-    return graph_module
+            module.set_submodule(source.target, fused)
+            norm.forward = _same
+    return module
 
 
 def _tile_grey(module):
@@ -63,7 +73,7 @@ def _tile_grey(module):
 def folded(module):
     """Copy of an eval-mode module that gives the same output, up to rounding, sooner.
 
-    Batch normalisation is folded into the layer before it, and on a CPU convolutions are laid
+    Batch normalisation is folded into the convolution before it, and on a CPU convolutions are laid
     out channels-last, those of grey images so that their gradient is quick. A module that cannot
     be traced keeps its batch normalisation.
 
@@ -82,7 +92,7 @@ def folded(module):
     quick = copied(module)
     if normalised:
         try:
-            quick = _fold_normalisation(fx.GraphModule(quick, _LeafTracer().trace(quick)))
+            quick = _fold_normalisation(quick)
         except Exception:  # tracing runs the user's own code on proxies: anything may be raised
             quick = copied(module)
     if any(isinstance(layer, nn.Conv2d) and layer.in_channels > 1 for layer in layers):

@@ -128,6 +128,14 @@ def _pair_weights(model):
     return np.stack(columns, axis=1)
 
 
+class InDouble(Sequence):
+    """Steps computed in float64: distances cancel, and what undoes a kernel is large."""
+
+    def forward(self, x):
+        """Output of the last step, in the dtype of ``x``."""
+        return super().forward(x.double()).to(x.dtype)
+
+
 class Cosine(nn.Module):
     """Elementwise cosine."""
 
@@ -149,7 +157,7 @@ def _nystroem(model):
     defaults = {"gamma": 1 / model.n_features_in_, "coef0": 1, "degree": 3}
     name = {"polynomial": "poly"}.get(model.kernel, model.kernel)
     kernel = Kernel(model.components_, name, who="Nystroem", **(defaults | params))
-    return Sequence(kernel, Matrix(model.normalization_.T))
+    return InDouble(kernel, Matrix(model.normalization_.T))
 
 
 @register(RBFSampler)

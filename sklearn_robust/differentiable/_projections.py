@@ -14,12 +14,10 @@ __all__ = []
 @register(PCA)
 def _pca(pca):
     weight = pca.components_.T
-    bias = -pca.mean_ @ weight
-    if not pca.whiten:
-        return Matrix(weight, bias)
-    deviation = np.sqrt(pca.explained_variance_)
-    deviation = np.maximum(deviation, np.finfo(deviation.dtype).eps)
-    return Matrix(weight / deviation, bias / deviation)
+    if pca.whiten:
+        deviation = np.sqrt(pca.explained_variance_)
+        weight = weight / np.maximum(deviation, np.finfo(deviation.dtype).eps)
+    return Sequence(Shift(-pca.mean_), Matrix(weight))
 
 
 @register(FactorAnalysis)

@@ -16,7 +16,7 @@ class MLP(BaseModule):
         Shape of one sample; any number of axes.
     n_classes : int
         Number of logits.
-    hidden : tuple of int, default=(128, 128)
+    hidden : int or tuple of int, default=(128, 128)
         Widths of the hidden layers; empty for a linear model.
     activation : type, default=torch.nn.ReLU
         Class of the layer after each hidden layer, or any function that builds it.
@@ -57,7 +57,7 @@ class MLP(BaseModule):
         check_activation(activation)
         width = math.prod(shape)
         layers = [nn.Flatten()]
-        for wider in hidden:
+        for wider in (hidden,) if isinstance(hidden, int) else hidden:
             layers += [nn.Linear(width, wider), activation()]
             width = wider
         self.features = nn.Sequential(*layers)

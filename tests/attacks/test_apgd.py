@@ -142,3 +142,15 @@ def test_draws_of_a_random_model_follow_the_seed_of_the_attack():
     first = attack.generate(Noisy(1.0), X, y)
     torch.rand(5)
     assert np.array_equal(attack.generate(Noisy(1.0), X, y), first)
+
+
+def test_without_a_number_all_other_classes_are_targets():
+    model, x = linear(shape=(4,)), samples(shape=(4,))
+    y = predicted(model, x)
+    found = [
+        APGD(eps=0.2, loss="targeted_dlr", max_iter=5, n_target_classes=n, random_state=0).perturb(
+            model, x, y
+        )
+        for n in (None, 99)
+    ]
+    assert torch.equal(*found)

@@ -1,11 +1,16 @@
 """FGSM, BIM, MI-FGSM, PGD and their worst case against the closed forms of linear models."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklearn_robust import _functional as F
-from sklearn_robust.attacks import BIM, FAB, FGSM, MIFGSM, PGD, DeepFool, WorstCase
+from sklearn_robust.attacks import APGD, BIM, FAB, FGSM, MIFGSM, PGD, DeepFool, WorstCase
 from sklearn_robust.attacks._losses import make_objective
 from tests.attacks.models import (
     DUAL,
@@ -300,3 +305,62 @@ class TestWorstCase:
     def test_what_cannot_be_a_cascade_is_refused(self, attacks, match):
         with pytest.raises(ValueError, match=match):
             WorstCase(attacks).perturb(linear(), samples(), torch.zeros(12, dtype=torch.int64))
+
+
+# -- the box of a batch --------------------------------------------------------------------------
+
+
+def test_a_batch_outside_the_box_of_fit_has_none():
+    attack = PGD(eps=0.1, random_state=0).fit(np.random.default_rng(0).random((20, 4)), [0, 1] * 10)
+    model, x = linear(shape=(4,)), 3 + samples(shape=(4,))
+    x_adv = attack.perturb(model, x, predicted(model, x))
+    assert float((x_adv - x).abs().max()) <= 0.1 + 1e-6
+    with pytest.raises(ValueError, match="leaves bounds"):
+        attack.set_params(bounds=(0, 1)).perturb(model, x, predicted(model, x))
+
+
+def test_members_of_a_cascade_share_its_box():
+    X, y = np.random.default_rng(0).random((20, 4)), [0, 1] * 10
+    model = LogisticRegression().fit(X, y)
+    with pytest.raises(ValueError, match="PGD has bounds=None, .* share one box: .*WorstCase"):
+        WorstCase([PGD(bounds=None)]).evaluate(model, X, y)
+    WorstCase([PGD(bounds=None)], bounds=None, random_state=0).evaluate(model, X, y)
+
+
+# -- losses and slopes ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("attack", [PGD(), APGD(max_iter=3)], ids=["PGD", "APGD"])
+def test_a_loss_gives_one_value_a_sample(attack):
+    model, x = linear(shape=(4,)), samples(shape=(4,))
+    attack.set_params(loss=torch.nn.functional.cross_entropy)
+    with pytest.raises(ValueError, match=r"loss=cross_entropy returns shape \(\) .*'none'"):
+        attack.perturb(model, x, predicted(model, x))
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("factory", [PGD, APGD, FAB, DeepFool])
+def test_an_infinite_slope_is_a_steep_one(factory, norm):
+    """The root has one at 0, where many of the samples are."""
+    X = np.random.default_rng(0).random((60, 4)).round(1)
+    y = (X.sum(1) > 2).astype(int)
+    model = make_pipeline(FunctionTransformer(np.sqrt), LogisticRegression(C=100)).fit(X, y)
+    result = factory(eps=1.0, norm=norm).evaluate(model, X, y)
+    assert np.isfinite(result.X_adv).all() and result.fooled.mean() > 0.5
+
+
+# -- transformers --------------------------------------------------------------------------------
+
+
+def test_transform_has_no_classes_to_reach():
+    X, y = np.random.default_rng(0).random((20, 4)), [0, 1] * 10
+    with pytest.raises(ValueError, match=r"generate\(estimator, X, y\)"):
+        PGD(targeted=True).fit(X, y).transform(X)
+
+
+def test_the_estimator_is_fitted_on_the_columns_of_a_frame():
+    X = pd.DataFrame(np.random.default_rng(0).random((20, 2)), columns=["a", "b"])
+    model = make_pipeline(ColumnTransformer([("b", StandardScaler(), ["b"])]), LogisticRegression())
+    attack = PGD(model, eps=0.2, random_state=0).fit(X, [0, 1] * 10)
+    moved = (attack.transform(X) != X.to_numpy(np.float32)).any(0)
+    assert moved.tolist()[1] and list(attack.estimator_.feature_names_in_) == ["a", "b"]

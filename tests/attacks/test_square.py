@@ -186,3 +186,14 @@ def test_a_bump_rises_on_one_side_and_sinks_on_the_other(side, order):
     field = bumps(side, order)
     assert field.shape == (side, side)
     assert (field[: side // 2] > 0).all() and (field[side // 2 :] < 0).all()
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("channel", [0, 2])
+def test_any_channel_alone_may_move(norm, channel):
+    model, x = linear(shape=(3, 4, 4)), samples(shape=(3, 4, 4))
+    mask = np.zeros((3, 4, 4), bool)
+    mask[channel] = True
+    attack = Square(eps=1.0, norm=norm, bounds=None, mask=mask, max_iter=30, random_state=0)
+    moved = (attack.perturb(model, x, predicted(model, x)) - x).abs().amax((0, 2, 3))
+    assert [bool(size > 0) for size in moved] == mask.any((1, 2)).tolist()

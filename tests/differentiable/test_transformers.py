@@ -9,6 +9,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.datasets import make_moons
 from sklearn.decomposition import PCA, FactorAnalysis, FastICA, IncrementalPCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.feature_selection import (
@@ -36,6 +38,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
 
+from sklearn_robust.differentiable import as_module
 from sklearn_robust.differentiable._meta import transformer
 from sklearn_robust.exceptions import NotDifferentiableError
 
@@ -245,3 +248,20 @@ def test_tied_quantiles_and_flat_splines_are_refused_by_feature():
     X[:, 2] = 5
     with pytest.raises(NotDifferentiableError, match="number 2.*VarianceThreshold"):
         transformer(SplineTransformer().fit(X))
+
+
+FAR = {
+    "rbf": Nystroem(gamma=1.0, n_components=30, random_state=0),
+    "poly": Nystroem(kernel="poly", gamma=1e-6, n_components=10, random_state=0),
+    "pca": PCA(2, whiten=True),
+    "incremental": IncrementalPCA(2, whiten=True),
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_a_view_far_from_zero_keeps_float32_digits(name):
+    X, y = make_moons(100, noise=0.1, random_state=0)
+    X = (X + 1000).astype(np.float32)
+    model = make_pipeline(clone(FAR[name]), LogisticRegression()).fit(X.astype(np.float64), y)
+    z = as_module(model)(torch.tensor(X)).numpy()
+    np.testing.assert_allclose(z[:, 1] - z[:, 0], model.decision_function(X), rtol=1e-3, atol=1e-3)

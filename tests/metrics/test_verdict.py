@@ -165,3 +165,17 @@ def test_a_radius_below_the_steps_of_float32_is_told(attack):
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X + 1e7, Y)
     with pytest.warns(UserWarning, match=r"the steps of float32 are 1, too coarse for eps="):
         attack.evaluate(model, X + 1e7, Y)
+
+
+# -- NaN that counts as robust -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("on_nan", ["raise", "robust"])
+def test_a_threshold_decides_whatever_is_made_of_nan(on_nan):
+    inner = LogisticRegression(C=30)
+    model = FixedThresholdClassifier(inner, threshold=0.9, response_method="predict_proba").fit(
+        X, Y
+    )
+    attack = Square(eps=0.05, max_iter=50, random_state=0)
+    wanted = robust_score(model, X, Y, attack=attack)
+    assert robust_score(model, X, Y, attack=attack.set_params(on_nan=on_nan)) == wanted

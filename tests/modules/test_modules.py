@@ -117,6 +117,7 @@ def test_impossible_sizes_are_refused(net, message):
     ("net", "shape", "n_parameters"),
     [
         (partial(MLP, hidden=()), (30,), 30 * 10 + 10),
+        (partial(MLP, hidden=6), (30,), 31 * 6 + 7 * 10),
         (MNISTConvNet, (1, 28, 28), 3_274_634),
         (PreActResNet18, (3, 32, 32), 11_172_170),
         (partial(WideResNet, depth=28), (3, 32, 32), 36_479_194),
