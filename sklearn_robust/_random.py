@@ -2,14 +2,16 @@
 
 import math
 import numbers
+import os
 import secrets
+import threading
 from contextlib import contextmanager
 from functools import cached_property
 
 import torch
 from sklearn.utils import check_random_state
 
-__all__ = ["RowNoise", "StreamNoise", "seed_of", "torch_seed"]
+__all__ = ["RowNoise", "StreamNoise", "one_at_a_time", "seed_of", "torch_seed"]
 
 _GOLDEN = -7046029254386353131  # 2^64 / golden ratio, as a signed 64-bit integer
 _MIX = (-4658895280553007687, -7723592293110705685)  # multipliers of splitmix64
@@ -39,6 +41,21 @@ def torch_seed(seed, device="cpu"):
         else:  # the other way would queue a call, and a trace of it, for a GPU never used
             torch.default_generator.manual_seed(seed)
         yield
+
+
+def one_at_a_time():
+    """Context that one thread of a process is in at a time; its own calls may nest."""
+    return _TURN
+
+
+def _new_turn():
+    global _TURN
+    _TURN = threading.RLock()
+
+
+_new_turn()
+if hasattr(os, "register_at_fork"):  # a process that is forked meanwhile begins with a free one
+    os.register_at_fork(after_in_child=_new_turn)
 
 
 def _shift(v, bits):

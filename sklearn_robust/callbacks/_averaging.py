@@ -12,6 +12,7 @@ from torch.optim.swa_utils import (
 )
 
 from .. import _validation as check
+from ..differentiable._copies import copied
 
 __all__ = ["WeightAveraging", "judged_module", "put_back"]
 
@@ -39,7 +40,8 @@ class WeightAveraging(Callback):
     Warns
     -----
     UserWarning
-        If training ends before averaging begins, or when more than half of the moving average is
+        If another callback will load weights over the average, if training ends before averaging
+        begins, or when more than half of the moving average is
         still the weights that it began with.
 
     See Also
@@ -86,7 +88,16 @@ class WeightAveraging(Callback):
         self.first_ = len(net.history) + before
         ema = self.method == "ema"
         average = get_ema_multi_avg_fn(self.decay) if ema else get_swa_multi_avg_fn()
-        self.averaged_ = AveragedModel(net.module_, multi_avg_fn=average, use_buffers=ema)
+        model = copied(net.module_)
+        self.averaged_ = AveragedModel(model, multi_avg_fn=average, use_buffers=ema)
+        rivals = [name for name, other in net.callbacks_ if getattr(other, "load_best", False)]
+        if rivals:
+            warnings.warn(
+                f"{rivals[0]} has load_best=True and will put its epoch's own weights in the place "
+                "of the average: leave load_best out, or use RobustEarlyStopping, which judges "
+                "the average.",
+                stacklevel=2,
+            )
 
     def on_batch_end(self, net, training=False, **kwargs):
         """Take the weights of this batch into the moving average."""

@@ -114,8 +114,7 @@ class AdversarialNet(BaseNet):
             self.attack_.bounds_ = check.check_bounds(self.attack_.bounds, self.extremes_)
 
     def _begin_training(self, seed):
-        if self.attack_ is not None:
-            self._set_box()
+        self.initialize_attack()  # by parameters and box as they are now
         generator = torch.Generator(device=self.device_)
         self.noise_ = StreamNoise(generator.manual_seed(seed ^ _NOISE))
 

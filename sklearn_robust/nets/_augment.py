@@ -6,8 +6,8 @@ from torch import nn
 __all__ = ["augmented", "check_augment", "crop_flip"]
 
 
-def check_augment(augment, sample_shape):
-    """Raise unless ``augment`` can be done to samples of this shape."""
+def check_augment(augment, sample_shape, recipe=None):
+    """Raise unless ``augment``, maybe that of a recipe, can be done to samples of this shape."""
     if augment is None or (callable(augment) and not isinstance(augment, type)):
         return
     if augment != "crop-flip":
@@ -18,7 +18,8 @@ def check_augment(augment, sample_shape):
     if len(sample_shape) < 2:
         raise ValueError(
             f"augment='crop-flip' moves pixels, but the samples have shape {tuple(sample_shape)}: "
-            "give images (n, C, H, W) or (n, H, W), or leave augment out."
+            "give images (n, C, H, W) or (n, H, W), or leave augment out"
+            + (f" (recipe={recipe!r} sets it)." if recipe else ".")
         )
 
 

@@ -42,12 +42,18 @@ class Checkpoints:
     def __init__(self, net, data):
         self.about = {**describe(net, data), **architecture(net.module_)}
         key = {k: v for k, v in self.about.items() if not k.startswith("weights ")}
-        name = f"{type(net).__name__}-{digest(json.dumps(key, sort_keys=True).encode())}"
+        self.key = digest(json.dumps(key, sort_keys=True).encode())
+        name = f"{type(net).__name__}-{self.key}"
         folder = Path(net.checkpoint)
         own = any(os.path.exists(folder / file) for file in (_LAST, _PREVIOUS))
         self.folder = folder if own else folder / name  # the folder of one fit may be given itself
         self.keep_last = True  # as the one before, when the next is written
         self.complains = True
+
+    @property
+    def seed(self):
+        """A seed that each process which goes on with the same fit knows."""
+        return int(self.key, 16) % 2**31
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -63,6 +69,8 @@ class Checkpoints:
         restore(net, content["net"], net.device_)
         for name, callback in net.callbacks_:
             restore(callback, content["callbacks"].get(name, {}), net.device_)
+        for name, weight in net.module_.named_parameters():
+            weight.requires_grad_(name not in content.get("frozen", ()))
         torch.set_rng_state(content["random"]["cpu"])
         if net.device_.type == "cuda" and "cuda" in content["random"]:
             torch.cuda.set_rng_state(content["random"]["cuda"], net.device_)
@@ -112,6 +120,7 @@ class Checkpoints:
             "about": self.about,
             "net": state_of(net),
             "callbacks": {name: state_of(callback) for name, callback in net.callbacks_},
+            "frozen": [n for n, w in net.module_.named_parameters() if not w.requires_grad],
             "random": random,
         }
         try:

@@ -150,6 +150,7 @@ class ClusterRegNet(AdversarialNet):
             self._codes = self.superclass_codes_  # a checkpoint may have brought them
         if self._codes is None and len(self.history) > max(1, burn_in_epochs(self)):
             self._codes = self._find_superclasses()
+        if self._codes is not None and self.superclass_codes_ is None:
             self.history.record("superclass_codes", self._codes.tolist())
         return self._codes is not None
 

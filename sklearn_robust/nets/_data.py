@@ -1,5 +1,6 @@
 """What nets learn from their data before they train: shapes, classes, ranges."""
 
+import copy
 import hashlib
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch.utils.data import Dataset, Subset
 from .. import _validation as check
 from ._batches import Rows, as_rows
 
-__all__ = ["CodedDataset", "coded", "is_coded", "open_data", "samples_of"]
+__all__ = ["CodedDataset", "coded", "is_coded", "open_data", "samples_of", "seeded_split"]
 
 
 def open_data(net, X, y, classes, reset):
@@ -117,6 +118,15 @@ def coded(net, dataset):
     labels, _, content = _walk(dataset)
     codes = check.encode_labels(labels, net.labels_, type(net).__name__)
     return CodedDataset(dataset, codes, content)
+
+
+def seeded_split(split, seed):
+    """Split that draws by a seed: skorch's draw from numpy's global generator without one."""
+    if not isinstance(getattr(split, "cv", None), float) or split.random_state is not None:
+        return split
+    split = copy.copy(split)
+    split.random_state = seed
+    return split
 
 
 def samples_of(dataset):

@@ -33,6 +33,10 @@ def _name_of(cls):
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
+def _is_known(module):
+    return any(f"{module}.".startswith(f"{package}.") for package in _PACKAGES)
+
+
 def _encode(name, value):
     """JSON form of a parameter."""
     if isinstance(value, nn.Module):
@@ -68,9 +72,9 @@ def _encode_all(params):
     return {name: _encode(name, value) for name, value in params.items()}
 
 
-def _class_of(name):
+def _class_of(name, param):
     module, _, qualified = str(name).partition(":")
-    if any(f"{module}.".startswith(f"{package}.") for package in _PACKAGES):
+    if _is_known(module):
         try:
             found = getattr(import_module(module), qualified)
         except (ImportError, AttributeError):
@@ -79,30 +83,30 @@ def _class_of(name):
         if isinstance(found, type) and issubclass(found, _KINDS) and _name_of(found) == name:
             return found
     raise ValueError(
-        f"the file names the class {name!r}, which is not imported from a file unasked: give "
-        "it as a parameter, load_net(path, module=YourModule)."
+        f"the file names the class {name!r} as {param}, which is not imported from a file unasked: "
+        f"give it as a parameter, load_net(path, {param}=YourClass)."
     )
 
 
-def _decode(value):
+def _decode(value, param):
     if not isinstance(value, dict):
         return value
     if "instance" in value:
         raise ValueError(
-            f"the net was given a ready module, a {value['instance']}, and the file holds its "
-            "weights alone: build it again and give it, load_net(path, module=...)."
+            f"the net was given a ready {param}, a {value['instance']}, and the file holds its "
+            f"weights alone, if any: build it again and give it, load_net(path, {param}=...)."
         )
     if "class" in value:
-        return _class_of(value["class"])
+        return _class_of(value["class"], param)
     if "object" in value:
-        params = {name: _decode(item) for name, item in value["params"].items()}
-        return _class_of(value["object"])(**params)
+        params = {name: _decode(item, name) for name, item in value["params"].items()}
+        return _class_of(value["object"], param)(**params)
     if "array" in value:
         return np.asarray(value["array"], dtype=value["dtype"])
     if "tensor" in value:
         return torch.tensor(value["tensor"], dtype=getattr(torch, value["dtype"]))
     ((kind, items),) = value.items()
-    return _CONTAINERS[kind](_decode(item) for item in items)
+    return _CONTAINERS[kind](_decode(item, param) for item in items)
 
 
 def _changed_params(net):
@@ -113,11 +117,15 @@ def _changed_params(net):
         name: value
         for name, value in params.items()
         if not name.startswith("callbacks")
-        and not (
-            name in _ONLY_TRAINING and not isinstance(value, (numbers.Integral, str, os.PathLike))
-        )
+        and not _stays_behind(name, value)
         and (name not in default or not _same(value, default[name]))
     }
+
+
+def _stays_behind(name, value):
+    """Whether a parameter only serves training and is an object that no text can hold."""
+    training = name in _ONLY_TRAINING or name.startswith("iterator_")
+    return training and not isinstance(value, (numbers.Real, str, os.PathLike))
 
 
 def _same(a, b):
@@ -137,7 +145,12 @@ def revive(net, labels, input_shape):
 
 def save_net(net, path):
     """Write a fitted net; see ``BaseNet.save``."""
-    params = _changed_params(net)
+    if not _is_known(type(net).__module__):
+        raise TypeError(
+            f"a file can name the nets of sklearn_robust alone, and this is a "
+            f"{type(net).__name__} of {type(net).__module__}: keep it with joblib.dump."
+        )
+    params, columns = _changed_params(net), getattr(net, "feature_names_in_", None)
     about = {
         "format": 1,
         "sklearn_robust": __version__,
@@ -146,6 +159,7 @@ def save_net(net, path):
         "params": _encode_all(params),
         "classes": _encode("classes", net.classes_),
         "input_shape": None if net.input_shape_ is None else list(net.input_shape_),
+        "columns": columns if columns is None else list(columns),
         "history": [
             {key: _encode(key, value) for key, value in row.items() if key != "batches"}
             for row in net.history
@@ -171,7 +185,7 @@ def read_weights(path):
     """Read the labels (n_classes,) and the state dict of a saved net."""
     about, weights = _read(path)
     state = torch.load(weights, map_location="cpu", weights_only=True)
-    return _decode(about["classes"]), state
+    return _decode(about["classes"], "classes"), state
 
 
 def load_net(path, **params):
@@ -213,10 +227,12 @@ def load_net(path, **params):
     True
     """
     about, weights = _read(path)
-    cls = _class_of(about["net"])
-    saved = {k: _decode(v) for k, v in about["params"].items() if k not in params}
-    shape = about["input_shape"]
-    net = revive(cls(**{**saved, **params}), _decode(about["classes"]), shape and tuple(shape))
+    cls = _class_of(about["net"], "the net")
+    saved = {k: _decode(v, k) for k, v in about["params"].items() if k not in params}
+    labels, shape = _decode(about["classes"], "classes"), about["input_shape"]
+    net = revive(cls(**{**saved, **params}), labels, shape and tuple(shape))
+    if about.get("columns") is not None:
+        net.feature_names_in_ = np.asarray(about["columns"], dtype=object)
     state = torch.load(weights, map_location=net.device_, weights_only=True)
     try:
         net.module_.load_state_dict(state)
@@ -225,5 +241,5 @@ def load_net(path, **params):
     for row in about["history"]:
         net.history.new_epoch()
         for key, value in row.items():
-            net.history.record(key, _decode(value))
+            net.history.record(key, _decode(value, key))
     return net

@@ -46,7 +46,7 @@ class NaturalNet(BaseNet):
     recipe : {"fast-cifar", "gairat-resnet18", "trades-wrn"}, default=None
         A paper's optimiser, learning rate, schedule, epochs, batch size and augmentation in place
         of the defaults; :func:`sklearn_robust.nets.recipe_params` tells them. A parameter that is
-        set to something else as well is refused.
+        set to something else as well is refused; one at its default gives way.
     init_from : path or FrozenEstimator, default=None
         Weights to begin ``fit`` with: a file of ``net.save``, or ``FrozenEstimator(net)``, of the
         same labels and the same architecture.

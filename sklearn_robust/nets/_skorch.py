@@ -21,7 +21,7 @@ from ..exceptions import TrainingDivergedError
 from ..modules import auto_module
 from ._augment import augmented
 from ._batches import Batches, JoinedLast, as_rows
-from ._data import coded, is_coded
+from ._data import coded, is_coded, seeded_split
 from ._device import device_given, resolve_device
 from ._lr_schedule import follow_lr_schedule, forget_schedule
 from ._precision import mixed_precision
@@ -56,9 +56,8 @@ class SkorchAdapter(NeuralNetClassifier):
         callbacks = [
             ("epoch_timer", EpochTimer()),
             ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
+            ("valid_loss", PassthroughScoring(name="valid_loss")),
         ]
-        if self.train_split is not None:
-            callbacks.append(("valid_loss", PassthroughScoring(name="valid_loss")))
         level = self.verbose if isinstance(self.verbose, numbers.Integral) else 0
         if level:
             callbacks.append(("progress", EpochBar() if level == 1 else PrintLog()))
@@ -108,6 +107,7 @@ class SkorchAdapter(NeuralNetClassifier):
         split = self.train_split or self._split_of_callbacks()
         if not split:
             return X, None
+        split = seeded_split(split, self.split_seed_)
         try:
             train, valid = split(X, X.codes, **fit_params)
         except ValueError as error:
@@ -135,7 +135,7 @@ class SkorchAdapter(NeuralNetClassifier):
             )
         if rows is None or asked or getattr(self, prefix) is not DataLoader:
             loader = super().get_iterator(dataset, training)
-            return JoinedLast(loader) if training else loader
+            return JoinedLast(loader) if training or is_coded(dataset) else loader
         shuffle = training and self.iterator_train__shuffle
         return Batches(rows, self.batch_size, self.device_, self.shuffler_ if shuffle else None)
 
@@ -249,6 +249,8 @@ class SkorchAdapter(NeuralNetClassifier):
     def _diverged(self, what):
         epoch = len(self.history)
         self.module_.load_state_dict(self.good_state_)
+        self._initialize_optimizer()  # its moments are no numbers, either
+        self.history.pop()
         kept = f"the weights after epoch {epoch - 1}" if epoch > 1 else "the initial weights"
         raise TrainingDivergedError(
             f"{what} in epoch {epoch}; {kept} are kept. "

@@ -1,11 +1,13 @@
 """One call of fit: from parameters and data to trained weights."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from skorch.callbacks import Callback
 
 from .. import _validation as check
-from .._random import seed_of, torch_seed
+from .._random import one_at_a_time, seed_of, torch_seed
 from . import _data
 from ._augment import check_augment
 from ._checkpoint import Checkpoints, check_checkpoint
@@ -21,7 +23,9 @@ from ._skorch import SkorchAdapter
 __all__ = ["Trainer"]
 
 # What lives as long as one call of fit.
-_MEANWHILE = "amp_ began_ checkpoints_ good_state_ noise_ progress_ shuffler_".split()
+_MEANWHILE = "amp_ began_ checkpoints_ good_state_ noise_ progress_ shuffler_ split_seed_".split()
+
+_OF_DATA = "labels_ input_shape_ extremes_ n_features_in_ feature_names_in_".split()
 
 
 class Trainer(SkorchAdapter):
@@ -37,21 +41,43 @@ class Trainer(SkorchAdapter):
     def _train(self, X, y, classes, restart, checkpoint=None):
         with recipe_given(self):
             self._check_parameters()
-            data = self._open(X, y, classes, restart)
-            check_augment(self.augment, self.input_shape_)
             device = resolve_device(self.device)
             check_amp(self.amp, device)
             seed = seed_of(self.random_state)
-            with torch_seed(seed, device):
+            # Threads share torch's generator: fits in several of them take turns.
+            with one_at_a_time(), torch_seed(seed, device):
+                with self._unchanged_by_errors():
+                    data = self._open(X, y, classes, restart)
+                    check_augment(self.augment, self.input_shape_, self.recipe)
                 if restart:
-                    self.initialize()
-                    begin_with(self.module_, self.init_from, self.classes_)
-                    check_outputs(self, data)
+                    self._begin_afresh(data)
                 self._train_on(data, seed, checkpoint)
         return self
 
+    @contextmanager
+    def _unchanged_by_errors(self):
+        """Keep what the net knows of its data, if others are refused."""
+        before = {name: vars(self)[name] for name in _OF_DATA if name in vars(self)}
+        try:
+            yield
+        except BaseException:
+            for name in _OF_DATA:
+                vars(self).pop(name, None)
+            vars(self).update(before)
+            raise
+
+    def _begin_afresh(self, data):
+        """Build all components; a net that cannot be built is no fitted one."""
+        try:
+            self.initialize()
+            begin_with(self.module_, self.init_from, self.classes_)
+            check_outputs(self, data)
+        except BaseException:
+            self.initialized_ = False
+            raise
+
     def _train_on(self, data, seed, checkpoint):
-        self.began_ = len(self.history)
+        self.began_, self.split_seed_ = len(self.history), seed
         if self.began_:  # a second call must not repeat the draws of the first
             seed += self.began_
             torch.manual_seed(seed)
@@ -59,6 +85,8 @@ class Trainer(SkorchAdapter):
         self._begin_training(seed)
         if checkpoint is not None:
             self.checkpoints_ = Checkpoints(self, data)
+            if self.random_state is None:  # a fit that goes on holds out the same samples
+                self.split_seed_ = self.checkpoints_.seed
         try:
             super().partial_fit(data, getattr(data, "y", None))
         finally:

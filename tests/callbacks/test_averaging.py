@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping
 
 from sklearn_robust import MinMaxNet, NaturalNet
 from sklearn_robust.callbacks import WeightAveraging
@@ -142,3 +142,29 @@ def test_one_seed_still_gives_the_same_bits():
     averaging = WeightAveraging(decay=0.5)
     nets = [quick(NaturalNet, module=Normalised, callbacks=[averaging]) for _ in range(2)]
     assert same_weights(*(net.fit(X, Y) for net in nets))
+
+
+def test_a_callback_that_will_load_its_own_weights_is_told():
+    rival = ("early", EarlyStopping(monitor="train_loss", load_best=True))
+    net = quick(NaturalNet, callbacks=[("average", WeightAveraging("swa")), rival])
+    with pytest.warns(UserWarning, match="early has load_best=True and will put .* RobustEarly"):
+        net.fit(X, Y)
+
+
+def test_a_last_batch_of_one_serves_the_statistics_too():
+    net = quick(NaturalNet, module=Normalised, callbacks=[WeightAveraging("swa")])
+    net.fit(Pairs(X[:33], Y[:33]))
+    assert torch.isfinite(net.module_[1].running_var).all()
+
+
+class Keeping(Linear):
+    """Keeps its output, with the graph."""
+
+    def forward(self, x):
+        self.kept = super().forward(x)
+        return self.kept
+
+
+def test_a_module_that_keeps_an_activation_can_be_averaged():
+    net = quick(NaturalNet, module=Keeping, callbacks=[WeightAveraging(decay=0.5)])
+    assert net.fit(X, Y).partial_fit(X, Y).n_iter_ == 4

@@ -13,7 +13,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping, Freezer, LRScheduler
 from skorch.dataset import Dataset as SkorchDataset
 from skorch.dataset import ValidSplit
 from skorch.helper import predefined_split
@@ -130,6 +130,8 @@ SETTINGS = {
     "guard": {"callbacks": [CatastrophicOverfittingGuard(n_samples=20)]},
     "patience": {"callbacks": [EarlyStopping(patience=1)], "train_split": ValidSplit(4)},
     "split": {"train_split": ValidSplit(4, stratified=True)},
+    "random split": {"train_split": ValidSplit(0.25)},
+    "frozen at the start": {"callbacks": [Freezer("1.*")]},
     "given validation": {"train_split": predefined_split(SkorchDataset(X[:8], Y[:8]))},
     "loader": {"iterator_train__drop_last": True},
     "a numpy seed": {"random_state": np.int64(3)},
@@ -581,3 +583,31 @@ def test_all_is_silent_where_all_is_well(tmp_path, capsys):
         warnings.simplefilter("error")
         quick(NaturalNet, **PARAMS, checkpoint=tmp_path).fit(X, Y)
     assert capsys.readouterr() == ("", "")
+
+
+# -- what hangs on the first epoch, or on chance -------------------------------------------------
+
+
+class Jittered(Pairs):
+    """A dataset with a random transform."""
+
+    def __getitem__(self, index):
+        x, y = super().__getitem__(index)
+        return x + 0.01 * torch.rand(4).numpy(), y
+
+
+def test_a_dataset_with_random_transforms_goes_on(tmp_path):
+    whole, again = go_on(quick(NaturalNet), tmp_path, Jittered(X, Y))
+    assert same_weights(whole, again) and len(list(tmp_path.iterdir())) == 1
+
+
+def test_without_a_seed_the_same_samples_stay_held_out(tmp_path):
+    held_out = []
+
+    class Notes(Callback):
+        def on_epoch_end(self, net, dataset_valid=None, **kwargs):
+            held_out.append(tuple(dataset_valid.indices))
+
+    params = {"random_state": None, "train_split": ValidSplit(0.25), "callbacks": [Notes()]}
+    go_on(quick(NaturalNet, **params), tmp_path, X, Y)
+    assert len(set(held_out[EPOCHS:])) == 1

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn_robust import ClusterRegNet, MinMaxNet, NaturalNet, load_net
 from sklearn_robust import _functional as F
 from sklearn_robust.attacks import PGD
+from sklearn_robust.callbacks import WeightPerturbation
 from sklearn_robust.clustering import ClassClustering, class_weight_matrix
 from sklearn_robust.datasets import make_hierarchical_blobs
 from sklearn_robust.exceptions import NotLinearizableError
@@ -179,3 +180,9 @@ def test_superclasses_of_a_network_that_cannot_be_linearised_must_be_given():
     with pytest.raises(NotLinearizableError, match="give superclasses=.*because of mul"):
         quick(ClusterRegNet, module=Gate).fit(rows, labels)
     quick(ClusterRegNet, module=Gate, superclasses=[0, 0, 1]).fit(rows, labels)
+
+
+def test_superclasses_are_remembered_beside_perturbed_weights():
+    awp = [WeightPerturbation()]
+    net = quick(ClusterRegNet, n_clusters=3, max_epochs=3, callbacks=awp).fit(X, y)
+    assert len(net.superclass_codes_) == 12

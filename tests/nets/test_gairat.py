@@ -340,3 +340,8 @@ def test_training_stays_finite_where_all_weights_are_tiny_or_one(lam):
 def test_parameters_that_make_no_sense_are_refused(params, match):
     with pytest.raises(ValueError, match=match):
         quick(GAIRATNet, **params).fit(X, Y)
+
+
+def test_another_base_takes_its_attack_with_it():
+    net = quick(GAIRATNet, base="at").fit(X, Y).set_params(base="trades").partial_fit(X, Y)
+    assert net.attack_.loss == "kl"

@@ -6,6 +6,7 @@ import pickle
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from skorch.callbacks import EpochScoring
@@ -135,7 +136,7 @@ def test_an_unfitted_net_is_not_saved(path):
 # -- modules that the file may not name ----------------------------------------------------------
 
 THEIRS = [
-    (Linear, Linear, "class 'tests.cases:Linear', which is not imported .*load_net.path, module="),
+    (Linear, Linear, "Linear' as module, which is not imported .*load_net.path, module="),
     (Odd(6), Odd(6), "ready module, a tests.cases:Odd, and the file holds its weights alone"),
     (nn.Sequential(nn.Linear(4, 2)), nn.Sequential(nn.Linear(4, 2)), "ready module, a torch.nn"),
 ]
@@ -252,3 +253,51 @@ def test_tensors_are_written(path):
     again = round_trip(quick(NaturalNet, criterion__weight=weight).fit(X, Y), path)
     assert torch.equal(again.get_params()["criterion__weight"], weight)
     again.partial_fit(X, Y)
+
+
+# -- what else comes along, and what cannot ------------------------------------------------------
+
+
+def test_names_of_columns_come_along(path):
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    again = round_trip(quick(NaturalNet).fit(frame, Y), path)
+    assert again.score(frame, Y) == quick(NaturalNet).fit(frame, Y).score(frame, Y)
+    with pytest.raises(ValueError, match="feature names should match"):
+        again.predict(frame[list("dcba")])
+
+
+class Own(NaturalNet):
+    """A user's net."""
+
+
+def test_a_net_that_no_file_can_name_is_not_written(path):
+    with pytest.raises(TypeError, match="this is a Own of tests.nets.test_io: .*joblib"):
+        quick(Own).fit(X, Y).save(path)
+    assert not path.exists()
+
+
+class Steps(torch.optim.SGD):
+    """A user's optimiser."""
+
+
+PARTS = {
+    "optimizer": (Steps, r"test_io:Steps' as optimizer, .*load_net\(path, optimizer=YourClass"),
+    "criterion": (nn.CrossEntropyLoss(label_smoothing=0.1), "a ready criterion, .*criterion=..."),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_that_must_be_given_again_is_named(part, path):
+    value, match = PARTS[part]
+    net = quick(NaturalNet, **{part: value}).fit(X, Y)
+    net.save(path)
+    with pytest.raises(ValueError, match=match):
+        load_net(path)
+    assert same_weights(net, load_net(path, **{part: value}))
+
+
+def test_a_sampler_stays_behind(path):
+    sampler = torch.utils.data.WeightedRandomSampler(torch.ones(48), 48)
+    shuffle = {"iterator_train__shuffle": False}
+    net = quick(NaturalNet, iterator_train__sampler=sampler, **shuffle).fit(X, Y)
+    assert same_weights(net, round_trip(net, path))

@@ -3,17 +3,19 @@
 import itertools
 import pickle
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import BatchScoring, EpochScoring
+from skorch.callbacks import BatchScoring, EarlyStopping, EpochScoring
 from skorch.dataset import Dataset as SkorchDataset
 from skorch.dataset import ValidSplit
 from skorch.helper import predefined_split
 from torch import nn
 
 from sklearn_robust import MinMaxNet, NaturalNet
+from sklearn_robust.callbacks import RobustEarlyStopping
 from sklearn_robust.exceptions import TrainingDivergedError
 from tests.cases import (
     CRAFTING,
@@ -404,3 +406,62 @@ def test_history_holds_a_loss_and_a_time_for_each_epoch(net):
     history = quick(net, module=Linear).fit(X, y).history
     assert len(history) == 2
     assert all(np.isfinite(history[:, "train_loss"])) and all(t > 0 for t in history[:, "dur"])
+
+
+# -- splits, threads and fits that fail ----------------------------------------------------------
+
+
+def test_a_random_split_follows_the_seed():
+    X, y = blobs()
+    split = ValidSplit(0.25)
+    with generators_untouched():
+        one, two = (quick(NaturalNet, train_split=split).fit(X, y) for _ in range(2))
+    assert same_weights(one, two) and split.random_state is None
+    assert not same_weights(one, quick(NaturalNet, train_split=split, random_state=1).fit(X, y))
+
+
+def test_fits_in_threads_are_those_of_one_thread():
+    X, y = blobs()
+    nets = [quick(NaturalNet, module=Normalised) for _ in range(6)]
+    with ThreadPoolExecutor(3) as pool:
+        fitted = list(pool.map(lambda net: net.fit(X, y), nets))
+    assert same_weights(quick(NaturalNet, module=Normalised).fit(X, y), *fitted)
+
+
+def test_a_fit_that_is_refused_leaves_the_net_as_it_was():
+    X, y = blobs(labels=("ham", "spam"))
+    net = quick(NaturalNet).fit(X, y)
+    before = net.predict(X)
+    with pytest.raises(ValueError, match="augment"):
+        net.set_params(augment="crop-flip").fit(X, blobs(labels=("cat", "dog"))[1])
+    assert np.array_equal(net.predict(X), before)
+
+
+def test_a_net_that_could_not_begin_begins_afresh(tmp_path):
+    X, y = blobs()
+    source, other = quick(NaturalNet, max_epochs=9).fit(X, y), quick(NaturalNet, module=Linear)
+    source.save(tmp_path / "good")
+    other.fit(X, y).save(tmp_path / "bad")
+    net = quick(NaturalNet, init_from=tmp_path / "bad")
+    with pytest.raises(ValueError, match="init_from"):
+        net.partial_fit(X, y)
+    net.set_params(init_from=tmp_path / "good").partial_fit(X, y)
+    assert same_weights(net, quick(NaturalNet, init_from=tmp_path / "good").partial_fit(X, y))
+
+
+def test_after_a_divergence_training_can_go_on():
+    X, y = blobs()
+    net = quick(NaturalNet, module=Fragile, module__breaks=4, max_epochs=9)
+    with pytest.raises(TrainingDivergedError):
+        net.fit(X, y)
+    assert net.n_iter_ == 1
+    net.module_.left = 99
+    assert np.isfinite(net.partial_fit(X, y).history[:, "train_loss"]).all()
+    assert net.n_iter_ == 10
+
+
+def test_a_split_of_a_callback_gives_a_loss_of_its_own():
+    X, y = blobs()
+    stopping = [RobustEarlyStopping(validation_fraction=0.25), EarlyStopping(patience=9)]
+    net = quick(NaturalNet, callbacks=stopping).fit(X, y)
+    assert np.isfinite(net.history[:, "valid_loss"]).all()
