@@ -73,7 +73,8 @@ def test_lists_are_written_with_commas_or_spaces(no_page, tmp_path, capsys):
 
 
 def test_the_command_in_the_report_repeats_it(no_page, tmp_path, capsys):
-    argv = ["compare", *QUICK, "--nets", "MinMaxNet", "--eps", "3/255", ".1", "--seed", "4"]
+    eps = ["3/255", ".1", "0.1234567"]
+    argv = ["compare", *QUICK, "--nets", "MinMaxNet", "--eps", *eps, "--seed", "4"]
     assert main([*argv, "--output", str(tmp_path / "a")]) == 0
     first = json.loads((tmp_path / "a" / "results.json").read_text())
     words = first["about"]["command"].split()

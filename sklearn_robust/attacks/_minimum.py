@@ -5,15 +5,37 @@ import math
 import numpy as np
 import torch
 
+from .. import _validation as check
 from .._functional import ascent_gradient
 from ._base import BaseAttack
 from ._losses import make_objective
 from ._norms import column
 from ._task import Outcome
 
-__all__ = ["Hunt", "MinimumNormAttack"]
+__all__ = ["Hunt", "MinimumNormAttack", "check_nearest", "check_radius"]
 
 _HOPE = 1.5  # how far beyond the limit a point may lie that is worth pulling back, relative to it
+
+
+def check_radius(attack):
+    """Raise if an attack has no radius, without which every sample is fooled somewhere."""
+    if isinstance(attack, MinimumNormAttack) and attack.eps is None:
+        raise ValueError(
+            f"{type(attack).__name__} has no radius: give it an eps, or ask robustness_curve(..., "
+            f"attack={type(attack).__name__}()) for accuracies at several."
+        )
+
+
+def check_nearest(attack, norm=None):
+    """Return an attack if it looks for the nearest adversarial point, in ``norm`` if given."""
+    nearest = isinstance(check.check_attack(attack), MinimumNormAttack)
+    if not nearest or norm not in (None, check.check_norm(attack.norm)):
+        wanted = f"norm={norm!r}" if norm else ""
+        raise ValueError(
+            f"attack is {attack!r}, and a distance to the boundary is wanted: give "
+            f"DeepFool({wanted}), FAB({wanted}) or CarliniWagner({wanted})."
+        )
+    return attack
 
 
 class MinimumNormAttack(BaseAttack):
@@ -62,12 +84,16 @@ class Hunt:
         self.reach = _HOPE * self.limit if self.quick else self.limit
         self.guess = torch.full_like(self.outcome.loss, torch.inf)
         self.worth = make_objective("margin", task.targeted, task.y, None)
+        self.n_seen = 0
 
     def note(self, rows, x_adv, z):
         """Keep the points that are adversarial and nearer; say which are adversarial."""
         point = self.task.snap(x_adv.detach(), rows)
         length = self.ball.size(point - self.task.x[rows])
         hit = self.task.fooled(z, rows)
+        if z.requires_grad and self.task.observe is not None:
+            self.task.observe(self.n_seen, rows, z.detach(), point)
+            self.n_seen += 1
         near = hit & (length <= self.reach)
         self.outcome.record(rows[near], point[near], -length[near], hit[near])
         return hit

@@ -1,13 +1,10 @@
 """Any fitted classifier as a source of scores, differentiable or not."""
 
-from itertools import combinations
-
 import numpy as np
 import torch
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 
 from ..differentiable import as_module
+from ..differentiable._decisions import class_scores
 from ..exceptions import NotDifferentiableError
 from ._faces import with_names
 
@@ -37,7 +34,6 @@ class ScoreView:
             raise TypeError(f"{self.name} has no classes_: an attack needs a fitted classifier.")
         self.classes_ = self._classes = np.asarray(estimator.classes_)
         self.input_shape = getattr(estimator, "input_shape_", None)
-        self.votes = _votes(estimator)
         if self.input_shape is None and hasattr(estimator, "n_features_in_"):
             self.input_shape = (estimator.n_features_in_,)
 
@@ -49,10 +45,7 @@ class ScoreView:
         X, n_classes = with_names(self.estimator, X), len(self.classes_)
         if hasattr(self.estimator, "decision_function"):
             z = np.asarray(self.estimator.decision_function(X), dtype=np.float64)
-            if z.ndim == 1:
-                return np.stack([-z, z], axis=1) / 2
-            if self.votes:
-                return _of_classes(z, n_classes)
+            z = class_scores(self.estimator, z, n_classes)
             if z.shape == (len(X), n_classes):
                 return z
         if hasattr(self.estimator, "predict_proba"):
@@ -71,28 +64,6 @@ class ScoreView:
     def codes(self, X):
         """Class codes (n,) of the largest scores."""
         return self._scores(X).argmax(1)
-
-
-def _votes(estimator):
-    """Whether decisions are between pairs of classes, as those of an SVC may be."""
-    if isinstance(estimator, Pipeline):
-        return _votes(estimator[-1])
-    if isinstance(estimator, FrozenEstimator):
-        return _votes(estimator.estimator)
-    if hasattr(estimator, "best_estimator_"):
-        return _votes(estimator.best_estimator_)
-    return getattr(estimator, "decision_function_shape", None) == "ovo"
-
-
-def _of_classes(z, n_classes):
-    """Scores (n, n_classes) of decisions between pairs: votes, and how clear they are."""
-    votes, clear = np.zeros((2, len(z), n_classes))
-    for k, (i, j) in enumerate(combinations(range(n_classes), 2)):
-        for one, sign in ((i, 1), (j, -1)):
-            clear[:, one] += sign * z[:, k]
-        votes[:, i] += z[:, k] > 0
-        votes[:, j] += z[:, k] <= 0
-    return votes + clear / (3 * (np.abs(clear) + 1))
 
 
 def scores_of(estimator):

@@ -39,6 +39,10 @@ class ClusteringScorer:
         codes, names = superclass_codes(self.superclasses, labels)
         return MEASURES[self.metric](ClassClustering(len(names)).fit(weights), codes)
 
+    def _accept_sample_weight(self):
+        # scikit-learn's multi-metric scorer asks its members before it passes weights on.
+        return False
+
     def __repr__(self):
         given = {"metric": self.metric, **self.params}
         rest = "".join(f", {name}={value!r}" for name, value in given.items())

@@ -9,6 +9,7 @@ from torch import nn
 
 from .. import _validation as check
 from ..differentiable import as_module, register
+from ..differentiable._decisions import class_scores
 from ..differentiable._responses import respond
 from ._class_clustering import ClassClustering
 from ._taxonomy import superclass_codes
@@ -181,7 +182,8 @@ class SuperclassClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             with np.errstate(divide="ignore"):
                 z = np.log(self.predict_proba(X))
         else:
-            own = self.estimator_.decision_function(X)
+            own = np.asarray(self.estimator_.decision_function(X))
+            own = class_scores(self.estimator_, own, len(self.superclass_codes_))
             z = np.stack([own[:, rows].max(axis=1) for rows in _members(self)], axis=1)
         return z[:, 1] - z[:, 0] if z.shape[1] == 2 else z
 

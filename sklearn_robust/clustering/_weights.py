@@ -88,6 +88,11 @@ def class_weight_matrix(
                 "method='mean_jacobian' averages the slope at the network's own input over "
                 "samples: pass X and leave layer out."
             )
+        if batch_norm != "fold":
+            raise ValueError(
+                f"method='mean_jacobian' takes the network as it is and has no use for batch_norm="
+                f"{batch_norm!r}: leave it out, or use method='linearized'."
+            )
         return _mean_jacobian(as_module(estimator), X)
     affine = linearize(estimator, batch_norm=batch_norm)
     shape = _sample_shape(affine, X, input_shape)

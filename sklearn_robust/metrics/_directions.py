@@ -81,7 +81,13 @@ def check_direction(direction, X):
     """Return a name of ``DIRECTIONS``, or an array of a sample's shape or that of X."""
     if isinstance(direction, str):
         return check.check_choice("direction", direction, DIRECTIONS)
-    array = np.asarray(direction, dtype=np.float64)
+    try:
+        array = np.asarray(direction, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"A direction is {direction!r}: give an array of a sample's shape, one of "
+            f"{sorted(DIRECTIONS)}, or an attack for the nearest point, such as FAB()."
+        ) from None
     if array.shape not in (X.shape, X.shape[1:]) or not np.all(np.isfinite(array)):
         raise ValueError(
             f"A direction has shape {array.shape}, but the samples have shape {X.shape[1:]}: give "

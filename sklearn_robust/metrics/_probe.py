@@ -15,6 +15,7 @@ from ..exceptions import NotDifferentiableError
 __all__ = ["Probe", "slope", "value_and_slope"]
 
 _SCALARS = {"margin": F.margin, "loss": F.cross_entropy, "smooth_margin": F.smooth_margin}
+_UNUSED = object()
 
 
 class Probe:
@@ -26,19 +27,19 @@ class Probe:
         What to look at.
     X : array-like of shape (n_samples, ...)
         Samples. Floats keep their precision, which is that of the computation.
-    y : array-like of shape (n_samples,) or None
-        True labels; None where they play no part.
+    y : array-like of shape (n_samples,)
+        True labels; left out where they play no part.
     first_order : bool, default=False
         Whether nothing is differentiated twice: a quicker copy of the view then serves.
     """
 
-    def __init__(self, estimator, X, y=None, *, first_order=False):
+    def __init__(self, estimator, X, y=_UNUSED, *, first_order=False):
         self.view = as_module(estimator)
         self._smooth = self.view.surrogate.quick if first_order else self.view.surrogate
         _refuse_batch_statistics(self.view)
         self.X = check.check_samples(X, dtype=(np.float64, np.float32), of=estimator)
         check.check_sample_shape(self.X, self.view.input_shape, self.view.name)
-        self.codes = None if y is None else label_codes(self.view, self.X, y)
+        self.codes = None if y is _UNUSED else label_codes(self.view, self.X, y)
 
     def take(self, index):
         """Return a probe of some of the samples."""

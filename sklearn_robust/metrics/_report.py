@@ -127,6 +127,7 @@ def _measured(estimator, view, X, y, attack, main, n_jobs):
     """Return all numbers of the report; ``main`` is the attack that ``attack`` means."""
     black_box = not isinstance(scores_of(estimator), View)
     main._check_parameters()
+    _refuse_several_norms(main)
     X = check.check_samples(X, of=estimator)
     check.check_sample_shape(X, view.input_shape, view.name)
     codes, threat = label_codes(view, X, y), Threat.of(main, X)
@@ -162,6 +163,16 @@ def _measured(estimator, view, X, y, attack, main, n_jobs):
         "trusted": not signs,
         "warnings": signs,
     }
+
+
+def _refuse_several_norms(attack):
+    members = attack._members() if isinstance(attack, WorstCase) else [attack]
+    norms = sorted({check.check_norm(member.norm) for member in members})
+    if len(norms) > 1:
+        raise ValueError(
+            f"attack searches balls of several norms, {norms}, and a report is about one: report "
+            "on each by itself. robust_score takes them together."
+        )
 
 
 def _text(numbers, who):

@@ -11,6 +11,7 @@ from .. import _validation as check
 from .._random import seed_of
 from ..attacks import Square, WorstCase
 from ..attacks._faces import label_codes, predicted_codes
+from ..attacks._minimum import check_radius
 from ..attacks._scores import scores_of
 from ..differentiable import View
 from ..exceptions import BlackBoxWarning
@@ -75,6 +76,7 @@ def withstood(estimator, X, y=None, *, attack=None, n_jobs=None, index=None):
         Clean errors are not robust.
     """
     attack, view = attack_and_view(attack, estimator)
+    check_radius(attack)
     robust, fooled = _attacked(estimator, view, X, y, attack, n_jobs, "fooled", index)
     robust[robust] = ~fooled
     return robust

@@ -50,7 +50,8 @@ def make_robust_scorer(attack=None, *, n_jobs=None):
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y) -> float``, picklable.
+        ``scorer(estimator, X, y, sample_weight=None) -> float``, picklable. Searches pass weights
+        on without scikit-learn's metadata routing alone, which it takes no part in.
 
     Raises
     ------

@@ -1,5 +1,7 @@
 """Samples beside the gradient of the decision function at them."""
 
+from textwrap import fill
+
 import numpy as np
 
 from .. import _validation as check
@@ -200,10 +202,18 @@ class JacobianDisplay:
             ):
                 limit = limit or 1.0
                 axis.imshow(gradient, cmap=cmap, vmin=-limit, vmax=limit)
-            axes[0].set_ylabel(name)
+            _name_row(axes[0], name)
         for axis in self.axes_.flat:
             axis.set(xticks=[], yticks=[])
         return self
+
+
+def _name_row(axis, name):
+    """Write a name beside its row, or along it where no layout would make room for it."""
+    if axis.figure.get_layout_engine() is not None:
+        axis.set_ylabel(name, rotation=0, ha="right", va="center")
+    else:
+        axis.set_ylabel(fill(name, 18), fontsize="x-small")
 
 
 def _rows(indices, n_samples):

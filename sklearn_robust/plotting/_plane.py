@@ -8,7 +8,7 @@ from sklearn.utils import Bunch
 from .. import _functional as F
 from .. import _validation as check
 from .._random import RowNoise, seed_of
-from ..attacks import auto_batch_size
+from ..attacks import WorstCase, auto_batch_size
 from ..attacks._norms import ORDERS
 from ..attacks._task import Box
 from ..metrics._boundary import crossing
@@ -121,6 +121,7 @@ class Plane:
 
     def _walk(self, attack, bounds, seed):
         """Perturbations on the attack's way, (n_steps, *sample_shape)."""
+        _check_one_way(attack)
         attack = clone(attack).set_params(bounds=bounds)
         if attack.get_params().get("random_state", 0) is None:
             attack.set_params(random_state=seed)
@@ -230,3 +231,13 @@ def compute_planes(
         }
         found.append(arrays)
     return found
+
+
+def _check_one_way(attack):
+    """Raise unless an attack goes one way, step by step, along gradients."""
+    runs = [name for name in ("n_restarts", "n_searches") if getattr(attack, name, 1) > 1]
+    if isinstance(attack, WorstCase) or not attack._needs_gradient or runs:
+        cure = f", with {runs[0]}=1" if runs else ": PGD or DeepFool, say"
+        raise ValueError(
+            f"trajectory={attack!r} is not one way along gradients: give an attack that is{cure}."
+        )

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .._validation import check_norm
+from ..attacks import WorstCase
 from ..metrics._curve import robustness_curve
 from ._display import axes_for, named
 from ._style import eps_axis, line_style, percent_axis
@@ -116,15 +118,18 @@ class RobustnessCurveDisplay:
             With the arrays, and drawn.
         """
         options = {"eps": eps, "attack": attack, "n_jobs": n_jobs}
+        estimators = named(estimators)
         accuracy = {
             name: robustness_curve(estimator, X, y, **options)
-            for name, estimator in named(estimators).items()
+            for name, estimator in estimators.items()
         }
+        known = (getattr(estimator, "classes_", None) for estimator in estimators.values())
+        classes = next((labels for labels in known if labels is not None), np.unique(y))
         display = cls(
             eps=np.asarray(eps, dtype=np.float64),
             accuracy=accuracy,
-            norm=getattr(attack, "norm", None) or "linf",
-            n_classes=len(np.unique(y)),
+            norm=_norm_of(attack),
+            n_classes=len(classes),
         )
         return display.plot(ax=ax, **plot_options)
 
@@ -159,3 +164,10 @@ class RobustnessCurveDisplay:
         percent_axis(ax, "accuracy under attack (%)")
         ax.legend(frameon=False)
         return self
+
+
+def _norm_of(attack):
+    """Name of the norm of an attack, or of what a cascade is made of."""
+    if isinstance(attack, WorstCase):
+        attack = attack._members()[0]
+    return "linf" if attack is None else check_norm(attack.norm)

@@ -23,6 +23,7 @@ __all__ = [
     "style",
     "to_png",
     "to_svg",
+    "typed_radius",
 ]
 
 # Okabe and Ito, "Color universal design", 2008, without black and yellow, which vanish on a dark
@@ -98,6 +99,14 @@ def shown_radius(eps):
     if whole and abs(shades - whole) < 1e-6 and abs(eps - round(eps, 3)) > 1e-9:
         return f"{whole}/255"
     return f"{eps:.4g}"
+
+
+def typed_radius(eps):
+    """Radius as one types it: as people write it, or all digits where that is another number."""
+    shown = shown_radius(eps)
+    number, _, shades = shown.partition("/")
+    same = abs(float(number) / float(shades or 1) - eps) < 1e-9 * eps
+    return shown if same else repr(float(eps))
 
 
 def percent_axis(axis, label="accuracy (%)"):

@@ -177,6 +177,12 @@ def draw_colorbar(axes, surface, scale, label):
         from matplotlib.patches import Patch
 
         fills = [Patch(color=scale.cmap(k), label=str(c)) for k, c in enumerate(scale.classes)]
+        if figure.get_layout_engine() is None:  # nothing would make room beside the axes
+            other = axes[-1].get_legend()
+            legend = axes[-1].legend(handles=fills, title=label, loc="upper right")
+            if other is not None:
+                axes[-1].add_artist(other)
+            return legend
         return figure.legend(handles=fills, title=label, loc="outside right upper")
     return figure.colorbar(surface, ax=list(axes), label=label)
 

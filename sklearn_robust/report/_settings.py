@@ -4,12 +4,13 @@ import shlex
 from dataclasses import dataclass
 
 from .. import nets
-from ..plotting._style import shown_radius
+from ..plotting._style import typed_radius
 from ._errors import BadInput
 
 __all__ = ["DEFAULT_NETS", "NETS", "Settings", "net_number"]
 
 DEFAULT_NETS = ("NaturalNet", "AdvTrainNet", "JacobianRegNet", "MinMaxNet", "GAIRATNet")
+_OPTIONS = ("epochs", "samples", "train_samples", "seed", "device", "n_jobs", "data_home")
 NETS = {name: getattr(nets, name) for name in nets.__all__ if name.endswith("Net")}
 
 
@@ -71,11 +72,11 @@ class Settings:
         words = ["sklearn-robust", "compare", "--data", self.data, "--nets", ",".join(self.nets)]
         words += [
             "--eps",
-            *map(shown_radius, self.eps),
+            *map(typed_radius, self.eps),
             "--train-eps",
-            shown_radius(self.train_eps),
+            typed_radius(self.train_eps),
         ]
-        for option in ("epochs", "samples", "train_samples", "seed", "device", "n_jobs"):
+        for option in _OPTIONS:
             value = getattr(self, option)
             if value is not None:
                 words += [f"--{option.replace('_', '-')}", str(value)]

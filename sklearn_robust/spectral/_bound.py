@@ -9,6 +9,7 @@ from sklearn.utils import Bunch, check_random_state
 
 from .. import _validation as check
 from ..attacks import DeepFool
+from ..attacks._minimum import check_nearest
 from ._layers import last_matrix, layers_of
 from ._margin_report import logits_of, open_samples
 from ._solve import spectrum_of
@@ -143,7 +144,7 @@ def _smallest_margin(estimator, view, X, codes, attack):
     right = logits_of(view, X).argmax(1).numpy() == codes
     if not right.any():
         return 0.0
-    attack = DeepFool(norm="l2", bounds=None) if attack is None else check.check_attack(attack)
+    attack = DeepFool(norm="l2", bounds=None) if attack is None else check_nearest(attack, "l2")
     return float(attack.evaluate(estimator, X[right]).distance.min())
 
 

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation as check
-from ..attacks._faces import batches_of
+from ..attacks._faces import batches_of, with_names
 from ..differentiable import as_module
 from ._features import features_of, hidden_layers, last_input
 from ._trace import own_dtype, trace_of
@@ -104,7 +104,7 @@ class LayerFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         else:
             X, y = check.validate_samples(self, X, y)
         model = LogisticRegression() if self.estimator is None else clone(self.estimator)
-        self.estimator_ = model.fit(X, y)
+        self.estimator_ = model.fit(with_names(self, X), y)
         self.input_shape_ = X.shape[1:]
         view = self._view()
         x = view.tensor(X[:2]).to(own_dtype(view))

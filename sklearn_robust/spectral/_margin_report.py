@@ -11,6 +11,7 @@ from .. import _functional as F
 from .. import _validation as check
 from ..attacks import DeepFool
 from ..attacks._faces import batches_of
+from ..attacks._minimum import check_nearest
 from ..differentiable import as_module
 from ._margins import Geometry, feature_margin, linear_margin
 from ._trace import own_dtype
@@ -211,7 +212,7 @@ def _measure_features(report, geometry, z, view, kinds):
 
 
 def _measure_inputs(report, geometry, z, estimator, view, X, attack, batch_size, verbose):
-    attack = DeepFool(norm="l2", bounds=None) if attack is None else check.check_attack(attack)
+    attack = DeepFool(norm="l2", bounds=None) if attack is None else check_nearest(attack)
     norm = report.norm = check.check_norm(getattr(attack, "norm", "l2"))
     report.input_upper = attack.evaluate(estimator, X).distance
     linear = [

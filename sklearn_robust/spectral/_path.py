@@ -27,7 +27,8 @@ def regularization_path(
         Values of the other parameters of the search, where these varied as well.
     accuracy, loss : str, optional
         Names of the metrics that are an accuracy and a negative cross-entropy. None finds
-        "accuracy", "acc" or "score", and "neg_cross_entropy" or "neg_log_loss".
+        "accuracy", "acc" or "score", and "neg_cross_entropy" or "neg_log_loss". A table or a
+        curve does not tell what its "score" is: from 0 to 1 it passes for an accuracy.
 
     Returns
     -------
@@ -77,18 +78,21 @@ def regularization_path(
     >>> path.error_gap.shape, bool(path.train_loss[0] > path.train_loss[1])
     ((2,), True)
     """
+    taken = set()  # what no accuracy can be
     if isinstance(results, tuple):
         strengths, train, test = _curve(results, values)
     else:
         strengths, train, test = _search(results, param, fixed or {})
-    order = np.argsort(strengths, kind="stable")
+        taken = {"score"} if getattr(results, "scoring", None) is not None else taken
+    order = _order(strengths)
     path = Bunch(param=param, values=strengths[order])
 
     def add(name, scores):  # (n_values, n_splits)
         path[name], path[f"{name}_std"] = scores[order].mean(1), scores[order].std(1)
 
     loss = _pick(loss, LOSSES, train)
-    accuracy = _pick(accuracy, ACCURACIES, train.keys() - {loss})
+    taken |= {loss, *_beyond(train, test)}
+    accuracy = _pick(accuracy, [name for name in ACCURACIES if name not in taken], train)
     for metric in sorted(train, key=lambda name: (name != accuracy, name != loss)):
         if metric in (accuracy, loss):
             word, top = ("error", 1) if metric == accuracy else ("loss", 0)
@@ -99,6 +103,20 @@ def regularization_path(
             add(f"train_{metric}", train[metric])
             add(f"test_{metric}", test[metric])
     return path
+
+
+def _order(strengths):
+    """Places of the strengths from the least; those that have no order stay as they came."""
+    try:
+        return np.argsort(strengths, kind="stable")
+    except TypeError:
+        return np.arange(len(strengths))
+
+
+def _beyond(train, test):
+    """Metrics that are no shares."""
+    sides = {name: np.concatenate([train[name], test[name]]) for name in train}
+    return [name for name, scores in sides.items() if ((scores < 0) | (scores > 1)).any()]
 
 
 def _pick(chosen, usual, metrics):

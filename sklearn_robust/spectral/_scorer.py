@@ -6,6 +6,7 @@ import torch
 from .. import _functional as F
 from .. import _validation as check
 from ..attacks import WorstCase
+from ..attacks._minimum import check_radius
 from ._layer_spectra import layer_spectra
 from ._margin_report import logits_of, open_samples
 
@@ -54,6 +55,7 @@ class RegularizationScorer:
 
     def _withstood(self, estimator, X, y):
         attack = WorstCase(random_state=0) if self.attack is None else self.attack
+        check_radius(attack)
         rows = np.arange(len(y))
         if self.max_samples is not None and len(rows) > self.max_samples:
             rows = np.linspace(0, len(rows) - 1, self.max_samples).round().astype(int)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -246,3 +247,17 @@ def test_the_scorer_measures_what_it_was_asked_for_and_nothing_else(monkeypatch)
     for name, measure in others.items():
         monkeypatch.setitem(MEASURES, name, measure)
     assert make_clustering_scorer(TAXONOMY)(MODEL, X) > 0.5
+
+
+def test_a_scorer_stands_beside_others_when_samples_have_weights():
+    scoring = {"accuracy": "accuracy", "clusters": make_clustering_scorer([0, 0, 1])}
+    model = LogisticRegression(max_iter=500)
+    grid = GridSearchCV(model, {"C": [1.0]}, scoring=scoring, refit=False)
+    with pytest.warns(UserWarning, match="clusters=.* does not support sample_weight"):
+        grid.fit(*load_iris(return_X_y=True), sample_weight=np.ones(150))
+    assert np.isfinite(grid.cv_results_["mean_test_clusters"]).all()
+
+
+def test_the_mean_jacobian_has_no_use_for_batch_normalisation():
+    with pytest.raises(ValueError, match="has no use for batch_norm='drop'"):
+        class_weight_matrix(MODEL, X, method="mean_jacobian", batch_norm="drop")

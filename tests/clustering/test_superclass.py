@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 
 from sklearn_robust import NaturalNet, robust_score
 from sklearn_robust.attacks import PGD
@@ -164,3 +164,12 @@ def test_what_makes_no_sense_is_refused():
         SuperclassClassifier(LogisticRegression()).predict(X)
     with pytest.raises(ValueError, match="aggregate is 'sum', but LinearSVC has no predict_proba"):
         SuperclassClassifier(LinearSVC(), SUPERCLASSES, aggregate="sum").fit(X, y)
+
+
+@pytest.mark.parametrize("taxonomy", [{"b": [1, 2], "a": [0]}, TAXONOMY], ids=str)
+def test_decisions_between_pairs_are_no_scores_of_classes(taxonomy):
+    X_, y_ = (X[~NEW], y[~NEW]) if taxonomy is TAXONOMY else load_iris(return_X_y=True)
+    model = SuperclassClassifier(SVC(decision_function_shape="ovo"), taxonomy).fit(X_, y_)
+    z = model.decision_function(X_)
+    codes = (z > 0).astype(int) if z.ndim == 1 else z.argmax(1)
+    assert np.mean(model.classes_[codes] == model.predict(X_)) > 0.98

@@ -204,9 +204,11 @@ def test_noise_keeps_integers_whole():
 
 def test_the_ball_of_a_cascade_is_the_widest_of_its_members(flowers):
     model = LogisticRegression(max_iter=1000).fit(*flowers)
-    attack = WorstCase([PGD(eps=0.1), PGD(eps=0.3), PGD(eps=9, norm="l2")], random_state=0)
+    attack = WorstCase([PGD(eps=0.1), PGD(eps=0.3)], random_state=0)
     report = robustness_report(model, *flowers, attack=attack, output_dict=True)
     assert (report["eps"], report["norm"]) == (0.3, "linf")
+    with pytest.raises(ValueError, match=r"balls of several norms, \['l2', 'linf'\]"):
+        robustness_report(model, *flowers, attack=WorstCase([PGD(), PGD(norm="l2", eps=1)]))
 
 
 ATTACKS = {

@@ -1,5 +1,7 @@
 """Whose word counts: predictions, columns by name, gradients that vanish, steps of float32."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,14 +16,29 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_robust import robust_score
-from sklearn_robust.attacks import APGD, BIM, FGSM, MIFGSM, PGD, Square, WorstCase
+from sklearn_robust.attacks import (
+    APGD,
+    BIM,
+    FAB,
+    FGSM,
+    MIFGSM,
+    PGD,
+    CarliniWagner,
+    DeepFool,
+    Square,
+    WorstCase,
+)
 from sklearn_robust.exceptions import ZeroGradientWarning
 from sklearn_robust.metrics import (
+    boundary_distance,
     decision_margin,
+    input_jacobian,
     make_robust_scorer,
+    prediction_stability,
     robustness_curve,
     robustness_report,
 )
+from sklearn_robust.spectral import make_regularization_scorer
 from tests.cases import blobs
 
 NAMES = list("abcd")
@@ -179,3 +196,37 @@ def test_a_threshold_decides_whatever_is_made_of_nan(on_nan):
     attack = Square(eps=0.05, max_iter=50, random_state=0)
     wanted = robust_score(model, X, Y, attack=attack)
     assert robust_score(model, X, Y, attack=attack.set_params(on_nan=on_nan)) == wanted
+
+
+# -- attacks without a radius --------------------------------------------------------------------
+
+NEEDS_A_RADIUS = {
+    "score": lambda attack: robust_score(BY_NAME, FRAME, Y, attack=attack),
+    "stability": lambda attack: prediction_stability(BY_NAME, FRAME, attack=attack),
+    "scorer": lambda attack: make_robust_scorer(attack)(BY_NAME, FRAME, Y),
+    "path": lambda attack: make_regularization_scorer(attack)(BY_NAME, FRAME, Y),
+}
+
+
+@pytest.mark.parametrize("attack", [DeepFool(), FAB(), CarliniWagner()], ids=str)
+@pytest.mark.parametrize("what", NEEDS_A_RADIUS)
+def test_without_a_radius_there_is_no_robust_accuracy(what, attack):
+    with pytest.raises(ValueError, match="has no radius: give it an eps"):
+        NEEDS_A_RADIUS[what](attack)
+
+
+# -- labels for indicators -----------------------------------------------------------------------
+
+
+MEASURES = [input_jacobian, partial(boundary_distance, max_distance=1.0), decision_margin]
+
+
+@pytest.mark.parametrize("measure", MEASURES, ids=["jacobian", "distance", "margin"])
+def test_indicators_of_labels_refuse_to_go_without(measure):
+    with pytest.raises(ValueError, match="y is None"):
+        measure(SURE, X, None)
+
+
+def test_a_direction_that_is_an_attack_inside_a_ball_is_no_direction():
+    with pytest.raises(ValueError, match=r"A direction is PGD\(.*such as FAB"):
+        boundary_distance(SURE, X, Y, max_distance=1, directions=[PGD(eps=0.1)])

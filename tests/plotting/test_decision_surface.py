@@ -13,7 +13,16 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from sklearn_robust import NaturalNet
-from sklearn_robust.attacks import BIM, FGSM, PGD
+from sklearn_robust.attacks import (
+    BIM,
+    FAB,
+    FGSM,
+    PGD,
+    CarliniWagner,
+    DeepFool,
+    Square,
+    WorstCase,
+)
 from sklearn_robust.metrics import boundary_distance, decision_margin, input_jacobian
 from sklearn_robust.plotting import DecisionSurfaceDisplay
 from sklearn_robust.plotting._plane import Plane
@@ -329,3 +338,29 @@ def test_without_plotly_the_package_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "plotly", None)
     with pytest.raises(ImportError, match="to_html writes with plotly.*pip install plotly"):
         display.to_html(tmp_path / "surface.html")
+
+
+# -- several displays in one figure, and ways of attacks -----------------------------------------
+
+
+def test_displays_on_the_users_axes_have_legends_of_their_own(pyplot):
+    figure, axes = pyplot.subplots(1, 2)
+    for axis in axes:
+        display = surface(MODULE, X, Y, response="predict", ax=axis, random_state=0)
+        assert display.ax_.get_legend() is not None
+    assert not figure.legends
+
+
+@pytest.mark.parametrize("attack", [DeepFool(), FAB(eps=0.5), CarliniWagner(n_searches=1)], ids=str)
+def test_the_way_to_the_nearest_point_is_drawn_step_by_step(attack):
+    y, attack = labels(MODULE, X), attack.set_params(bounds=None)
+    display = surface(MODULE, X, y, trajectory=attack, random_state=0)
+    assert len(display.trajectory.coordinates) > 2
+
+
+@pytest.mark.parametrize(
+    "attack", [PGD(n_restarts=2), WorstCase(), CarliniWagner(), Square()], ids=str
+)
+def test_what_is_no_single_way_is_not_drawn(attack):
+    with pytest.raises(ValueError, match="is not one way along gradients: give"):
+        surface(MODULE, X, Y, trajectory=attack)

@@ -4,12 +4,12 @@ import sys
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_robust import NaturalNet
-from sklearn_robust.attacks import PGD
+from sklearn_robust.attacks import PGD, WorstCase
 from sklearn_robust.metrics import hessian_eigvals, input_jacobian, robustness_curve
 from sklearn_robust.plotting import (
     DecisionSurfaceDisplay,
@@ -162,3 +162,16 @@ def test_curves_are_those_of_the_metric_in_order_of_the_radius(pyplot):
         assert line.get_ydata().tolist() == curve[[1, 2, 0]].tolist()
     assert display.ax_.get_xlabel() == "eps (linf radius)"
     assert len(display.ax_.get_legend().get_texts()) == 3  # with the line of guessing
+
+
+@pytest.mark.parametrize(
+    ("attack", "norm"),
+    [(None, "linf"), (PGD(norm=2), "l2"), (WorstCase([PGD(norm="l1", max_iter=2)]), "l1")],
+    ids=["default", "number", "cascade"],
+)
+def test_a_curve_knows_its_norm_and_all_classes(attack, norm):
+    iris, y = load_iris(return_X_y=True)
+    model = LogisticRegression(max_iter=500).fit(iris, y)
+    given = {"eps": [0.1], "attack": attack}
+    display = RobustnessCurveDisplay.from_estimator(model, iris[:60], y[:60], **given)
+    assert display.norm == norm and display.n_classes == 3

@@ -209,6 +209,7 @@ def test_layers_can_be_chosen_and_the_seed_decides(digits):
     assert a.random_mean != c.random_mean
 
 
+@pytest.mark.filterwarnings("ignore::sklearn_robust.exceptions.ZeroGradientWarning")
 def test_dead_layers_are_counted_not_divided_by():
     net = linear_net()
     nn.init.zeros_(net[0].weight)

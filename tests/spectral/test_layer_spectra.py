@@ -62,7 +62,7 @@ def test_a_fitted_net_needs_no_samples_and_a_frame_of_the_report_is_one_call():
         (MLPClassifier((5,), max_iter=500, tol=1e-2), ["layers.0", "layers.2"]),
         (
             make_pipeline(StandardScaler(), PCA(2), NaturalNet(max_epochs=1)),
-            ["steps.1.body", "features.1", "features.3", "classifier"],
+            ["steps.1.body.1", "features.1", "features.3", "classifier"],
         ),
     ],
     ids=["linear", "mlp", "pipeline"],

@@ -8,13 +8,13 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
+from sklearn.metrics import get_scorer, log_loss
 from sklearn.model_selection import GridSearchCV, validation_curve
 
 from sklearn_robust import MinMaxNet, NaturalNet
 from sklearn_robust.attacks import PGD
 from sklearn_robust.datasets import load_moons
-from sklearn_robust.metrics import robust_score
+from sklearn_robust.metrics import make_robust_scorer, robust_score
 from sklearn_robust.spectral import (
     layer_spectra,
     make_regularization_scorer,
@@ -201,3 +201,25 @@ def test_a_sweep_over_the_strength_of_an_attack_in_training():
     for name in ("error_gap", "test_robust_accuracy", "test_confidence", "test_spectrum_std_std"):
         assert path[name].shape == (2,) and np.isfinite(path[name]).all()
     assert path.test_confidence[1] < path.test_confidence[0]
+
+
+SCORERS = [make_robust_scorer(ATTACK), get_scorer("neg_log_loss")]
+
+
+@pytest.mark.parametrize("scoring", SCORERS, ids=["robust", "loss"])
+def test_the_score_of_a_scorer_passes_for_no_accuracy(scoring, iris):
+    found = search(*iris, scoring=scoring)
+    path = regularization_path(found, param="C")
+    assert {"train_score", "test_score"} <= path.keys() and "error_gap" not in path
+    assert "error_gap" in regularization_path(found, param="C", accuracy="score")
+
+
+def test_numbers_beyond_one_are_no_accuracies(iris):
+    table = search(*iris, scoring="neg_log_loss").cv_results_
+    assert "error_gap" not in regularization_path(table, param="C")
+
+
+def test_strengths_without_an_order_stay_as_they_came(iris):
+    grid = {"class_weight": [None, "balanced"]}
+    path = regularization_path(search(*iris, grid), param="class_weight")
+    assert list(path["values"]) == [None, "balanced"]

@@ -2,7 +2,7 @@
 
 import shlex
 
-from ...plotting._style import shown_radius
+from ...plotting._style import typed_radius
 from .._attack import WORST
 from .._blocks import Code, Points, Section, Text
 from .._results import interval
@@ -55,8 +55,10 @@ def _evaluation(results):
     asked, verdict = results["settings"], results["verdict"]
     name = (verdict["ranking"] if verdict else results.trained)[0]
     words = ["sklearn-robust", "evaluate", f"nets/{name}.net", "--data", asked["data"]]
-    words += ["--eps", *map(shown_radius, results["eps"]), "--seed", str(asked["seed"])]
-    words += [] if asked["samples"] is None else ["--samples", str(asked["samples"])]
+    words += ["--eps", *map(typed_radius, results["eps"]), "--seed", str(asked["seed"])]
+    for option in ("samples", "data_home"):
+        if asked.get(option) is not None:
+            words += [f"--{option.replace('_', '-')}", str(asked[option])]
     return shlex.join(words)
 
 

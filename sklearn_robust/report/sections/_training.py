@@ -74,7 +74,7 @@ def _cost(results, names):
 
 
 def _draw_curves(results, names):
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     figure, (loss, natural, attacked) = make_figure(9, 3.5, ncols=3)
     for name in names:
@@ -85,8 +85,12 @@ def _draw_curves(results, names):
         loss.plot(epochs, facts["train_loss"], label=name, **line)
         natural.plot(epochs, facts["natural_accuracy"], **line)
         attacked.plot(epochs, facts["attacked_accuracy"], **line)
-    loss.set(yscale="log", ylabel="training loss (its own objective)", xlabel="epoch")
-    loss.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    loss.set(ylabel="training loss (its own objective)", xlabel="epoch")
+    low, high = loss.dataLim.intervaly
+    if 0 < 10 * low < high:  # else a logarithm has few round numbers to label
+        loss.set(yscale="log")
+        loss.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        loss.yaxis.set_minor_formatter(NullFormatter())
     for axis, label in (
         (natural, "natural accuracy (%)"),
         (attacked, f"accuracy (%) under BIM, {strength(results['train_eps'])}"),
