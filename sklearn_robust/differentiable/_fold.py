@@ -25,7 +25,8 @@ class _LeafTracer(fx.Tracer):
 
 def _fuse(layer, norm):
     """One convolution that does in eval mode what two layers do, or None."""
-    if not isinstance(layer, _CONVOLUTIONS) or not isinstance(norm, _NORMALISATIONS):
+    # A subclass, a parametrised weight or a hook may make its weight anew.
+    if type(layer) not in _CONVOLUTIONS or type(norm) not in _NORMALISATIONS:
         return None
     if not norm.track_running_stats or layer.weight.dtype != norm.running_mean.dtype:
         return None
@@ -34,7 +35,6 @@ def _fuse(layer, norm):
 
 
 def _hooks(layer):
-    """Return what runs around a layer: there it may compute its own weight anew."""
     return layer._forward_pre_hooks, layer._forward_hooks
 
 
@@ -54,10 +54,11 @@ def _fold_normalisation(module):
             continue
         if users[node.target] > 1 or users[source.target] > 1:
             continue
-        norm = module.get_submodule(node.target)
-        fused = _fuse(module.get_submodule(source.target), norm)
+        layer, norm = module.get_submodule(source.target), module.get_submodule(node.target)
+        fused = _fuse(layer, norm)
         if fused is not None:
-            module.set_submodule(source.target, fused)
+            # The same layer may be known by other names: change it, and not who holds it.
+            layer.weight, layer.bias = fused.weight, fused.bias
             norm.forward = _same
     return module
 
