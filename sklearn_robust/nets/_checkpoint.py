@@ -69,8 +69,9 @@ class Checkpoints:
         restore(net, content["net"], net.device_)
         for name, callback in net.callbacks_:
             restore(callback, content["callbacks"].get(name, {}), net.device_)
-        for name, weight in net.module_.named_parameters():
-            weight.requires_grad_(name not in content.get("frozen", ()))
+        if "frozen" in content:
+            for name, weight in net.module_.named_parameters():
+                weight.requires_grad_(name not in content["frozen"])
         torch.set_rng_state(content["random"]["cpu"])
         if net.device_.type == "cuda" and "cuda" in content["random"]:
             torch.cuda.set_rng_state(content["random"]["cuda"], net.device_)

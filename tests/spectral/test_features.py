@@ -9,6 +9,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -233,3 +234,10 @@ def test_bad_input_is_told_what_to_type(digits):
         feature_change_report(net, X[:5], noise="cube")
     with pytest.raises(TypeError, match="give an attack instance"):
         feature_change_report(net, X[:5], attack=PGD)
+
+
+def test_the_estimator_is_fitted_on_the_columns_of_a_frame():
+    frame, y = load_iris(return_X_y=True, as_frame=True)
+    chosen = ColumnTransformer([("some", StandardScaler(), list(frame)[:2])])
+    model = make_pipeline(chosen, LogisticRegression())
+    assert len(LayerFeatures(model).fit(frame, y).transform(frame)) == len(frame)

@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 from torch import nn
 
 from sklearn_robust import NaturalNet
-from sklearn_robust.attacks import BIM, FAB, DeepFool
+from sklearn_robust.attacks import BIM, FAB, PGD, DeepFool
 from sklearn_robust.datasets import load_digits_images, load_moons
 from sklearn_robust.spectral import generalization_bound_terms, margin_report
 from tests.spectral.models import Shortcut, randomized
@@ -212,6 +212,10 @@ def test_bad_input_is_told_what_to_type(iris):
     for measure in (margin_report, partial(generalization_bound_terms, eps=0.1)):
         with pytest.raises(TypeError, match="give an attack instance"):
             measure(model, X, y, attack=DeepFool)
+        with pytest.raises(ValueError, match="a distance to the boundary is wanted: give DeepFool"):
+            measure(model, X, y, attack=PGD(eps=0.1))
+    with pytest.raises(ValueError, match=r"give DeepFool\(norm='l2'\)"):
+        generalization_bound_terms(model, X, y, eps=0.1, attack=DeepFool(norm="linf"))
     with pytest.raises(ValueError, match="not fitted on"):
         margin_report(model, X, y + 7)
 
