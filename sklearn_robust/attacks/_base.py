@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from .. import _validation as check
 from .._random import RowNoise, seed_of, torch_seed
 from ..differentiable import as_module
+from ..differentiable._state import records
 from ..exceptions import ZeroGradientWarning
 from ._core import TensorAttack
 from ._faces import batches_of, label_codes, own_logits, predicted_codes, with_names
@@ -107,6 +108,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         X = check.check_samples(X, of=estimator)
         return self._generate(estimator, X, y, check.check_bounds(self.bounds, X))
 
+    @records
     def _generate(self, estimator, X, y, bounds):
         view, codes = self._open(estimator, X, y)
         return _array(Outcome.join(self._outcomes(view, X, codes, bounds)).x_adv)
@@ -136,6 +138,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         X = check.check_samples(X, of=estimator)
         return self._evaluate(estimator, X, y, check.check_bounds(self.bounds, X))
 
+    @records
     def _evaluate(self, estimator, X, y, bounds, checked=False, index=None):
         view, codes = self._open(estimator, X, y)
 

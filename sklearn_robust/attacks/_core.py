@@ -8,6 +8,7 @@ import torch
 from .. import _validation as check
 from .._random import RowNoise, seed_of
 from ..differentiable import frozen
+from ..differentiable._state import records
 from ._losses import check_loss
 from ._norms import make_ball
 from ._task import Box, Task
@@ -89,9 +90,10 @@ class TensorAttack:
         """
         return ~self._perturb(logits, x, y, stop=True, on_nan=self.on_nan).fooled
 
+    @records
     def _perturb(self, logits, x, y, *, noise=None, **flags):
         self._check_parameters()
-        x = x.detach()
+        x, y = (t.clone() if t.is_inference() else t for t in (x.detach(), y))
         bounds = self._box_around(x)
         if noise is None:
             noise = RowNoise(seed_of(self.random_state), x)

@@ -1,10 +1,12 @@
 """Borrow a module for an attack and hand it back exactly as it was."""
 
 from contextlib import contextmanager, nullcontext
+from functools import wraps
 
+import torch
 from torch import nn
 
-__all__ = ["frozen", "module_of"]
+__all__ = ["frozen", "module_of", "records"]
 
 
 def module_of(logits):
@@ -90,3 +92,19 @@ def frozen(logits):
     """
     module = module_of(logits)
     return nullcontext() if module is None else _borrowed(module)
+
+
+def records(function):
+    """Let a function that needs gradients be called inside ``torch.inference_mode`` as well.
+
+    Trainers validate in that mode, in which no tensor can ever take part in a gradient.
+    """
+
+    @wraps(function)
+    def recording(*args, **kwargs):
+        if not torch.is_inference_mode_enabled():
+            return function(*args, **kwargs)
+        with torch.inference_mode(False), torch.no_grad():
+            return function(*args, **kwargs)
+
+    return recording

@@ -61,7 +61,8 @@ class Probe:
         if not torch.equal(self._smooth(1.5 * x.detach() + 0.25), z):
             raise NotDifferentiableError(
                 f"The logits of {self.view.name} change with the input, but no gradient reaches "
-                "it: keep every step of the model in torch, without detach() and no_grad()."
+                "it: keep every step of the model in torch, without detach(), no_grad() and "
+                "inference_mode()."
             )
         return z + 0 * x.flatten(1).sum(1, keepdim=True)
 

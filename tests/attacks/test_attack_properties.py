@@ -383,6 +383,20 @@ def test_tensors_too_are_attacked_by_the_first_of_several_outputs(name):
     assert torch.equal(several, attack.perturb(model, x, y))
 
 
+@pytest.mark.parametrize("name", [*BALL, *NEAREST])
+def test_inference_mode_changes_nothing(name):
+    model, attack = linear(), brief(name, eps=0.1, norm="linf")
+    x = samples()
+    X, y = x.numpy(), predicted(model, x)
+    expected = attack.generate(model, X, y.numpy()), attack.verdict(model, x, y)
+    with torch.inference_mode():
+        x_inside = x + 0  # such a tensor takes part in no gradient
+        assert x_inside.is_inference()
+        assert np.array_equal(attack.generate(model, X, y.numpy()), expected[0])
+        assert torch.equal(attack.verdict(model, x_inside, y + 0), expected[1])
+        assert attack.evaluate(model, X, y.numpy()).fooled.tolist() == (~expected[1]).tolist()
+
+
 NO_LOGITS = {
     "one output": (lambda z: z[:, :1], r"shape \(12, 1\).*torch.cat"),
     "no axis of classes": (lambda z: z[:, 0], r"shape \(12,\)"),
