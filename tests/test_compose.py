@@ -249,6 +249,23 @@ def test_nets_work_where_metadata_are_routed():
         assert len(cross_val_score(model, X, Y, cv=GroupKFold(3), params=groups, **options)) == 3
 
 
+def test_sample_weights_are_routed_to_a_scorer_that_asks_for_them():
+    weight = np.linspace(0, 1, len(Y)) ** 4
+    with config_context(enable_metadata_routing=True):
+        model = LogisticRegression().set_fit_request(sample_weight=False)
+
+        def search(scoring):
+            search = GridSearchCV(model, {"C": [1]}, scoring=scoring, cv=2, refit=False)
+            return search.fit(X, Y, sample_weight=weight).cv_results_
+
+        asks = make_robust_scorer(ATTACK).set_score_request(sample_weight=True)
+        deaf = make_robust_scorer(ATTACK).set_score_request(sample_weight=False)
+        scores = search({"weighted": asks, "plain": deaf})
+        assert scores["mean_test_weighted"] != scores["mean_test_plain"]
+        with pytest.raises(ValueError, match="sample_weight.*set_score_request"):
+            search(make_robust_scorer(ATTACK))
+
+
 # -- ensembles -----------------------------------------------------------------------------------
 
 

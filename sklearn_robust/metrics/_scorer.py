@@ -1,5 +1,7 @@
 """Robust accuracy as a scorer object."""
 
+from sklearn.utils.metadata_routing import MetadataRequest
+
 from .. import _validation as check
 from ._robust import robust_score
 
@@ -20,6 +22,7 @@ class RobustScorer:
     def __init__(self, attack=None, n_jobs=None):
         self.attack = attack
         self.n_jobs = n_jobs
+        self._weights = None
 
     def __call__(self, estimator, X, y, sample_weight=None):
         """Robust accuracy of a fitted estimator."""
@@ -30,6 +33,29 @@ class RobustScorer:
     def _accept_sample_weight(self):
         # scikit-learn's multi-metric scorer asks its members before it passes weights on.
         return True
+
+    def set_score_request(self, *, sample_weight=True):
+        """Ask for sample weights where scikit-learn's metadata routing is switched on.
+
+        Parameters
+        ----------
+        sample_weight : bool, str or None, default=True
+            True asks for them, a string for those passed under that name, False for none; None
+            is an error once weights are passed.
+
+        Returns
+        -------
+        self : object
+            The scorer.
+        """
+        self._weights = sample_weight
+        return self
+
+    def get_metadata_routing(self):
+        """Return what the scorer asks for, a ``MetadataRequest``."""
+        request = MetadataRequest(owner=repr(self))
+        request.score.add_request(param="sample_weight", alias=self._weights)
+        return request
 
     def __repr__(self):
         n_jobs = "" if self.n_jobs is None else f", n_jobs={self.n_jobs!r}"
@@ -50,8 +76,8 @@ def make_robust_scorer(attack=None, *, n_jobs=None):
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y, sample_weight=None) -> float``, picklable. Searches pass weights
-        on without scikit-learn's metadata routing alone, which it takes no part in.
+        ``scorer(estimator, X, y, sample_weight=None) -> float``, picklable. Under scikit-learn's
+        metadata routing, ``scorer.set_score_request(sample_weight=True)`` asks for weights.
 
     Raises
     ------
