@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from scipy.special import logit
 from sklearn.calibration import CalibratedClassifierCV
 from torch import nn
 from torch.nn import functional as F
@@ -35,8 +36,11 @@ class Sigmoid(nn.Module):
         return F.logsigmoid(t), F.logsigmoid(-t)
 
 
-class Isotonic(nn.Module):
+class Isotonic(Smoothable, nn.Module):
     """Isotonic regression: linear between thresholds, constant beyond them.
+
+    It is flat nearly everywhere and steep between; when ``smooth``, a sigmoid near it that crosses
+    one half where it does.
 
     Parameters
     ----------
@@ -44,19 +48,37 @@ class Isotonic(nn.Module):
         With ``X_thresholds_`` and ``y_thresholds_``.
     """
 
+    jumping = True
+
     def __init__(self, calibrator):
         super().__init__()
-        x, y = calibrator.X_thresholds_, calibrator.y_thresholds_
+        x, y = calibrator.X_thresholds_.astype(float), calibrator.y_thresholds_.astype(float)
         if len(x) == 1:  # constant
             x, y = np.append(x, x + 1), np.repeat(y, 2)
+        self.steepness, self.shift = _sigmoid_near(x, y)
         self.clip = Clip(x[0], x[-1])
         lines = np.stack([np.diff(y) / np.diff(x), y[:-1]], axis=1)
         self.lines = Piecewise(x[None], lines[None, ..., None])
 
     def forward(self, f):
         """Pair of tensors (n,) from scores (n,)."""
+        if self.smooth:
+            t = self.steepness * f.double() + self.shift
+            return F.logsigmoid(-t), F.logsigmoid(t)
         p = self.lines(self.clip(f[:, None])).flatten()
         return log_of(1 - p), log_of(p)
+
+
+def _sigmoid_near(x, y):
+    """Slope and shift of a line whose sigmoid is near the increasing curve from (x, y)."""
+    odds = logit(y.clip(0.01, 0.99))
+    slope = max(np.polyfit(x - x.mean(), odds, 1)[0], 0.0)
+    above = int(np.searchsorted(y, 0.5))
+    if slope and 0 < above < len(y):
+        left, right = above - 1, above
+        share = (0.5 - y[left]) / (y[right] - y[left])
+        return slope, -slope * (x[left] + share * (x[right] - x[left]))
+    return slope, odds.mean() - slope * x.mean()
 
 
 class Fold(Smoothable, Responses):
@@ -105,7 +127,8 @@ class Calibrated(Fold):
     def calibrate(self, f):
         """Log-probabilities (n, n_classes) of the scores."""
         f = f.exp() if self.proba else f
-        f = f[:, 1:] if f.shape[1] > len(self.calibrators) else f
+        if len(self.calibrators) == 1 and f.shape[1] == 2:
+            f = f[:, 1:]
         pairs = [calibrator(f[:, k]) for k, calibrator in enumerate(self.calibrators)]
         if len(pairs) == 1:
             return torch.stack(pairs[0], 1)
@@ -144,6 +167,11 @@ def _one_fold(fold):
     method = "decision" if hasattr(fold.estimator, "decision_function") else "log_proba"
     body = build(fold.estimator)
     if fold.method == "temperature":
+        if getattr(body, "paired", False) and len(fold.classes) > 3:
+            raise NotDifferentiableError(
+                "a temperature needs a score for each class, not one for each pair: fit its SVC "
+                "with decision_function_shape='ovr'."
+            )
         return Temperature(body, method, fold.calibrators[0].beta_)
     kind = {"sigmoid": Sigmoid, "isotonic": Isotonic}[fold.method]
     return Calibrated(body, method, [kind(calibrator) for calibrator in fold.calibrators])

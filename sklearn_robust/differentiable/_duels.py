@@ -13,15 +13,18 @@ _STEEPNESS = 10.0
 
 
 class Smoothable:
-    """Base of modules whose output jumps, unless ``smooth`` is set.
+    """Base of modules whose output jumps or is flat, unless ``smooth`` is set.
 
     Attributes
     ----------
     smooth : bool
         Whether to put something in the place of jumps whose gradient is worth following.
+    jumping : bool
+        Whether it jumps by itself, not by a part that does.
     """
 
     smooth = False
+    jumping = False
 
 
 class Duels(Smoothable, nn.Module):
@@ -34,6 +37,8 @@ class Duels(Smoothable, nn.Module):
     n_classes : int
         At least two.
     """
+
+    jumping = True
 
     def __init__(self, n_classes):
         super().__init__()
@@ -80,5 +85,5 @@ class Duels(Smoothable, nn.Module):
 
 
 def jumps(module):
-    """Whether a module counts votes."""
-    return any(isinstance(part, Duels) for part in module.modules())
+    """Whether a module has parts that jump, such as those that count votes."""
+    return any(getattr(part, "jumping", False) is True for part in module.modules())

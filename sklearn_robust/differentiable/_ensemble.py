@@ -40,6 +40,60 @@ class Mixture(Responses):
         return torch.stack(parts).logsumexp(0)
 
 
+class Bag(Mixture):
+    """Members that each see some features: the means of their probabilities and decisions.
+
+    Parameters
+    ----------
+    bodies : list of torch.nn.Module
+        Modules of the members.
+    subsets : list of arrays of ints
+        The features that each sees.
+    decides : bool
+        Whether the members have decision functions.
+    """
+
+    def __init__(self, bodies, subsets, decides):
+        def answers(name):
+            pairs = zip(bodies, subsets, strict=True)
+            return [Chain([Columns(subset)], Response(body, name)) for body, subset in pairs]
+
+        super().__init__(answers("log_proba"))
+        self.deciders = nn.ModuleList(answers("decision") if decides else [])
+
+    def decision(self, x):
+        """Mean of the members' decision functions, if they have them."""
+        if not self.deciders:
+            return super().decision(x)
+        return torch.stack([decider(x) for decider in self.deciders]).mean(0)
+
+
+class Vote(Mixture):
+    """Soft vote; as a transformer it gives every member's probabilities side by side.
+
+    Parameters
+    ----------
+    members, weights
+        See Mixture.
+    """
+
+    def __init__(self, members, weights=None):
+        super().__init__(members, weights)
+        self.voters = nn.ModuleList(members)  # those of weight 0 included
+
+    def transform(self, x):
+        """Probabilities (n, n_members * n_classes)."""
+        return torch.cat([voter(x).exp() for voter in self.voters], 1)
+
+
+class Stack(Chain):
+    """A classifier of other classifiers' answers, which it gives as a transformer."""
+
+    def transform(self, x):
+        """Answers of the members (n, n_answers)."""
+        return self.steps(x)
+
+
 class Probabilities(nn.Module):
     """Probabilities of a classifier, as features.
 
@@ -75,21 +129,22 @@ def _voting(model):
         with naming(f"Member {model.estimators[i][0]!r} of the VotingClassifier"):
             members.append(Response(build(fitted), "log_proba"))
     weights = None if model.weights is None else np.asarray(model.weights)[kept]
-    return Mixture(members, weights)
+    return Vote(members, weights)
 
 
 @register(BaggingClassifier)
 def _bagging(model):
-    members = []
+    bodies = []
     with naming("The estimator of the BaggingClassifier"):
-        for fitted, features in zip(model.estimators_, model.estimators_features_, strict=True):
+        for fitted in model.estimators_:
             if not hasattr(fitted, "predict_proba") or len(fitted.classes_) < len(model.classes_):
                 raise NotDifferentiableError(
                     f"its {type(fitted).__name__} has no probability for each class, so it can "
                     "only vote. Take one that has predict_proba and draw more samples for it."
                 )
-            members.append(Chain([Columns(features)], Response(build(fitted), "log_proba")))
-    return Mixture(members)
+            bodies.append(build(fitted))
+        decides = all(hasattr(fitted, "decision_function") for fitted in model.estimators_)
+        return Bag(bodies, model.estimators_features_, decides)
 
 
 @register(StackingClassifier)
@@ -102,7 +157,7 @@ def _stacking(model):
     if model.passthrough:
         parts.append(nn.Identity())
     with naming("The final estimator of the StackingClassifier"):
-        return Chain([Union(parts)], build(model.final_estimator_))
+        return Stack([Union(parts)], build(model.final_estimator_))
 
 
 def _stacked(fitted, method, n_classes):

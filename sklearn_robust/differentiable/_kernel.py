@@ -41,12 +41,16 @@ class Kernel(nn.Module):
                 f"{who} has kernel={name!r}, which torch cannot follow; choose one of "
                 f"{list(self.names)}, or attack it with sklearn_robust.attacks.Square."
             )
-        self.register_buffer("anchors", buffer(anchors))
+        anchors = buffer(anchors)
+        # Distances stay the same, and small numbers do not cancel where data are far from zero.
+        self.register_buffer("origin", anchors.mean(0) * (name == "rbf"))
+        self.register_buffer("anchors", anchors - self.origin)
         self.register_buffer("squares", self.anchors.square().sum(1))
         self.name, self.gamma, self.coef0, self.degree = name, gamma, coef0, degree
 
     def forward(self, x):
         """Kernel values (n, n_anchors)."""
+        x = x - self.origin.to(x.dtype) if self.name == "rbf" else x
         product = x @ self.anchors.T.to(x.dtype)
         if self.name == "linear":
             return product

@@ -121,7 +121,8 @@ def as_module(estimator):
 
     Multiclass SVC, NuSVC and OneVsOneClassifier count the duels that a class wins. Their logits
     are the decision function of shape "ovr", which jumps where a duel is decided otherwise, and
-    their gradient knows nothing of the jumps: an attack that follows it flatters the model.
+    their gradient knows nothing of the jumps: an attack that follows it flatters the model. So
+    it is with isotonic calibration, which is flat nearly everywhere.
     ``as_module(estimator).surrogate`` has logits without jumps, also where such a classifier is
     part of a pipeline or an ensemble; their largest belongs to the same class except close to a
     tie. Attacks on an estimator follow it and leave the verdict to ``predict``. The surrogate of

@@ -215,6 +215,14 @@ def test_a_plain_module_is_copied_and_left_alone():
     np.testing.assert_array_equal(view.classes_, [0, 1])
 
 
+def test_an_rbf_kernel_keeps_its_digits_far_from_zero(flowers):
+    X, y = flowers(2)
+    X = X + [0, 1e8, 0, 0]
+    model = SVC(gamma=0.3).fit(X, y)
+    z = as_module(model)(torch.tensor(X)).numpy()
+    np.testing.assert_allclose(z[:, 1] - z[:, 0], model.decision_function(X), atol=1e-5)
+
+
 def test_kernels_that_torch_cannot_follow_are_refused(flowers):
     X, y = flowers()
     with pytest.raises(NotDifferentiableError, match="kernel='precomputed'.*choose one of"):

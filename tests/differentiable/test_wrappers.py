@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
+from sklearn.datasets import load_digits, make_moons
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
@@ -17,6 +18,7 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_selection import RFE, SelectKBest
 from sklearn.frozen import FrozenEstimator
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression, Perceptron, RidgeClassifier, SGDClassifier
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.multiclass import OneVsRestClassifier
@@ -33,7 +35,9 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVC, LinearSVC
 
+from sklearn_robust.attacks import WorstCase
 from sklearn_robust.differentiable import as_module
+from sklearn_robust.differentiable._calibration import Isotonic
 from sklearn_robust.exceptions import NotDifferentiableError
 
 LINEAR = LogisticRegression(max_iter=2000)
@@ -159,6 +163,9 @@ ENSEMBLES = {
     "calibrated-svc": CalibratedClassifierCV(SPREAD, cv=2),
     "calibrated-once": CalibratedClassifierCV(LINEAR, cv=2, ensemble=False),
     "calibrated-isotonic": CalibratedClassifierCV(LINEAR, method="isotonic", cv=2),
+    "calibrated-bagging": CalibratedClassifierCV(
+        BaggingClassifier(LINEAR, 3, max_samples=0.4, random_state=0), cv=2
+    ),
     "calibrated-isotonic-bayes": CalibratedClassifierCV(MLP, method="isotonic", cv=2),
     "vote-calibrated": VotingClassifier(
         [("svc", CalibratedClassifierCV(LinearSVC(), cv=2)), *VOTERS], voting="soft"
@@ -191,6 +198,11 @@ STACKS = {
         [("gone", "drop"), *VOTERS], final_estimator=LinearSVC(), stack_method="predict_proba", cv=2
     ),
     "mlp": StackingClassifier(VOTERS, final_estimator=MLP, cv=2),
+    "bagging": StackingClassifier(
+        [("bag", BaggingClassifier(LINEAR, 3, max_samples=0.4, random_state=0))],
+        stack_method="decision_function",
+        cv=2,
+    ),
 }
 
 
@@ -199,6 +211,46 @@ STACKS = {
 def test_stacks_are_their_final_estimator_behind_their_members(agrees, flowers, name, n_classes):
     X, y = flowers(n_classes)
     agrees(STACKS[name].fit(X, y), X, "predict_proba" if name == "mlp" else None)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("name", ["vote", "vote-weighted", "passthrough", "mlp"])
+def test_ensembles_as_transformers_hand_on_their_members_answers(agrees, flowers, name, n_classes):
+    X, y = flowers(n_classes)
+    agrees(make_pipeline({**ENSEMBLES, **STACKS}[name], StandardScaler(), LINEAR).fit(X, y), X)
+
+
+def test_calibrators_read_the_pairs_that_they_were_fitted_to():
+    X, y = load_digits(n_class=5, return_X_y=True)
+    pairs = SVC(decision_function_shape="ovo", gamma=0.001)
+    model = CalibratedClassifierCV(pairs, cv=2).fit(X[:200], y[:200])
+    log_p = as_module(model)(torch.tensor(X[200:260]))
+    np.testing.assert_allclose(log_p.exp(), model.predict_proba(X[200:260]), atol=1e-6)
+
+
+@pytest.mark.parametrize("member", [LINEAR, SVC(), GaussianNB()], ids=lambda m: type(m).__name__)
+def test_isotonic_calibration_hides_nothing_from_an_attack(member):
+    """It is flat nearly everywhere; the truth is known from a dense grid of the square."""
+    X, y = make_moons(120, noise=0.2, random_state=0)
+    model = CalibratedClassifierCV(member, method="isotonic", cv=2).fit(X, y)
+    line = np.linspace(-0.2, 0.2, 21)
+    square = np.stack(np.meshgrid(line, line), 2).reshape(-1, 2)
+    X, y = X[:40], y[:40]
+    withstand = [(model.predict(x + square) == label).all() for x, label in zip(X, y, strict=True)]
+    fooled = WorstCase(eps=0.2, bounds=None, random_state=0).evaluate(model, X, y).fooled
+    assert 0.2 < np.mean(withstand) < model.score(X, y) - 0.05
+    assert (1 - fooled.mean()) <= np.mean(withstand) + 0.03
+
+
+@pytest.mark.parametrize("curve", [[0, 0, 1], [0.2, 0.2, 0.2], [0.7, 0.8, 1.0]], ids=str)
+def test_the_surrogate_of_isotonic_calibration_decides_as_it_does(curve):
+    calibrator = IsotonicRegression(out_of_bounds="clip").fit([-1.0, 0.5, 2.0], curve)
+    step, smooth = Isotonic(calibrator), Isotonic(calibrator)
+    smooth.smooth = True
+    f = torch.linspace(-1, 2, 61, dtype=torch.float64)
+    no, yes = step(f)
+    clear = (yes - no).abs() > 0.1
+    assert torch.equal((smooth(f)[1] > smooth(f)[0])[clear], (yes > no)[clear])
 
 
 def test_saturated_members_keep_their_slopes():
