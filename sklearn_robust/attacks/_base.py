@@ -111,7 +111,9 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
     @records
     def _generate(self, estimator, X, y, bounds):
         view, codes = self._open(estimator, X, y)
-        return _array(Outcome.join(self._outcomes(view, X, codes, bounds)).x_adv)
+        outcome = Outcome.join(self._outcomes(view, X, codes, bounds))
+        self._warn_if_still(outcome)
+        return _array(outcome.x_adv)
 
     def evaluate(self, estimator, X, y=None):
         """Attack until fooled, and let the estimator itself confirm every success.
@@ -149,6 +151,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         flags = {"stop": True, "checked": checked, "confirm": confirm, "index": index}
         flags["own"] = own_logits(estimator)
         outcome = Outcome.join(self._outcomes(view, X, codes, bounds, **flags))
+        self._warn_if_still(outcome)
         X_adv, fooled = _array(outcome.x_adv), outcome.fooled.cpu().numpy()
         gap = (X_adv.astype(np.float64) - X).reshape(len(X), -1)
         distance = np.where(fooled, np.linalg.norm(gap, self._order(), axis=1), np.inf)
@@ -200,7 +203,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
 
     def _batches(self, attack, view, X, codes, bounds, seed, *, index=None, label="", **flags):
         index = np.arange(len(X)) if index is None else index
-        label, n_flat = f"{type(self).__name__} {label}".rstrip(), 0
+        label = f"{type(self).__name__} {label}".rstrip()
         for rows in batches_of(X, self.batch_size, view.device, self.verbose, label):
             x = view.tensor(X[rows])
             task = Task(
@@ -215,17 +218,26 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
             )
             with torch_seed(seed, x.device):  # for models that draw random numbers themselves
                 outcome = attack(task)
-            n_flat += int(((task.slope < 0) & ~outcome.fooled).sum())
             yield outcome
+
+    def _warn_if_still(self, outcome):
+        """Tell of samples that stayed where they were for want of a gradient."""
+        n_flat = int(((outcome.slope < 0) & ~outcome.fooled).sum())
         if n_flat and self.on_nan == "raise":  # NaN that counts as robust has no gradient, either
             warnings.warn(
-                f"{type(self).__name__} could not move {n_flat} of {len(X)} samples: there the "
-                f"gradient of loss={describe_loss(self.loss)!r} is exactly zero, as on saturated "
-                "predictions, which says nothing of robustness. Use WorstCase(), or "
-                "loss='margin' or 'scaled_cross_entropy'.",
+                f"{type(self).__name__} could not move {n_flat} of {len(outcome.slope)} samples: "
+                f"there the gradient of {self._still()}",
                 ZeroGradientWarning,
-                stacklevel=2,
+                stacklevel=4,
             )
+
+    def _still(self):
+        """Say which loss stands still, and what may move it."""
+        return (
+            f"loss={describe_loss(self.loss)!r} is exactly zero, as on saturated predictions, "
+            "which says nothing of robustness. Use WorstCase(), or loss='margin' or "
+            "'scaled_cross_entropy'."
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -232,6 +232,7 @@ class Outcome:
     fooled: torch.Tensor
     loss: torch.Tensor
     n_queries: torch.Tensor
+    slope: torch.Tensor  # as in Task
 
     @classmethod
     def of(cls, task):
@@ -242,6 +243,7 @@ class Outcome:
             fooled=torch.zeros(n, dtype=torch.bool, device=device),
             loss=torch.full((n,), -torch.inf, dtype=torch.float64, device=device),
             n_queries=task.n_queries,
+            slope=task.slope,
         )
 
     @classmethod
@@ -256,7 +258,8 @@ class Outcome:
     @classmethod
     def join(cls, parts):
         """Outcome of all samples, from those of the batches."""
-        columns = zip(*((p.x_adv, p.fooled, p.loss, p.n_queries) for p in parts), strict=True)
+        names = [field.name for field in fields(cls)]
+        columns = zip(*([getattr(part, name) for name in names] for part in parts), strict=True)
         return cls(*(torch.cat(column) for column in columns))
 
     def record(self, rows, x_adv, loss, fooled):
@@ -271,9 +274,13 @@ class Outcome:
         self.fooled[rows] = fooled[better]
 
     def update(self, rows, part):
-        """Replace the entries of ``rows`` by those of a later attack; queries add up."""
+        """Replace the entries of ``rows`` by those of a later attack; queries add up.
+
+        A row whose gradient was zero in one of them and not in the other has moved.
+        """
         self.x_adv[rows] = part.x_adv
         self.fooled[rows] = part.fooled
         self.loss[rows] = part.loss
         self.n_queries[rows] += part.n_queries
+        self.slope[rows] = torch.maximum(self.slope[rows], part.slope)
         return self

@@ -169,7 +169,14 @@ class WorstCase(BaseAttack):
         objective = make_objective("margin", task.targeted, task.y, None)
         outcome = Outcome.after_clean(task, objective)
         outcome.fooled = task.confirmed(outcome)
+        outcome.slope.fill_(-1)  # until one of the attacks moves them
         return outcome
+
+    def _still(self):
+        return (
+            "every loss is exactly zero, as on flat or saturated predictions, which says nothing "
+            "of robustness. Use AutoAttack or Square, which need no gradient."
+        )
 
     def _outcomes(self, view, X, codes, bounds, index=None, **flags):
         """Outcome of all samples: what one stage leaves is batched anew for the next."""

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
@@ -161,6 +162,22 @@ def test_an_attack_that_stands_still_says_so(attack):
         robust_score(SURE, X, Y, attack=attack)
     with pytest.warns(ZeroGradientWarning):
         attack.generate(SURE, X, Y)
+
+
+class Stairs(torch.nn.Module):
+    """Right on the data and flat everywhere, so that no loss has a gradient."""
+
+    def forward(self, x):
+        f = (x[:, :1] / 2).round() - 0.5 + 0 * x.sum(1, keepdim=True)
+        return torch.cat([-f, f], 1)
+
+
+def test_a_cascade_whose_every_loss_stands_still_says_so():
+    X, y = np.array([[0.2, 0.0], [2.1, 0.0]], np.float32), np.array([0, 1])
+    with pytest.warns(ZeroGradientWarning, match="WorstCase could not move . of 2.*Square"):
+        assert robust_score(Stairs(), X, y, attack=WorstCase(eps=3.0, random_state=0)) > 0
+    attacks = [PGD(), Square(max_iter=50)]  # which needs none
+    assert robust_score(Stairs(), X, y, attack=WorstCase(attacks, eps=3.0, random_state=0)) == 0
 
 
 @pytest.mark.parametrize(
