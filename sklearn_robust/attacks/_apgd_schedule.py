@@ -88,6 +88,8 @@ class SparseSchedule:
         slope = (ball.eps * state["grad"]).flatten(1)
         size, n_features = slope.abs(), slope.shape[1]
         rank = ((1 - state["share"]) * n_features).long().clamp(0, n_features - 1)
+        # Rounding would keep two of two features for ever, where one is best.
+        rank[state["share"] * n_features < 1.999] = n_features - 1
         least = size.sort(dim=1).values.gather(1, rank[:, None])
         signs = slope.sign() * (size >= least)
         ahead = signs * (state["step"][:, None] / signs.abs().sum(1, keepdim=True).clamp_min(1))

@@ -44,7 +44,7 @@ def prediction_divergence(
     norm : {"linf", "l2", "l1"}, default="linf"
         Norm of the ball.
     max_iter : int, default=20
-        Steps of the search.
+        Steps of each of two searches: one climbs the divergence, one crosses the boundary.
     n_restarts : int, default=1
         Random starts. There is always one: the gradient at the sample itself is zero.
     divergence : {"kl", "js", "tv"}, default="kl"
@@ -75,7 +75,8 @@ def prediction_divergence(
     Notes
     -----
     ``psi(x) = max_{||d|| <= eps} D(P(x), P(x + d))`` with the probabilities P = softmax(z), the
-    largest over all points that Auto-PGD meets. For a small l2 ball it is
+    largest over all points that Auto-PGD meets, once on D and once on the margin, since D grows on
+    both sides of x. For a small l2 ball it is
     ``eps^2 / 2`` times the largest eigenvalue of the Fisher matrix, which is
     ``hessian_eigvals(..., of="loss", method="gauss_newton", k=1)``.
 
@@ -118,12 +119,14 @@ def prediction_divergence(
         def observe(step, rows, z, x_adv):
             found[rows] = torch.maximum(found[rows], of(z.double(), reference[rows].double()))
 
-        # The attack hands the loss the labels of its rows: here they number the rows.
-        rows = torch.arange(len(x), device=x.device)
-        attack.set_params(loss=lambda z, rows: of(z, reference[rows]))
-        x_adv = attack.perturb(logits, x, rows, observe=observe)
-        with torch.no_grad():
-            observe(max_iter, rows, logits(x_adv), x_adv)
+        # The attack hands the loss the labels of its rows: here they number the rows. A random
+        # start may lie on the wrong side of x, from where no climb leads to the boundary.
+        rows, predicted = torch.arange(len(x), device=x.device), reference.argmax(1)
+        climbs = ((lambda z, rows: of(z, reference[rows])), rows), ("margin", predicted)
+        for loss, y in climbs:
+            x_adv = attack.set_params(loss=loss).perturb(logits, x, y, observe=observe)
+            with torch.no_grad():
+                observe(max_iter, rows, logits(x_adv), x_adv)
         return found
 
     return probe.map(largest, "prediction_divergence", batch_size=batch_size, verbose=verbose)

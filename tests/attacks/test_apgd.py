@@ -154,3 +154,16 @@ def test_without_a_number_all_other_classes_are_targets():
         for n in (None, 99)
     ]
     assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("n_features", [2, 5, 12])
+def test_the_worst_point_of_a_linear_model_in_l1_moves_one_feature(n_features):
+    rng = np.random.default_rng(n_features)
+    model = linear(2, (n_features,), seed=n_features)
+    x = torch.tensor(rng.standard_normal((20, n_features)))
+    y = predicted(model, x)
+    gain = (model.weight[1] - model.weight[0]).abs().max()
+    attack = APGD(eps=0.5, norm="l1", bounds=None, random_state=0)
+    z, z_adv = model(x), model(attack.perturb(model, x, y))
+    lost = F.margin(z, y) - F.margin(z_adv, y)
+    torch.testing.assert_close(lost, torch.full_like(lost, 0.5 * gain.item()), rtol=0.02, atol=0)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from sklearn_robust import _functional as F
@@ -35,6 +36,17 @@ def test_two_logits_move_to_the_corner_of_the_box():
     options = {"eps": eps, "bounds": None, "max_iter": 20, "n_restarts": 8, "random_state": 0}
     found = prediction_divergence(module, X, **options)
     assert np.allclose(found, np.max(both, axis=0), rtol=1e-6)
+
+
+def test_one_start_on_the_wrong_side_does_not_hide_the_boundary():
+    """A sure prediction hardly changes on one side of x, and wholly on the other."""
+    model = LogisticRegression().fit(X[:, :4], X[:, 0] > 0)
+    model.coef_, model.intercept_ = 20 * model.coef_, 20 * model.intercept_
+    z = model.decision_function(X[:, :4])
+    moved = z - np.sign(z) * 0.5 * abs(model.coef_).sum()
+    z, moved = (torch.tensor(np.stack([-v, v], 1) / 2) for v in (z, moved))
+    found = prediction_divergence(model, X[:, :4], eps=0.5, bounds=None, random_state=0)
+    assert (found >= F.kl(moved, z).numpy() * (1 - 1e-4)).all()
 
 
 @pytest.mark.parametrize("divergence", DIVERGENCES)
