@@ -150,6 +150,15 @@ class Convolution:
         return tuple((n + sum(pad) - reach) // s + 1 for n, pad, reach, s in axes)
 
     @property
+    def is_torus(self):
+        """Whether the layer itself convolves on a torus: each pixel is as good as any other."""
+        axes = zip(self.size, self.stride, self.out_size, strict=True)
+        if any(n != s * out for n, s, out in axes):
+            return False
+        padded = any(map(any, self.padding))
+        return self.mode == "circular" or (max(self.reach) == 1 and not padded)
+
+    @property
     def in_shape(self):
         """Shape of the convolution's input, without the batch."""
         return (self.groups * self.weight.shape[1], *self.size)
@@ -263,14 +272,16 @@ def _linear(layer, shape):
 
 
 def _plain(layer, shape):
+    padding, mode = _pairs(layer), layer.padding_mode
     return Convolution(
         computable(layer.weight),
         size=shape[1:],
         stride=layer.stride,
-        padding=_pairs(layer),
+        padding=padding,
         dilation=layer.dilation,
         groups=layer.groups,
-        mode=layer.padding_mode,
+        # Without padding nothing goes round.
+        mode=mode if mode != "circular" or any(map(any, padding)) else "zeros",
     )
 
 

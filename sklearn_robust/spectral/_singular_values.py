@@ -20,8 +20,9 @@ def conv_singular_values(layer, input_shape=None, *, method="auto", k=None):
     input_shape : tuple, optional
         Shape of one sample, (C, H, W) for images. A Linear layer needs none.
     method : {"auto", "fft", "exact", "lanczos", "reshape"}, default="auto"
-        "fft" bends the image round to a torus, which is exact for ``padding_mode="circular"`` and
-        close for images much larger than the kernel. "exact" decomposes the dense matrix with the
+        "fft" bends the image round to a torus, which is exact for a ``padding_mode="circular"``
+        that keeps the image's size, or divides it by the stride, and close for other padding if
+        the image is much larger than the kernel. "exact" decomposes the dense matrix with the
         true padding. "lanczos" finds the largest values with the true padding. "reshape" takes
         the kernel as a matrix (n_out, n_in * kernel size): another quantity. "auto" is "exact"
         where that costs a second at most and where the kernel is larger than the image, else

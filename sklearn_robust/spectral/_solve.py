@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import torch
 
@@ -38,7 +37,7 @@ def spectrum_of(linear_map, method="auto", max_grid=None):
 
 def _automatic(conv):
     """Choose the truth where it is cheap, or where the torus is far from it; else the torus."""
-    if conv.mode == "circular" or (max(conv.reach) == 1 and not any(map(any, conv.padding))):
+    if conv.is_torus:
         return "fft"
     small, large = sorted(conv.dims)
     if small * small * large <= QUICK**3:
@@ -58,8 +57,9 @@ def _fft(conv, max_grid):
     values, weights, grid = circular_spectrum(conv, max_grid=max_grid)
     full = periodic_grid(conv)
     notes = []
-    if conv.mode != "circular" and (max(conv.reach) > 1 or any(map(any, conv.padding))):
-        notes.append(f"torus in place of {conv.mode if any(map(any, conv.padding)) else 'a rim'}")
+    if not conv.is_torus:
+        padding = "circular padding of another width" if conv.mode == "circular" else conv.mode
+        notes.append(f"torus in place of {padding if any(map(any, conv.padding)) else 'a rim'}")
     if tuple(n * s for n, s in zip(full, conv.stride, strict=True)) != conv.size:
         notes.append("of a size that the stride divides")
     if grid != full:
@@ -104,13 +104,5 @@ def largest_bound(linear_map):
     """Upper bound of the largest singular value, for certificates."""
     if not isinstance(linear_map, Convolution):
         return float(spectrum_of(linear_map).values.max())
-    conv = linear_map
-    if conv.mode == "zeros":
-        return float(circular_spectrum(conv, covering_grid(conv))[0].max())
-    if conv.mode == "circular":
-        return float(circular_spectrum(conv)[0].max())
-    # Reflected or repeated, a pixel stands in the padded image so often at most:
-    repeats = math.prod(1 + sum(pad) for pad in conv.padding)
-    wide = tuple(n + sum(pad) for n, pad in zip(conv.size, conv.padding, strict=True))
-    valid = replace(conv, size=wide, padding=((0, 0),) * len(wide), mode="zeros")
-    return math.sqrt(repeats) * largest_bound(valid)
+    grid, factor = covering_grid(linear_map)
+    return factor * float(circular_spectrum(linear_map, grid)[0].max())

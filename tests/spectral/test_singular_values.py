@@ -1,5 +1,6 @@
 """Singular values of layers against dense matrices, in float64."""
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -90,6 +91,38 @@ def test_circular_padding_is_exact_by_fourier():
     conv = nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular").double()
     expected = values_of(matrix_of(conv, (3, 6, 5)))
     np.testing.assert_allclose(conv_singular_values(conv, (3, 6, 5)), expected, atol=1e-12)
+
+
+# (kernel, stride, padding, dilation, size): some go round the image once, others do not
+CIRCULAR = [
+    *itertools.product([1, 2, 3], [1, 2, 3], [0, 1, 2], [1, 2], [(5,), (6,)]),
+    *itertools.product([5], [1, 2], [1, 2, 3], [1], [(5,), (6,)]),
+    *itertools.product([2, 3], [1, 2], [0, 1, (0, 1), 2], [1, (1, 2)], [(6, 6), (7, 5)]),
+]
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_circular_padding_of_any_width_gives_the_values_of_the_dense_matrix(groups):
+    for kernel, stride, padding, dilation, size in CIRCULAR:
+        case = (2, 2, kernel, size, stride, dilation, groups)
+        conv, shape = convolution(case, padding=padding, padding_mode="circular")
+        label = f"{conv} on {shape}"
+        matrix = matrix_of(conv, shape)
+        expected = values_of(matrix)
+        got = conv_singular_values(conv, shape)
+        assert got.shape == expected.shape, label
+        np.testing.assert_allclose(got, expected, atol=1e-12, err_msg=label)
+        mapped = map_of(conv, shape)
+        assert largest_bound(mapped) >= expected[0] * (1 - 1e-12), label
+        square = mapped.squared_frobenius()
+        assert square is None or square == pytest.approx(float(matrix.square().sum())), label
+
+
+def test_a_torus_in_place_of_circular_padding_of_another_width_says_so():
+    convs = [nn.Conv2d(1, 1, 3, padding=p, padding_mode="circular") for p in (0, 1, 2)]
+    notes = [spectrum_of(map_of(conv, (1, 6, 6)), "fft").note for conv in convs]
+    wide = "torus in place of circular padding of another width"
+    assert notes == ["torus in place of a rim", "", wide]
 
 
 PADDED = [
