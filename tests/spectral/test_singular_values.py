@@ -140,6 +140,10 @@ PADDED = [
     (nn.ConvTranspose2d(3, 2, 3, 2, 1, 1), (3, 4, 4)),
     (nn.ConvTranspose2d(2, 3, 3, dilation=2), (2, 3, 4)),
     (nn.ConvTranspose3d(2, 1, 2, 2), (2, 2, 2, 2)),
+    # More output padding than a stride: no input reaches further for that.
+    (nn.ConvTranspose1d(2, 3, 3, 2, 1, 4, dilation=5), (2, 4)),
+    (nn.ConvTranspose2d(1, 1, 2, dilation=2, output_padding=1), (1, 4, 4)),
+    (nn.ConvTranspose2d(2, 4, 1, output_padding=(1, 0), groups=2, dilation=2), (2, 3, 4)),
     (nn.Linear(7, 4), (7,)),
     (nn.Linear(5, 4), (3, 5)),
 ]
