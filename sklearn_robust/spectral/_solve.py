@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 
 from .._validation import check_choice
 from ._fourier import circular_spectrum, covering_grid, periodic_grid
-from ._krylov import quadrature, top_values
+from ._krylov import fits, quadrature, top_values
 from ._maps import Convolution, Dense, Diagonal, side_by_side
 from ._spectrum import Spectrum
 
@@ -18,7 +16,6 @@ METHODS = ("auto", "fft", "exact", "lanczos", "reshape")
 
 QUICK = 1024  # a dense matrix of this many rows costs a fraction of a second
 SMALL = 2048  # and of this many a few
-ENTRIES = 1 << 25  # of the largest dense matrix: 128 MiB in float32
 
 
 def spectrum_of(linear_map, method="auto", max_grid=None):
@@ -44,13 +41,9 @@ def _automatic(conv):
         return "exact"
     tiny = any(map(int.__lt__, conv.size, conv.reach))
     if conv.mode != "zeros" or tiny:
-        return "exact" if _fits(conv) and (large <= SMALL or tiny) else "lanczos"
+        return "exact" if fits(conv) and (large <= SMALL or tiny) else "lanczos"
     crowded = any(n < 2 * reach - 1 for n, reach in zip(conv.size, conv.reach, strict=True))
     return "exact" if crowded and large <= SMALL else "fft"
-
-
-def _fits(conv):
-    return math.prod(conv.dims) <= ENTRIES
 
 
 def _fft(conv, max_grid):
@@ -68,7 +61,7 @@ def _fft(conv, max_grid):
 
 
 def _exact(conv, max_grid):
-    if not _fits(conv):
+    if not fits(conv):
         n_out, n_in = conv.dims
         size = n_out * n_in * conv.weight.element_size() / 2**30
         raise ValueError(

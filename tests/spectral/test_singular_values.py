@@ -1,5 +1,6 @@
 """Singular values of layers against dense matrices, in float64."""
 
+import copy
 import itertools
 import math
 from dataclasses import replace
@@ -9,9 +10,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.linalg import ArpackNoConvergence, svds
 from torch import nn
 
-from sklearn_robust.spectral import conv_singular_values
+from sklearn_robust.spectral import _krylov, conv_singular_values
 from sklearn_robust.spectral._fourier import circular_spectrum
 from sklearn_robust.spectral._krylov import quadrature
 from sklearn_robust.spectral._maps import map_of
@@ -167,7 +169,8 @@ def test_the_closed_form_of_the_frobenius_norm_is_that_of_the_dense_matrix(layer
 
 
 @pytest.mark.parametrize(("layer", "shape"), PADDED[:-2], ids=repr)
-def test_the_bound_is_above_the_largest_value_and_lanczos_finds_it(layer, shape):
+def test_the_bound_is_above_the_largest_value_and_lanczos_finds_it(layer, shape, monkeypatch):
+    monkeypatch.setattr(_krylov, "QUICK", 0)  # no dense matrix
     expected = values_of(matrix_of(layer.double(), shape))
     assert largest_bound(map_of(layer, shape)) >= expected[0] * (1 - 1e-12)
     got = conv_singular_values(layer, shape, method="lanczos", k=2)
@@ -409,3 +412,52 @@ def test_lanczos_asks_a_small_layer_for_no_more_than_it_has(n_filters):
     exact = conv_singular_values(layer, (1, 5, 5))
     got = conv_singular_values(layer, (1, 5, 5), method="lanczos")
     np.testing.assert_allclose(got, exact[: n_filters - 1], rtol=1e-4)
+
+
+REPEATED = [  # each kernel sees pixels of its own, so that values repeat
+    (nn.ConvTranspose2d(4, 2, 2, stride=2, groups=2), (4, 4, 5)),
+    (nn.ConvTranspose2d(4, 2, 3, stride=3, padding=1, output_padding=1), (4, 4, 5)),
+]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("layer", "shape"), REPEATED, ids=repr)
+def test_lanczos_finds_each_copy_of_a_value_that_repeats(layer, shape, dtype):
+    torch.manual_seed(0)
+    layer.reset_parameters()
+    layer = copy.deepcopy(layer).to(dtype)
+    exact = conv_singular_values(layer, shape, method="exact", k=6)
+    np.testing.assert_allclose(
+        conv_singular_values(layer, shape, method="lanczos"), exact, rtol=1e-5
+    )
+
+
+def test_lanczos_that_does_not_converge_gives_way_to_the_dense_matrix(monkeypatch):
+    def never(*_, **__):
+        raise ArpackNoConvergence("No convergence", np.empty(0), np.empty(0))
+
+    monkeypatch.setattr(_krylov, "QUICK", 0)
+    monkeypatch.setattr(_krylov, "svds", never)
+    layer = nn.Conv2d(2, 2, 3).double()
+    got = conv_singular_values(layer, (2, 5, 5), method="lanczos", k=3)
+    np.testing.assert_allclose(got, values_of(matrix_of(layer, (2, 5, 5)))[:3])
+    monkeypatch.setattr(_krylov, "ENTRIES", 0)
+    with pytest.raises(ValueError, match=r"18 x 50 entries.*use layer.double\(\).*method='fft'"):
+        conv_singular_values(layer, (2, 5, 5), method="lanczos")
+
+
+def test_lanczos_tries_a_larger_space_for_values_that_lie_together(monkeypatch):
+    spaces = []
+
+    def second(*args, **options):
+        spaces.append(options.get("ncv"))
+        if len(spaces) == 1:
+            raise ArpackNoConvergence("No convergence", np.empty(0), np.empty(0))
+        return svds(*args, **options)
+
+    monkeypatch.setattr(_krylov, "QUICK", 0)
+    monkeypatch.setattr(_krylov, "svds", second)
+    layer = nn.Conv2d(1, 1, 3, padding=1).double()
+    got = conv_singular_values(layer, (1, 10, 10), method="lanczos")
+    np.testing.assert_allclose(got, values_of(matrix_of(layer, (1, 10, 10)))[:6], rtol=1e-8)
+    assert spaces == [None, 80]
