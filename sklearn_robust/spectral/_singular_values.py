@@ -3,9 +3,9 @@
 import torch
 
 from .. import _validation as check
-from ._krylov import top_values
+from ._krylov import fits, top_values
 from ._maps import Convolution, check_finite, map_of
-from ._solve import METHODS, spectrum_of
+from ._solve import METHODS, automatic, spectrum_of
 
 __all__ = ["conv_singular_values"]
 
@@ -25,8 +25,9 @@ def conv_singular_values(layer, input_shape=None, *, method="auto", k=None):
         the image is much larger than the kernel. "exact" decomposes the dense matrix with the
         true padding. "lanczos" finds the largest values with the true padding. "reshape" takes
         the kernel as a matrix (n_out, n_in * kernel size): another quantity. "auto" is "exact"
-        where that costs a second at most and where the kernel is larger than the image, else
-        "fft".
+        where that costs a second at most, where the kernel is larger than the image, and, as long
+        as the matrix fits, for other padding than zeros where "fft" is not exact ("lanczos" if
+        ``k`` is given and the matrix is large); else "fft".
     k : int, optional
         Number of largest values to return; None means all, and up to 6 for "lanczos".
 
@@ -75,6 +76,10 @@ def conv_singular_values(layer, input_shape=None, *, method="auto", k=None):
     if k is not None:
         k = check.check_count("k", k)
     with torch.no_grad():
+        if method == "auto" and isinstance(linear_map, Convolution):
+            method = automatic(linear_map)
+            if method == "lanczos" and (k is None or k >= min(linear_map.dims)):
+                method = "exact" if fits(linear_map) else "fft"  # Lanczos knows the largest only
         if method == "lanczos" and isinstance(linear_map, Convolution):
             top = max(1, min(6, min(linear_map.dims) - 1)) if k is None else k
             return top_values(linear_map, top).to(linear_map.weight.dtype).numpy()

@@ -10,7 +10,7 @@ from ._krylov import fits, quadrature, top_values
 from ._maps import Convolution, Dense, Diagonal, side_by_side
 from ._spectrum import Spectrum
 
-__all__ = ["METHODS", "largest_bound", "spectrum_of"]
+__all__ = ["METHODS", "automatic", "largest_bound", "spectrum_of"]
 
 METHODS = ("auto", "fft", "exact", "lanczos", "reshape")
 
@@ -28,11 +28,11 @@ def spectrum_of(linear_map, method="auto", max_grid=None):
         values = torch.linalg.svdvals(linear_map.matrix)
         copies = torch.full((len(values),), float(linear_map.copies), dtype=torch.float64)
         return Spectrum(values, copies, linear_map.n_inputs, "exact")
-    method = _automatic(linear_map) if method == "auto" else method
+    method = automatic(linear_map) if method == "auto" else method
     return _SOLVERS[method](linear_map, max_grid)
 
 
-def _automatic(conv):
+def automatic(conv):
     """Choose the truth where it is cheap, or where the torus is far from it; else the torus."""
     if conv.is_torus:
         return "fft"

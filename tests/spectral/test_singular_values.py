@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.sparse.linalg import ArpackNoConvergence, svds
 from torch import nn
 
-from sklearn_robust.spectral import _krylov, conv_singular_values
+from sklearn_robust.spectral import _krylov, _solve, conv_singular_values
 from sklearn_robust.spectral._fourier import circular_spectrum
 from sklearn_robust.spectral._krylov import quadrature
 from sklearn_robust.spectral._maps import map_of
@@ -316,8 +316,6 @@ def test_the_quadrature_survives_a_space_that_is_exhausted_at_once():
 def test_auto_takes_the_truth_where_it_is_cheap_and_the_torus_where_it_is_close(
     layer, shape, method, monkeypatch
 ):
-    from sklearn_robust.spectral import _solve
-
     chosen = []
     for name in _solve._SOLVERS:
         monkeypatch.setitem(_solve._SOLVERS, name, lambda *_, name=name: chosen.append(name))
@@ -461,3 +459,14 @@ def test_lanczos_tries_a_larger_space_for_values_that_lie_together(monkeypatch):
     got = conv_singular_values(layer, (1, 10, 10), method="lanczos")
     np.testing.assert_allclose(got, values_of(matrix_of(layer, (1, 10, 10)))[:6], rtol=1e-8)
     assert spaces == [None, 80]
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_auto_gives_all_values_of_a_large_layer_whatever_its_padding(mode, monkeypatch):
+    monkeypatch.setattr(_solve, "QUICK", 0)
+    monkeypatch.setattr(_solve, "SMALL", 0)  # any layer is large
+    layer = nn.Conv2d(2, 2, 3, padding=2, padding_mode=mode).double()
+    expected = values_of(matrix_of(layer, (2, 5, 5)))
+    for k in (None, 3, len(expected)):
+        got = conv_singular_values(layer, (2, 5, 5), k=k)
+        np.testing.assert_allclose(got, expected[:k], atol=1e-12)
