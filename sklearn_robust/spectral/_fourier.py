@@ -23,12 +23,23 @@ def periodic_grid(conv):
 
 
 def covering_grid(conv):
-    """Grid so large that the zero-padded convolution is a submatrix of the one on its torus.
+    """Grid of a torus that holds all of the convolution, and how much it may exceed its values.
 
-    No singular value of a submatrix exceeds the largest of the matrix.
+    The convolution is a submatrix of the one on that torus, times a matrix that repeats rows or
+    pixels: its norm is the root of how often at most, and the product of those is the factor.
     """
-    axes = zip(conv.size, conv.reach, conv.stride, strict=True)
-    return tuple(math.ceil((n + reach - 1) / s) for n, reach, s in axes)
+    axes = [_covering_axis(conv, axis) for axis in range(len(conv.size))]
+    grid, repeats = zip(*axes, strict=True)
+    return grid, math.sqrt(math.prod(repeats))
+
+
+def _covering_axis(conv, axis):
+    n, reach, s = conv.size[axis], conv.reach[axis], conv.stride[axis]
+    if conv.mode == "circular" and n % s == 0:
+        return n // s, math.ceil(conv.out_size[axis] * s / n)  # once round, and on from the start
+    pad = 0 if conv.mode == "zeros" else sum(conv.padding[axis])
+    repeats = math.ceil((n + pad) / n) if conv.mode == "circular" else 1 + pad
+    return math.ceil((n + pad + reach - 1) / s), repeats
 
 
 def capped_grid(conv, grid, max_grid):

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.sparse.linalg import LinearOperator, svds
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, svds
 
-__all__ = ["quadrature", "top_values"]
+__all__ = ["fits", "quadrature", "top_values"]
+
+QUICK = (
+    512  # a dense matrix of at most this many rows and columns costs less than products one by one
+)
+ENTRIES = 1 << 25  # of the largest dense matrix: 128 MiB in float32
+RESTARTS = 300
+
+
+def fits(conv):
+    """Whether the dense matrix of a convolution may be written down."""
+    return conv.dims[0] * conv.dims[1] <= ENTRIES
 
 
 class _Both:
@@ -34,7 +45,10 @@ class _Both:
 
 
 def top_values(conv, k, seed=0):
-    """Largest ``k`` singular values by implicitly restarted Lanczos, descending."""
+    """Largest ``k`` singular values by implicitly restarted Lanczos, descending.
+
+    Of a small layer by its dense matrix, which finds each copy of a value that repeats.
+    """
     both = _Both(conv)
     n_out, n_in = conv.dims
     if not 1 <= k < both.small:
@@ -42,6 +56,8 @@ def top_values(conv, k, seed=0):
             f"k is {k}; method='lanczos' finds from 1 to {both.small - 1} of the {both.small} "
             "singular values of this layer."
         )
+    if both.large <= QUICK:
+        return _dense_values(conv, k)
 
     def product(function):
         def times(v):
@@ -54,8 +70,28 @@ def top_values(conv, k, seed=0):
         (n_out, n_in), matvec=product(both.forward), rmatvec=product(both.adjoint), dtype=float
     )
     start = np.random.default_rng(seed).standard_normal(both.small)
-    values = svds(matrix, k=k, v0=start, return_singular_vectors=False)
-    return torch.from_numpy(np.sort(values)[::-1].copy())
+    options = {"k": k, "v0": start, "maxiter": RESTARTS, "return_singular_vectors": False}
+    # Values that lie together want a larger space, and no more digits than the weights have.
+    wide = {
+        "ncv": min(both.small, 4 * max(20, 2 * k + 1)),
+        "tol": torch.finfo(conv.weight.dtype).eps,
+    }
+    for space in ({}, wide):
+        try:
+            return torch.from_numpy(np.sort(svds(matrix, **options, **space))[::-1].copy())
+        except ArpackNoConvergence:
+            continue
+    if fits(conv):
+        return _dense_values(conv, k)
+    raise ValueError(
+        f"method='lanczos' does not converge on this layer of {n_out} x {n_in} entries, many of "
+        "whose largest singular values lie together: use layer.double() for more digits, or "
+        "method='fft' for those of a torus."
+    )
+
+
+def _dense_values(conv, k):
+    return torch.linalg.svdvals(conv.dense())[:k].detach().double().cpu()
 
 
 def quadrature(conv, n_probes=8, n_steps=30, seed=0):

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from ._maps import Convolution, Dense, Diagonal, computable, map_of
+from ._maps import Convolution, Dense, Diagonal, computable, map_of, pairs_of
 from ._trace import Ref, tensors_in
 
 __all__ = ["Layer", "channel_factors", "last_matrix", "layers_of", "linear_map"]
@@ -144,10 +144,10 @@ def _constant(value):
 
 
 def _convolution(node):
-    _, weight, _, stride, padding, dilation, transposed, _, groups = node.args
+    _, weight, _, stride, padding, dilation, transposed, output_padding, groups = node.args
     weight = computable(weight)
     module = node.call.module if node.call else None
-    if isinstance(module, _ConvNd) and module.transposed == transposed:
+    if isinstance(module, _ConvNd) and not (transposed or module.transposed):
         known = map_of(module, node.call.shape[-weight.ndim + 1 :])
         return replace(known, weight=weight)  # as used: reparametrised, say
     n_axes = weight.ndim - 2
@@ -155,7 +155,7 @@ def _convolution(node):
         weight,
         size=tuple((node.shape if transposed else node.shapes[0])[-n_axes:]),
         stride=tuple(stride),
-        padding=tuple((p, p) for p in padding),
+        padding=pairs_of(padding, stride, output_padding),
         dilation=tuple(dilation),
         groups=groups,
         transposed=transposed,

@@ -13,7 +13,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 
 from .. import _validation as check
 
-__all__ = ["Convolution", "Dense", "Diagonal", "check_finite", "map_of"]
+__all__ = ["Convolution", "Dense", "Diagonal", "check_finite", "map_of", "pairs_of"]
 
 _CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
@@ -107,7 +107,7 @@ class Convolution:
     stride, dilation : tuple
         One number an axis.
     padding : tuple of (low, high)
-        One pair an axis.
+        One pair an axis; less than 0 cuts pixels off.
     groups : int
         Number of groups.
     mode : {"zeros", "circular", "reflect", "replicate"}
@@ -148,6 +148,15 @@ class Convolution:
         """Spatial shape of the convolution's output."""
         axes = zip(self.size, self.padding, self.reach, self.stride, strict=True)
         return tuple((n + sum(pad) - reach) // s + 1 for n, pad, reach, s in axes)
+
+    @property
+    def is_torus(self):
+        """Whether the layer itself convolves on a torus: each pixel is as good as any other."""
+        axes = zip(self.size, self.stride, self.out_size, strict=True)
+        if any(n != s * out for n, s, out in axes):
+            return False
+        padded = any(map(any, self.padding))
+        return self.mode == "circular" or (max(self.reach) == 1 and not padded)
 
     @property
     def in_shape(self):
@@ -263,14 +272,16 @@ def _linear(layer, shape):
 
 
 def _plain(layer, shape):
+    padding, mode = _pairs(layer), layer.padding_mode
     return Convolution(
         computable(layer.weight),
         size=shape[1:],
         stride=layer.stride,
-        padding=_pairs(layer),
+        padding=padding,
         dilation=layer.dilation,
         groups=layer.groups,
-        mode=layer.padding_mode,
+        # Without padding nothing goes round.
+        mode=mode if mode != "circular" or any(map(any, padding)) else "zeros",
     )
 
 
@@ -283,6 +294,15 @@ def _pairs(layer):
     return tuple((p, p) for p in layer.padding)
 
 
+def pairs_of(padding, stride, output_padding):
+    """Pair (low, high) of each axis, of the convolution that a transposed one turns round.
+
+    Whole strides of output padding make room for outputs that are no inputs of the layer: they go.
+    """
+    axes = zip(padding, stride, output_padding, strict=True)
+    return tuple((p, p - extra // s * s) for p, s, extra in axes)
+
+
 def _transposed(layer, shape):
     axes = zip(
         shape[1:], layer.stride, layer.padding, layer.dilation, layer.kernel_size,
@@ -292,7 +312,7 @@ def _transposed(layer, shape):
         computable(layer.weight),
         size=tuple((n - 1) * s - 2 * p + d * (k - 1) + 1 + extra for n, s, p, d, k, extra in axes),
         stride=layer.stride,
-        padding=tuple((p, p) for p in layer.padding),
+        padding=pairs_of(layer.padding, layer.stride, layer.output_padding),
         dilation=layer.dilation,
         groups=layer.groups,
         transposed=True,

@@ -3,9 +3,9 @@
 import torch
 
 from .. import _validation as check
-from ._krylov import top_values
+from ._krylov import fits, top_values
 from ._maps import Convolution, check_finite, map_of
-from ._solve import METHODS, spectrum_of
+from ._solve import METHODS, automatic, spectrum_of
 
 __all__ = ["conv_singular_values"]
 
@@ -20,12 +20,14 @@ def conv_singular_values(layer, input_shape=None, *, method="auto", k=None):
     input_shape : tuple, optional
         Shape of one sample, (C, H, W) for images. A Linear layer needs none.
     method : {"auto", "fft", "exact", "lanczos", "reshape"}, default="auto"
-        "fft" bends the image round to a torus, which is exact for ``padding_mode="circular"`` and
-        close for images much larger than the kernel. "exact" decomposes the dense matrix with the
+        "fft" bends the image round to a torus, which is exact for a ``padding_mode="circular"``
+        that keeps the image's size, or divides it by the stride, and close for other padding if
+        the image is much larger than the kernel. "exact" decomposes the dense matrix with the
         true padding. "lanczos" finds the largest values with the true padding. "reshape" takes
         the kernel as a matrix (n_out, n_in * kernel size): another quantity. "auto" is "exact"
-        where that costs a second at most and where the kernel is larger than the image, else
-        "fft".
+        where that costs a second at most, where the kernel is larger than the image, and, as long
+        as the matrix fits, for other padding than zeros where "fft" is not exact ("lanczos" if
+        ``k`` is given and the matrix is large); else "fft".
     k : int, optional
         Number of largest values to return; None means all, and up to 6 for "lanczos".
 
@@ -74,6 +76,10 @@ def conv_singular_values(layer, input_shape=None, *, method="auto", k=None):
     if k is not None:
         k = check.check_count("k", k)
     with torch.no_grad():
+        if method == "auto" and isinstance(linear_map, Convolution):
+            method = automatic(linear_map)
+            if method == "lanczos" and (k is None or k >= min(linear_map.dims)):
+                method = "exact" if fits(linear_map) else "fft"  # Lanczos knows the largest only
         if method == "lanczos" and isinstance(linear_map, Convolution):
             top = max(1, min(6, min(linear_map.dims) - 1)) if k is None else k
             return top_values(linear_map, top).to(linear_map.weight.dtype).numpy()

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-
 import torch
 
 from .._validation import check_choice
 from ._fourier import circular_spectrum, covering_grid, periodic_grid
-from ._krylov import quadrature, top_values
+from ._krylov import fits, quadrature, top_values
 from ._maps import Convolution, Dense, Diagonal, side_by_side
 from ._spectrum import Spectrum
 
-__all__ = ["METHODS", "largest_bound", "spectrum_of"]
+__all__ = ["METHODS", "automatic", "largest_bound", "spectrum_of"]
 
 METHODS = ("auto", "fft", "exact", "lanczos", "reshape")
 
 QUICK = 1024  # a dense matrix of this many rows costs a fraction of a second
 SMALL = 2048  # and of this many a few
-ENTRIES = 1 << 25  # of the largest dense matrix: 128 MiB in float32
 
 
 def spectrum_of(linear_map, method="auto", max_grid=None):
@@ -32,34 +28,31 @@ def spectrum_of(linear_map, method="auto", max_grid=None):
         values = torch.linalg.svdvals(linear_map.matrix)
         copies = torch.full((len(values),), float(linear_map.copies), dtype=torch.float64)
         return Spectrum(values, copies, linear_map.n_inputs, "exact")
-    method = _automatic(linear_map) if method == "auto" else method
+    method = automatic(linear_map) if method == "auto" else method
     return _SOLVERS[method](linear_map, max_grid)
 
 
-def _automatic(conv):
+def automatic(conv):
     """Choose the truth where it is cheap, or where the torus is far from it; else the torus."""
-    if conv.mode == "circular" or (max(conv.reach) == 1 and not any(map(any, conv.padding))):
+    if conv.is_torus:
         return "fft"
     small, large = sorted(conv.dims)
     if small * small * large <= QUICK**3:
         return "exact"
     tiny = any(map(int.__lt__, conv.size, conv.reach))
     if conv.mode != "zeros" or tiny:
-        return "exact" if _fits(conv) and (large <= SMALL or tiny) else "lanczos"
+        return "exact" if fits(conv) and (large <= SMALL or tiny) else "lanczos"
     crowded = any(n < 2 * reach - 1 for n, reach in zip(conv.size, conv.reach, strict=True))
     return "exact" if crowded and large <= SMALL else "fft"
-
-
-def _fits(conv):
-    return math.prod(conv.dims) <= ENTRIES
 
 
 def _fft(conv, max_grid):
     values, weights, grid = circular_spectrum(conv, max_grid=max_grid)
     full = periodic_grid(conv)
     notes = []
-    if conv.mode != "circular" and (max(conv.reach) > 1 or any(map(any, conv.padding))):
-        notes.append(f"torus in place of {conv.mode if any(map(any, conv.padding)) else 'a rim'}")
+    if not conv.is_torus:
+        padding = "circular padding of another width" if conv.mode == "circular" else conv.mode
+        notes.append(f"torus in place of {padding if any(map(any, conv.padding)) else 'a rim'}")
     if tuple(n * s for n, s in zip(full, conv.stride, strict=True)) != conv.size:
         notes.append("of a size that the stride divides")
     if grid != full:
@@ -68,7 +61,7 @@ def _fft(conv, max_grid):
 
 
 def _exact(conv, max_grid):
-    if not _fits(conv):
+    if not fits(conv):
         n_out, n_in = conv.dims
         size = n_out * n_in * conv.weight.element_size() / 2**30
         raise ValueError(
@@ -104,13 +97,5 @@ def largest_bound(linear_map):
     """Upper bound of the largest singular value, for certificates."""
     if not isinstance(linear_map, Convolution):
         return float(spectrum_of(linear_map).values.max())
-    conv = linear_map
-    if conv.mode == "zeros":
-        return float(circular_spectrum(conv, covering_grid(conv))[0].max())
-    if conv.mode == "circular":
-        return float(circular_spectrum(conv)[0].max())
-    # Reflected or repeated, a pixel stands in the padded image so often at most:
-    repeats = math.prod(1 + sum(pad) for pad in conv.padding)
-    wide = tuple(n + sum(pad) for n, pad in zip(conv.size, conv.padding, strict=True))
-    valid = replace(conv, size=wide, padding=((0, 0),) * len(wide), mode="zeros")
-    return math.sqrt(repeats) * largest_bound(valid)
+    grid, factor = covering_grid(linear_map)
+    return factor * float(circular_spectrum(linear_map, grid)[0].max())

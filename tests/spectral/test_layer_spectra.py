@@ -46,6 +46,32 @@ def test_each_row_sums_up_the_singular_values_of_its_layer():
         assert report.frobenius[row] == pytest.approx(math.sqrt((values**2).sum()))
 
 
+class Enlarged(nn.Module):
+    """Transposed convolutions whose output size is that of the call."""
+
+    def __init__(self):
+        super().__init__()
+        self.up = nn.ConvTranspose2d(1, 2, 3, stride=2, dilation=3)
+        self.kernel = nn.Parameter(torch.randn(2, 1, 2, 2))
+        self.last = nn.Linear(210, 2)
+
+    def forward(self, x):
+        x = self.up(x, output_size=(12, 11))
+        x = nn.functional.conv_transpose2d(x, self.kernel, output_padding=1, dilation=2)
+        return self.last(x.flatten(1))
+
+
+def test_transposed_convolutions_are_those_of_the_call():
+    net = randomized(Enlarged())
+    report = layer_spectra(net, input_shape=(1, 3, 3), method="exact", spectra=True)
+    steps = [
+        (lambda x: net.up(x, output_size=(12, 11)), (1, 3, 3)),
+        (lambda x: nn.functional.conv_transpose2d(x, net.kernel, None, 1, 0, 1, 1, 2), (2, 12, 11)),
+    ]
+    for values, (step, shape) in zip(report["values"], steps, strict=False):
+        np.testing.assert_allclose(values, values_of(matrix_of(step, shape)), atol=1e-12)
+
+
 def test_a_fitted_net_needs_no_samples_and_a_frame_of_the_report_is_one_call():
     X, y = load_iris(return_X_y=True)
     net = NaturalNet(max_epochs=1, random_state=0).fit(X, y)

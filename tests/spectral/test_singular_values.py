@@ -1,5 +1,7 @@
 """Singular values of layers against dense matrices, in float64."""
 
+import copy
+import itertools
 import math
 from dataclasses import replace
 
@@ -8,9 +10,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.linalg import ArpackNoConvergence, svds
 from torch import nn
 
-from sklearn_robust.spectral import conv_singular_values
+from sklearn_robust.spectral import _krylov, _solve, conv_singular_values
 from sklearn_robust.spectral._fourier import circular_spectrum
 from sklearn_robust.spectral._krylov import quadrature
 from sklearn_robust.spectral._maps import map_of
@@ -92,6 +95,38 @@ def test_circular_padding_is_exact_by_fourier():
     np.testing.assert_allclose(conv_singular_values(conv, (3, 6, 5)), expected, atol=1e-12)
 
 
+# (kernel, stride, padding, dilation, size): some go round the image once, others do not
+CIRCULAR = [
+    *itertools.product([1, 2, 3], [1, 2, 3], [0, 1, 2], [1, 2], [(5,), (6,)]),
+    *itertools.product([5], [1, 2], [1, 2, 3], [1], [(5,), (6,)]),
+    *itertools.product([2, 3], [1, 2], [0, 1, (0, 1), 2], [1, (1, 2)], [(6, 6), (7, 5)]),
+]
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_circular_padding_of_any_width_gives_the_values_of_the_dense_matrix(groups):
+    for kernel, stride, padding, dilation, size in CIRCULAR:
+        case = (2, 2, kernel, size, stride, dilation, groups)
+        conv, shape = convolution(case, padding=padding, padding_mode="circular")
+        label = f"{conv} on {shape}"
+        matrix = matrix_of(conv, shape)
+        expected = values_of(matrix)
+        got = conv_singular_values(conv, shape)
+        assert got.shape == expected.shape, label
+        np.testing.assert_allclose(got, expected, atol=1e-12, err_msg=label)
+        mapped = map_of(conv, shape)
+        assert largest_bound(mapped) >= expected[0] * (1 - 1e-12), label
+        square = mapped.squared_frobenius()
+        assert square is None or square == pytest.approx(float(matrix.square().sum())), label
+
+
+def test_a_torus_in_place_of_circular_padding_of_another_width_says_so():
+    convs = [nn.Conv2d(1, 1, 3, padding=p, padding_mode="circular") for p in (0, 1, 2)]
+    notes = [spectrum_of(map_of(conv, (1, 6, 6)), "fft").note for conv in convs]
+    wide = "torus in place of circular padding of another width"
+    assert notes == ["torus in place of a rim", "", wide]
+
+
 PADDED = [
     (nn.Conv2d(2, 3, 3, padding=1), (2, 6, 6)),
     (nn.Conv2d(2, 3, 3, 2, 1, 2), (2, 7, 8)),
@@ -107,6 +142,10 @@ PADDED = [
     (nn.ConvTranspose2d(3, 2, 3, 2, 1, 1), (3, 4, 4)),
     (nn.ConvTranspose2d(2, 3, 3, dilation=2), (2, 3, 4)),
     (nn.ConvTranspose3d(2, 1, 2, 2), (2, 2, 2, 2)),
+    # More output padding than a stride: no input reaches further for that.
+    (nn.ConvTranspose1d(2, 3, 3, 2, 1, 4, dilation=5), (2, 4)),
+    (nn.ConvTranspose2d(1, 1, 2, dilation=2, output_padding=1), (1, 4, 4)),
+    (nn.ConvTranspose2d(2, 4, 1, output_padding=(1, 0), groups=2, dilation=2), (2, 3, 4)),
     (nn.Linear(7, 4), (7,)),
     (nn.Linear(5, 4), (3, 5)),
 ]
@@ -130,7 +169,8 @@ def test_the_closed_form_of_the_frobenius_norm_is_that_of_the_dense_matrix(layer
 
 
 @pytest.mark.parametrize(("layer", "shape"), PADDED[:-2], ids=repr)
-def test_the_bound_is_above_the_largest_value_and_lanczos_finds_it(layer, shape):
+def test_the_bound_is_above_the_largest_value_and_lanczos_finds_it(layer, shape, monkeypatch):
+    monkeypatch.setattr(_krylov, "QUICK", 0)  # no dense matrix
     expected = values_of(matrix_of(layer.double(), shape))
     assert largest_bound(map_of(layer, shape)) >= expected[0] * (1 - 1e-12)
     got = conv_singular_values(layer, shape, method="lanczos", k=2)
@@ -276,8 +316,6 @@ def test_the_quadrature_survives_a_space_that_is_exhausted_at_once():
 def test_auto_takes_the_truth_where_it_is_cheap_and_the_torus_where_it_is_close(
     layer, shape, method, monkeypatch
 ):
-    from sklearn_robust.spectral import _solve
-
     chosen = []
     for name in _solve._SOLVERS:
         monkeypatch.setitem(_solve._SOLVERS, name, lambda *_, name=name: chosen.append(name))
@@ -372,3 +410,63 @@ def test_lanczos_asks_a_small_layer_for_no_more_than_it_has(n_filters):
     exact = conv_singular_values(layer, (1, 5, 5))
     got = conv_singular_values(layer, (1, 5, 5), method="lanczos")
     np.testing.assert_allclose(got, exact[: n_filters - 1], rtol=1e-4)
+
+
+REPEATED = [  # each kernel sees pixels of its own, so that values repeat
+    (nn.ConvTranspose2d(4, 2, 2, stride=2, groups=2), (4, 4, 5)),
+    (nn.ConvTranspose2d(4, 2, 3, stride=3, padding=1, output_padding=1), (4, 4, 5)),
+]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("layer", "shape"), REPEATED, ids=repr)
+def test_lanczos_finds_each_copy_of_a_value_that_repeats(layer, shape, dtype):
+    torch.manual_seed(0)
+    layer.reset_parameters()
+    layer = copy.deepcopy(layer).to(dtype)
+    exact = conv_singular_values(layer, shape, method="exact", k=6)
+    np.testing.assert_allclose(
+        conv_singular_values(layer, shape, method="lanczos"), exact, rtol=1e-5
+    )
+
+
+def test_lanczos_that_does_not_converge_gives_way_to_the_dense_matrix(monkeypatch):
+    def never(*_, **__):
+        raise ArpackNoConvergence("No convergence", np.empty(0), np.empty(0))
+
+    monkeypatch.setattr(_krylov, "QUICK", 0)
+    monkeypatch.setattr(_krylov, "svds", never)
+    layer = nn.Conv2d(2, 2, 3).double()
+    got = conv_singular_values(layer, (2, 5, 5), method="lanczos", k=3)
+    np.testing.assert_allclose(got, values_of(matrix_of(layer, (2, 5, 5)))[:3])
+    monkeypatch.setattr(_krylov, "ENTRIES", 0)
+    with pytest.raises(ValueError, match=r"18 x 50 entries.*use layer.double\(\).*method='fft'"):
+        conv_singular_values(layer, (2, 5, 5), method="lanczos")
+
+
+def test_lanczos_tries_a_larger_space_for_values_that_lie_together(monkeypatch):
+    spaces = []
+
+    def second(*args, **options):
+        spaces.append(options.get("ncv"))
+        if len(spaces) == 1:
+            raise ArpackNoConvergence("No convergence", np.empty(0), np.empty(0))
+        return svds(*args, **options)
+
+    monkeypatch.setattr(_krylov, "QUICK", 0)
+    monkeypatch.setattr(_krylov, "svds", second)
+    layer = nn.Conv2d(1, 1, 3, padding=1).double()
+    got = conv_singular_values(layer, (1, 10, 10), method="lanczos")
+    np.testing.assert_allclose(got, values_of(matrix_of(layer, (1, 10, 10)))[:6], rtol=1e-8)
+    assert spaces == [None, 80]
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_auto_gives_all_values_of_a_large_layer_whatever_its_padding(mode, monkeypatch):
+    monkeypatch.setattr(_solve, "QUICK", 0)
+    monkeypatch.setattr(_solve, "SMALL", 0)  # any layer is large
+    layer = nn.Conv2d(2, 2, 3, padding=2, padding_mode=mode).double()
+    expected = values_of(matrix_of(layer, (2, 5, 5)))
+    for k in (None, 3, len(expected)):
+        got = conv_singular_values(layer, (2, 5, 5), k=k)
+        np.testing.assert_allclose(got, expected[:k], atol=1e-12)
