@@ -8,9 +8,7 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, svds
 
 __all__ = ["fits", "quadrature", "top_values"]
 
-QUICK = (
-    512  # a dense matrix of at most this many rows and columns costs less than products one by one
-)
+QUICK = 512  # a dense matrix of so many rows and columns costs less than products one by one
 ENTRIES = 1 << 25  # of the largest dense matrix: 128 MiB in float32
 RESTARTS = 300
 
