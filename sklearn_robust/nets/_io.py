@@ -17,6 +17,7 @@ from .._random import torch_seed
 from .._version import __version__
 from ..attacks._base import BaseAttack
 from ._device import resolve_device
+from ._files import replacing
 
 __all__ = ["load_net", "read_weights", "revive", "save_net"]
 
@@ -167,7 +168,7 @@ def save_net(net, path):
     }
     state = io.BytesIO()
     torch.save(net.module_.state_dict(), state)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("net.json", json.dumps(about, indent=1))
         archive.writestr("weights.pt", state.getvalue())
 

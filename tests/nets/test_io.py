@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import pickle
 import zipfile
 
@@ -119,6 +120,26 @@ def test_callbacks_stay_behind_and_their_scores_come_along(path):
     again = round_trip(net, path)
     assert again.callbacks is None
     assert again.history[:, ("s", "s_best")] == net.history[:, ("s", "s_best")]
+
+
+def full(*args):
+    raise OSError(28, "No space left on device")
+
+
+def test_a_write_that_fails_leaves_the_old_file(path, monkeypatch):
+    net = quick(NaturalNet).fit(X, Y)
+    net.save(path)
+    before = path.read_bytes()
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(zipfile.ZipFile, "writestr", full)
+        net.save(path)
+    assert path.read_bytes() == before and os.listdir(path.parent) == [path.name]
+
+
+def test_a_file_behind_a_link_is_written(path, tmp_path):
+    path.symlink_to(tmp_path / "elsewhere.net")
+    assert same_weights(*(net := quick(NaturalNet).fit(X, Y), round_trip(net, path)))
+    assert path.is_symlink()
 
 
 def test_a_parameter_that_is_no_data_is_named(path):
