@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from .. import _validation as check
 from .._random import torch_seed
-from ..differentiable._copies import copied
+from ..differentiable._copies import copied, copied_state
 from ..exceptions import TrainingDivergedError
 from ..modules import auto_module
 from ._augment import augmented
@@ -249,8 +249,7 @@ class SkorchAdapter(NeuralNetClassifier):
         return augmented(x, self.augment, box), y
 
     def _keep_state(self):
-        state = self.module_.state_dict()
-        self.good_state_ = {name: value.clone() for name, value in state.items()}
+        self.good_state_ = copied_state(self.module_)
 
     def _diverged(self, what):
         epoch = len(self.history)
