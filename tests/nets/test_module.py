@@ -101,6 +101,17 @@ def test_a_module_that_does_not_return_logits_is_refused_before_training(module,
         quick(NaturalNet, module=module).fit(*((Pairs(X, Y),) if as_pairs else (X, Y)))
 
 
+@pytest.mark.parametrize("module", [MLP((4,), 2), nn.Conv1d(4, 2, 1)], ids=["linear", "conv"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
+def test_a_module_that_computes_in_another_dtype_is_refused(module, dtype):
+    samples = X if isinstance(module, MLP) else X[:, :, None]
+    module, kind = copy.deepcopy(module).to(dtype), str(dtype).removeprefix("torch.")
+    with pytest.raises(ValueError, match=f"weights of {kind}, .*: give module.float()"):
+        quick(NaturalNet, module=module).fit(samples, Y)
+    with pytest.raises(ValueError, match=f"weights of {kind}, .*: give module.float()"):
+        NaturalNet.from_module(module, classes=[0, 1]).predict(samples)
+
+
 def test_a_module_on_its_way_to_probabilities_is_not_taken_for_one():
     module = nn.Sequential(nn.Linear(4, 2), nn.Sigmoid())
     assert quick(NaturalNet, module=module).fit(X, Y).n_iter_ == 2
