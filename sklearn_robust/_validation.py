@@ -1,6 +1,7 @@
 """Checks at the door: each says what came, what was wanted and what to type."""
 
 import numbers
+from collections.abc import Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -49,6 +50,8 @@ def refuse_bytes(X):
 
 
 def _as_array(X):
+    if isinstance(X, Sequence) and hasattr(X, "__array__"):  # skorch's SliceDataset
+        X = np.asarray(X)
     refuse_bytes(X)
     return X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
 

@@ -4,8 +4,9 @@ from skorch.callbacks import Callback
 from skorch.dataset import ValidSplit
 
 from .. import _validation as check
+from ..differentiable._copies import copied_state
 from ._averaging import judged_module, put_back
-from ._verdict import accuracy_under, check_judge, copy_of, judge_of
+from ._verdict import accuracy_under, check_judge, judge_of
 
 __all__ = ["RobustEarlyStopping"]
 
@@ -104,7 +105,7 @@ class RobustEarlyStopping(Callback):
         net.history.record("robust_valid_acc_best", better)
         if better:
             self.best_epoch_, self.best_score_ = epoch, score
-            self.best_state_ = copy_of(module.state_dict())
+            self.best_state_ = copied_state(module)
         elif self.patience is not None and epoch - self.best_epoch_ >= self.patience:
             raise KeyboardInterrupt  # skorch's way to end training early
 

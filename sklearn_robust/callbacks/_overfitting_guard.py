@@ -8,9 +8,10 @@ from torch.utils.data import Subset
 
 from .. import _validation as check
 from ..attacks import FGSM
+from ..differentiable._copies import copied_state
 from ..exceptions import CatastrophicOverfittingWarning
 from ._averaging import put_back
-from ._verdict import accuracy_under, check_judge, copy_of, judge_of, threat_of
+from ._verdict import accuracy_under, check_judge, judge_of, threat_of
 
 __all__ = ["CatastrophicOverfittingGuard"]
 
@@ -104,7 +105,7 @@ class CatastrophicOverfittingGuard(Callback):
         if min(self.best_score_, one_step) - score > self.drop:
             self._give_up(net, score, one_step)
         if score >= self.best_score_:
-            self.best_score_, self.best_state_ = score, copy_of(net.module_.state_dict())
+            self.best_score_, self.best_state_ = score, copied_state(net.module_)
 
     def _give_up(self, net, score, one_step):
         self.collapsed_epoch_ = len(net.history)

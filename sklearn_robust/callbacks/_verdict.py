@@ -9,7 +9,7 @@ from ..attacks import PGD, WorstCase
 from ..attacks._minimum import MinimumNormAttack
 from ..differentiable import frozen
 
-__all__ = ["accuracy_under", "check_judge", "copy_of", "judge_of", "threat_of"]
+__all__ = ["accuracy_under", "check_judge", "judge_of", "threat_of"]
 
 
 def threat_of(net):
@@ -51,11 +51,6 @@ def judge_of(net):
     """Worst case over two losses, at what a net trains against: a single loss can be blind."""
     steps = [PGD(max_iter=10, loss=loss) for loss in ("cross_entropy", "margin")]
     return WorstCase(steps, **threat_of(net), random_state=0)
-
-
-def copy_of(state):
-    """Copy a state dict, which otherwise goes on changing with its module."""
-    return {name: value.detach().clone() for name, value in state.items()}
 
 
 def accuracy_under(net, module, attack, dataset):

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-__all__ = ["copied"]
+__all__ = ["copied", "copied_state"]
 
 
 def copied(module, memo=None):
@@ -28,6 +28,14 @@ def copied(module, memo=None):
     """
     graphs = {id(tensor): tensor.detach().clone() for tensor in _computed(module, set())}
     return copy.deepcopy(module, {**graphs, **(memo or {})})
+
+
+def copied_state(module):
+    """State dict of a module that no longer changes with it."""
+    return {
+        name: value.detach().clone() if isinstance(value, torch.Tensor) else copy.deepcopy(value)
+        for name, value in module.state_dict().items()
+    }
 
 
 def _computed(value, seen):

@@ -12,7 +12,7 @@ from ..differentiable import frozen
 from . import _data, _io
 from ._data import is_coded
 from ._device import resolve_device
-from ._module_check import check_shape, check_tensor
+from ._module_check import check_dtype, check_shape, check_tensor
 from ._precision import forward_precision
 from ._recipes import recipe_given
 from ._signature import merge_signatures
@@ -104,8 +104,12 @@ class BaseNet(Trainer):
 
         ``precise`` keeps mixed precision away, for losses that are differentiated twice.
         """
-        with forward_precision(self, precise):
-            z = self.module_(x)
+        try:
+            with forward_precision(self, precise):
+                z = self.module_(x)
+        except RuntimeError as error:
+            check_dtype(self.module_, x, error)
+            raise
         z = z[0] if isinstance(z, (tuple, list)) else z
         check_tensor(z)
         return z.float() if z.dtype == torch.bfloat16 else z

@@ -10,11 +10,12 @@ from pathlib import Path
 import torch
 
 from ._describe import architecture, describe, digest
+from ._files import replacing
 from ._state import restore, state_of
 
 __all__ = ["Checkpoints", "check_checkpoint"]
 
-_LAST, _PREVIOUS, _DRAFT, _ENDED = "last.pt", "previous.pt", "draft.pt", "ended"
+_LAST, _PREVIOUS, _ENDED = "last.pt", "previous.pt", "ended"
 _MAGIC = b"sklearn_robust checkpoint 1 "
 
 
@@ -147,17 +148,9 @@ class Checkpoints:
         torch.save(content, packed)
         payload = packed.getvalue()
         self.folder.mkdir(parents=True, exist_ok=True)
-        draft = self.folder / _DRAFT
-        try:
-            with open(draft, "wb") as file:
-                file.write(_MAGIC + digest(payload).encode() + b"\n" + payload)
-                file.flush()
-                os.fsync(file.fileno())
-            if self.keep_last and (self.folder / _LAST).exists():
-                os.replace(self.folder / _LAST, self.folder / _PREVIOUS)
-            os.replace(draft, self.folder / _LAST)
-        finally:
-            draft.unlink(missing_ok=True)
+        previous = self.folder / _PREVIOUS if self.keep_last else None
+        with replacing(self.folder / _LAST, previous) as file:
+            file.write(_MAGIC + digest(payload).encode() + b"\n" + payload)
         (self.folder / _ENDED).unlink(missing_ok=True)
         self.keep_last = True
         _sync(self.folder)

@@ -6,7 +6,8 @@ import hashlib
 import numpy as np
 import torch
 from sklearn.utils.multiclass import check_classification_targets
-from skorch.utils import is_dataset
+from skorch.dataset import Dataset as SkorchDataset
+from skorch.utils import is_dataset, is_skorch_dataset
 from torch.utils.data import Dataset, Subset
 
 from .. import _validation as check
@@ -38,7 +39,7 @@ def open_data(net, X, y, classes, reset):
         net.n_features_in_ = ends.shape[1]
         vars(net).pop("feature_names_in_", None)
     check.check_sample_shape(ends, None if reset else net.input_shape_, type(net).__name__)
-    return CodedDataset(X, code_labels(net, labels, classes, reset), content), ends
+    return _coded(X, labels, code_labels(net, labels, classes, reset), content), ends
 
 
 def _open_rows(net, X, y, reset):
@@ -106,6 +107,25 @@ class CodedDataset(Dataset):
         return torch.as_tensor(x, dtype=torch.float32), self.codes[index]
 
 
+class CodedXy(CodedDataset, SkorchDataset):
+    """Of a dataset of skorch's, whose scorers take its samples and labels apart."""
+
+    def __init__(self, dataset, codes, content, y):
+        super().__init__(dataset, codes, content)
+        self.y = y
+
+    @property
+    def X(self):
+        """Samples as an array."""
+        return samples_of(self.dataset)
+
+
+def _coded(dataset, labels, codes, content):
+    if is_skorch_dataset(dataset):
+        return CodedXy(dataset, codes, content, labels)
+    return CodedDataset(dataset, codes, content)
+
+
 def is_coded(dataset):
     """Whether the labels of a dataset, or of the whole that it is a part of, are codes."""
     while isinstance(dataset, Subset):
@@ -115,9 +135,10 @@ def is_coded(dataset):
 
 def coded(net, dataset):
     """Code the labels of a user's dataset as the net does."""
-    labels, _, content = _walk(dataset)
+    labels, ends, content = _walk(dataset)
+    check.check_sample_shape(ends, net.input_shape_, type(net).__name__)
     codes = check.encode_labels(labels, net.labels_, type(net).__name__)
-    return CodedDataset(dataset, codes, content)
+    return _coded(dataset, labels, codes, content)
 
 
 def seeded_split(split, seed):

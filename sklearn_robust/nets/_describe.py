@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
+from skorch.callbacks import ParamMapper
+from torch.nn.parameter import is_lazy
 
 from .._version import __version__
 from ._batches import as_rows
@@ -66,7 +68,11 @@ def describe(net, data):
 
 def architecture(module):
     """Shape of each of a module's weights, by name."""
-    return {f"weights {name}": list(value.shape) for name, value in module.state_dict().items()}
+    return {
+        f"weights {name}": list(value.shape)
+        for name, value in module.state_dict().items()
+        if isinstance(value, torch.Tensor)  # a module may add what it likes
+    }
 
 
 def _seed(random_state):
@@ -122,6 +128,8 @@ def _describe(name, value, about, inside):
             about[name] = f"{value} {_digest_of_file(value)}"
     elif isinstance(value, os.PathLike):
         _describe(name, os.fspath(value), about, inside)
+    elif is_lazy(value):
+        about[name] = _name_of(type(value))
     elif isinstance(value, (np.ndarray, torch.Tensor)):
         array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
         about[name] = f"array {array.shape} {array.dtype} {digest(array)}"
@@ -149,6 +157,8 @@ def _parts(value):
         yield "function", value.__func__
     elif isinstance(value, types.FunctionType):
         yield from _parts_of_function(value)
+    elif isinstance(value, ParamMapper):
+        yield from _parts_of_mapper(value)
     elif not hasattr(value, "__qualname__"):
         yield from _parts_of_object(value)
 
@@ -181,6 +191,16 @@ def _parts_of_function(function):
             yield f"global {key}", _name_of(item)
         elif not isinstance(item, types.ModuleType):
             yield f"global {key}", item
+
+
+def _parts_of_mapper(mapper):
+    """Yield what a Freezer was given, of which ``initialize`` makes lists and functions."""
+    patterns, at, schedule = mapper.patterns, mapper.at, mapper.schedule
+    yield "fn", mapper.fn
+    yield "patterns", patterns if isinstance(patterns, (list, tuple)) else [patterns]
+    first = getattr(at, "func", None) == mapper._epoch_at
+    yield "at", at.keywords["epoch"] if first else at
+    yield "schedule", None if schedule == mapper._default_schedule else schedule
 
 
 def _parts_of_object(value):

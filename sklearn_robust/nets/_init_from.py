@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ._io import read_weights
+from ._io import bare, read_weights
 
 __all__ = ["begin_with", "check_init_from"]
 
@@ -35,7 +35,7 @@ def _weights(source):
         raise ValueError(
             f"init_from holds a {type(net).__name__}, which has no module_: give a net."
         )
-    return net.classes_, net.module_.state_dict()
+    return net.classes_, bare(net.module_).state_dict()
 
 
 def begin_with(module, source, labels):
@@ -59,6 +59,6 @@ def begin_with(module, source, labels):
             f"{labels[:10].tolist()}: start from a net of the same labels."
         )
     try:
-        module.load_state_dict(state)
+        bare(module).load_state_dict(state)
     except RuntimeError as error:
         raise ValueError(f"the weights of init_from do not fit the module: {error}") from error

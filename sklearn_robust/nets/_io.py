@@ -12,13 +12,15 @@ import torch
 from sklearn.base import BaseEstimator
 from skorch import NeuralNet
 from torch import nn
+from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from .._random import torch_seed
 from .._version import __version__
 from ..attacks._base import BaseAttack
 from ._device import resolve_device
+from ._files import replacing
 
-__all__ = ["load_net", "read_weights", "revive", "save_net"]
+__all__ = ["bare", "load_net", "read_weights", "revive", "save_net"]
 
 # What a file may name: classes of these kinds from these packages. All else could run code.
 _KINDS = (NeuralNet, BaseAttack, nn.Module, torch.optim.Optimizer)
@@ -166,8 +168,8 @@ def save_net(net, path):
         ],
     }
     state = io.BytesIO()
-    torch.save(net.module_.state_dict(), state)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    torch.save(bare(net.module_).state_dict(), state)
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("net.json", json.dumps(about, indent=1))
         archive.writestr("weights.pt", state.getvalue())
 
@@ -181,11 +183,21 @@ def _read(path):
         raise ValueError(f"{path} is not a net written by net.save(path).") from error
 
 
+def bare(module):
+    """Take a compiled module out of its wrapper, which would stand before each weight's name."""
+    return getattr(module, "_orig_mod", module)
+
+
+def _unpacked(weights, device):
+    state = torch.load(weights, map_location=device, weights_only=True)
+    consume_prefix_in_state_dict_if_present(state, "_orig_mod.")  # of compiled nets, once
+    return state
+
+
 def read_weights(path):
     """Read the labels (n_classes,) and the state dict of a saved net."""
     about, weights = _read(path)
-    state = torch.load(weights, map_location="cpu", weights_only=True)
-    return _decode(about["classes"], "classes"), state
+    return _decode(about["classes"], "classes"), _unpacked(weights, "cpu")
 
 
 def load_net(path, **params):
@@ -233,9 +245,8 @@ def load_net(path, **params):
     net = revive(cls(**{**saved, **params}), labels, shape and tuple(shape))
     if about.get("columns") is not None:
         net.feature_names_in_ = np.asarray(about["columns"], dtype=object)
-    state = torch.load(weights, map_location=net.device_, weights_only=True)
     try:
-        net.module_.load_state_dict(state)
+        bare(net.module_).load_state_dict(_unpacked(weights, net.device_))
     except RuntimeError as error:
         raise ValueError(f"the weights in {path} do not fit the module: {error}") from error
     for row in about["history"]:

@@ -62,8 +62,7 @@ def follow_lr_schedule(net, epoch):
     """Set the learning rate of all parameter groups; ``epoch`` counts from the call of fit."""
     groups = net.optimizer_.param_groups
     if net.lr_schedule is None:
-        for group in groups:  # of an earlier call that had a schedule
-            group["lr"] = group.pop(_OWN, group["lr"])
+        forget_schedule(net)  # of an earlier call
         return
     if any(isinstance(callback, LRScheduler) for _, callback in net.callbacks_):
         raise ValueError(
@@ -77,6 +76,6 @@ def follow_lr_schedule(net, epoch):
 
 
 def forget_schedule(net):
-    """Take the learning rates for those to begin a schedule with, since they were set anew."""
+    """Give each parameter group its own learning rate back."""
     for group in net.optimizer_.param_groups:
-        group.pop(_OWN, None)
+        group["lr"] = group.pop(_OWN, group["lr"])

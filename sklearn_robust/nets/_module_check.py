@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-__all__ = ["check_outputs", "check_shape", "check_tensor"]
+__all__ = ["check_dtype", "check_outputs", "check_shape", "check_tensor"]
 
 
 def check_outputs(net, data, n_probe=16):
@@ -24,6 +24,17 @@ def check_outputs(net, data, n_probe=16):
             "the module's outputs look like probabilities (not negative, rows sum to 1): remove "
             "its last Softmax so that it returns logits."
         )
+
+
+def check_dtype(module, x, error):
+    """Raise if an error of the module comes from weights of another dtype than its input."""
+    weights = {p.dtype for p in module.parameters() if p.is_floating_point()} - {x.dtype}
+    if weights and "type" in str(error):
+        kinds = sorted(str(kind).removeprefix("torch.") for kind in weights)
+        raise ValueError(
+            f"the module has weights of {', '.join(kinds)}, and nets compute in float32: give "
+            "module.float()."
+        ) from error
 
 
 def check_tensor(z):

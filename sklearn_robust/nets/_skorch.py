@@ -1,6 +1,5 @@
 """skorch's side of a net: components, devices, batches, one step of training."""
 
-import dis
 import inspect
 import math
 import numbers
@@ -8,6 +7,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer, PassthroughScoring, PrintLog
 from skorch.utils import is_dataset
@@ -16,11 +16,12 @@ from torch.utils.data import DataLoader
 
 from .. import _validation as check
 from .._random import torch_seed
-from ..differentiable._copies import copied
+from ..differentiable._copies import copied, copied_state
 from ..exceptions import TrainingDivergedError
 from ..modules import auto_module
 from ._augment import augmented
 from ._batches import Batches, JoinedLast, as_rows
+from ._callbacks import check_callbacks, is_callbacks
 from ._data import coded, is_coded, seeded_split
 from ._device import device_given, resolve_device
 from ._lr_schedule import follow_lr_schedule, forget_schedule
@@ -32,14 +33,6 @@ from ._takes import takes_of
 __all__ = ["SkorchAdapter"]
 
 _LIVE = ("iterator_train", "iterator_valid", "dataset")  # set without rebuilding the module
-
-
-def _is_callbacks(interrupt):
-    """Whether code raised it, as callbacks do to end training, and not the user's Ctrl-C."""
-    last = interrupt.__traceback__
-    while last.tb_next is not None:
-        last = last.tb_next
-    return dis.opname[last.tb_frame.f_code.co_code[last.tb_lasti]] == "RAISE_VARARGS"
 
 
 class SkorchAdapter(NeuralNetClassifier):
@@ -68,14 +61,24 @@ class SkorchAdapter(NeuralNetClassifier):
         with recipe_given(self), device_given(self):
             return super().initialize()
 
+    def load_params(self, *args, **kwargs):
+        """Read weights, optimiser and history that skorch wrote; see skorch's ``load_params``."""
+        with device_given(self):
+            return super().load_params(*args, **kwargs)
+
     def initialize_module(self):
         """Build the module: from the data's shape, a class, or a copy of an instance."""
         kwargs = self.get_params_for("module")
-        if isinstance(self.module, str):
+        if isinstance(self.module, nn.Module) and not kwargs:
+            self.module_ = copied(self.module)
+        elif not hasattr(self, "labels_"):
+            raise NotFittedError(
+                f"{type(self).__name__} builds its module for data, and has seen none: type "
+                "net.fit(X, y), or take a trained one by from_module or load_net."
+            )
+        elif isinstance(self.module, str):
             check.check_choice("module", self.module, ["auto"])
             self.module_ = auto_module(self.input_shape_, len(self.classes_), **kwargs)
-        elif isinstance(self.module, nn.Module) and not kwargs:
-            self.module_ = copied(self.module)
         else:
             factory = type(self.module) if isinstance(self.module, nn.Module) else self.module
             known = {"input_shape": self.input_shape_, "n_classes": len(self.classes_)}
@@ -85,10 +88,13 @@ class SkorchAdapter(NeuralNetClassifier):
         return self
 
     def get_params_for_optimizer(self, prefix, named_parameters):
-        """skorch's, with torch's fused kernels where the optimiser has them."""
+        """skorch's, with torch's fused kernels where they do all that the plain ones do."""
         args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
-        if self.optimizer in (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD):
-            if not {"fused", "foreach", "differentiable"} & set(kwargs):
+        # SGD's take no sparse gradients and, with momentum, no weights that join late.
+        if self.optimizer in (torch.optim.Adam, torch.optim.AdamW):
+            weights = [weight for group in args[0] for weight in group["params"]]
+            own = {"fused", "foreach", "differentiable"} & set(kwargs)
+            if not own and all(weight.is_floating_point() for weight in weights):
                 kwargs["fused"] = True
         return args, kwargs
 
@@ -158,7 +164,7 @@ class SkorchAdapter(NeuralNetClassifier):
             try:
                 self.notify("on_epoch_end", **parts)
             except KeyboardInterrupt as error:
-                if checkpoints and _is_callbacks(error):
+                if checkpoints and is_callbacks(error):
                     checkpoints.end()
                 raise
             if checkpoints:
@@ -243,8 +249,7 @@ class SkorchAdapter(NeuralNetClassifier):
         return augmented(x, self.augment, box), y
 
     def _keep_state(self):
-        state = self.module_.state_dict()
-        self.good_state_ = {name: value.clone() for name, value in state.items()}
+        self.good_state_ = copied_state(self.module_)
 
     def _diverged(self, what):
         epoch = len(self.history)
@@ -263,19 +268,24 @@ class SkorchAdapter(NeuralNetClassifier):
     def set_params(self, **params):
         """Set parameters; those of the data loading act without rebuilding the module."""
         self._keep({k: params.pop(k) for k in list(params) if k.split("__")[0] in self._live()})
+        again = "callbacks" in params and self.initialized_
+        if again:
+            check_callbacks(params["callbacks"])
+        self._keep({k: params.pop(k) for k in list(params) if k == "callbacks"})
         if not self.initialized_:
-            self._keep({k: params.pop(k) for k in list(params) if k == "callbacks"})
             super().set_params(**params)
             return self
         # skorch hands arguments to the optimiser at hand, and would not know them in a new fit.
         self._keep({k: v for k, v in params.items() if k.split("__")[0] == "optimizer"})
         another = params.pop("optimizer", None) is not None
         with device_given(self) if "device" not in params else nullcontext(), torch_seed(0):
+            if any(name == "lr" or name.startswith("optimizer__") for name in params):
+                forget_schedule(self)
             super().set_params(**params)
             if another:
                 self._initialize_optimizer()
-        if "lr" in params:
-            forget_schedule(self)
+            if again:
+                self._initialize_callbacks()
         return self
 
     def __setattr__(self, name, value):

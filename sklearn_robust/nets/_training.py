@@ -4,12 +4,12 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from skorch.callbacks import Callback
 
 from .. import _validation as check
 from .._random import one_at_a_time, seed_of, torch_seed
 from . import _data
 from ._augment import check_augment
+from ._callbacks import check_callbacks
 from ._checkpoint import Checkpoints, check_checkpoint
 from ._device import resolve_device
 from ._init_from import begin_with, check_init_from
@@ -114,8 +114,7 @@ class Trainer(SkorchAdapter):
                 f"train_split is {self.train_split!r}; give a split such as "
                 "skorch.dataset.ValidSplit(0.2), or None."
             )
-        if isinstance(self.callbacks, (Callback, type, str)) and self.callbacks != "disable":
-            raise ValueError(f"callbacks is {self.callbacks!r}; give a list, callbacks=[...].")
+        check_callbacks(self.callbacks)
         check_lr_schedule(self.lr_schedule)
         check_init_from(self.init_from)
         check_checkpoint(self.checkpoint)

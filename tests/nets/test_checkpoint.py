@@ -13,7 +13,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
-from skorch.callbacks import Callback, EarlyStopping, Freezer, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping, Freezer, LRScheduler, Unfreezer
 from skorch.dataset import Dataset as SkorchDataset
 from skorch.dataset import ValidSplit
 from skorch.helper import predefined_split
@@ -230,6 +230,56 @@ def test_a_fit_that_the_user_interrupted_goes_on_without_a_seed_too(tmp_path):
     assert net.fit(X, Y).n_iter_ == 3
     assert epochs_trained(net, X, Y) == 2  # two were written
     assert epochs_trained(net, X, Y) == 4  # it has ended, and another one begins
+
+
+def lazy():
+    return nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(2))
+
+
+class Noting(Linear):
+    """Has a state that is no tensor."""
+
+    def get_extra_state(self):
+        return {"note": [1, 2]}
+
+    def set_extra_state(self, state):
+        assert state == {"note": [1, 2]}
+
+
+@pytest.mark.parametrize("module", [lazy(), Noting(), Noting], ids=["lazy", "noting", "class"])
+def test_modules_with_odd_states_are_read_back(module, tmp_path):
+    guards = [RobustEarlyStopping(validation_fraction=0.25), WeightAveraging(decay=0.5)]
+    net = quick(MinMaxNet, module=module, callbacks=guards, checkpoint=tmp_path).fit(X, Y)
+    written = [path.stat().st_mtime_ns for path in files_of(tmp_path)]
+    again = clone(net).fit(X, Y)
+    assert [path.stat().st_mtime_ns for path in files_of(tmp_path)] == written
+    assert all(torch.equal(a, b) for a, b in zip(weights(net), weights(again), strict=True))
+
+
+def weights(net):
+    return net.module_.parameters()
+
+
+FREEZERS = {
+    "at an epoch": lambda: Unfreezer("weight", at=2),
+    "a list of patterns": lambda: Freezer(["weight", "w*"], at=2),
+    "a schedule": lambda: Unfreezer("weight", schedule=never),
+}
+
+
+def never(net):
+    return lambda weight: None
+
+
+@pytest.mark.parametrize("case", FREEZERS)
+def test_a_net_that_freezes_weights_goes_on_in_its_own_folder(case, tmp_path):
+    params = {"module": Linear, "checkpoint": tmp_path}
+    net = quick(NaturalNet, callbacks=[FREEZERS[case]()], **params).fit(X, Y)
+    net.fit(X, Y)
+    quick(NaturalNet, callbacks=[FREEZERS[case]()], **params).fit(X, Y)
+    assert len(list(tmp_path.iterdir())) == 1
+    quick(NaturalNet, callbacks=[Unfreezer("weight", at=1)], **params).fit(X, Y)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 OTHERS = {

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.exceptions import DataConversionWarning
+from sklearn.model_selection import GridSearchCV
+from skorch.helper import SliceDataset
 from torch import nn
 from torch.utils.data import Subset
 
@@ -95,6 +97,7 @@ CONTAINERS = {
     "writable memmap": writable_map,
     "read-only memmap": readonly_map,
     "frame": lambda X, folder: pd.DataFrame(X, columns=list("abcd")),
+    "slices of a dataset": lambda X, folder: SliceDataset(Pairs(X, range(len(X)))),
 }
 
 
@@ -114,6 +117,13 @@ def test_the_container_of_the_labels_makes_no_difference(container):
     assert same_weights(
         quick(NaturalNet).fit(X, y), quick(NaturalNet).fit(torch.tensor(X), container(y))
     )
+
+
+def test_slices_of_a_dataset_can_be_searched():
+    data = Pairs(*blobs(labels=("no", "yes")))
+    search = GridSearchCV(quick(NaturalNet), {"lr": [0.1, 0.01]}, cv=2)
+    search.fit(SliceDataset(data), np.asarray(SliceDataset(data, idx=1)))
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 def test_a_frame_gives_its_column_names_and_other_names_are_refused():

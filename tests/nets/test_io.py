@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import pickle
 import zipfile
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.frozen import FrozenEstimator
 from skorch.callbacks import EpochScoring
 from skorch.dataset import ValidSplit
 from torch import nn
@@ -119,6 +121,53 @@ def test_callbacks_stay_behind_and_their_scores_come_along(path):
     again = round_trip(net, path)
     assert again.callbacks is None
     assert again.history[:, ("s", "s_best")] == net.history[:, ("s", "s_best")]
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["compiled", "plain"])
+@pytest.mark.parametrize("theirs", [True, False], ids=["from compiled", "from plain"])
+def test_compiling_does_not_change_what_a_file_holds(theirs, ours, path):
+    eager = {"module": Linear, "compile__backend": "eager"}
+    first = quick(NaturalNet, module=Linear).fit(X, Y)
+    net = round_trip(first, path, compile=theirs, **eager)
+    again = round_trip(net, path, compile=ours, **eager)
+    assert hasattr(again.module_, "_orig_mod") is ours
+    np.testing.assert_allclose(again.decision_function(X), first.decision_function(X), rtol=1e-6)
+    for source in (path, FrozenEstimator(net)):
+        begun = quick(NaturalNet, module=Linear, init_from=source, lr=1e-30).fit(X, Y)
+        assert same_weights(begun, first)
+
+
+def test_a_file_with_the_names_of_a_compiled_module_is_read(path):
+    net = quick(NaturalNet, module=Linear).fit(X, Y)
+    net.save(path)
+    with zipfile.ZipFile(path) as archive:
+        about = archive.read("net.json")
+    state, packed = net.module_.state_dict(), io.BytesIO()
+    torch.save({f"_orig_mod.{name}": value for name, value in state.items()}, packed)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("net.json", about)
+        archive.writestr("weights.pt", packed.getvalue())
+    assert same_weights(net, load_net(path, module=Linear))
+
+
+def full(*args):
+    raise OSError(28, "No space left on device")
+
+
+def test_a_write_that_fails_leaves_the_old_file(path, monkeypatch):
+    net = quick(NaturalNet).fit(X, Y)
+    net.save(path)
+    before = path.read_bytes()
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(zipfile.ZipFile, "writestr", full)
+        net.save(path)
+    assert path.read_bytes() == before and os.listdir(path.parent) == [path.name]
+
+
+def test_a_file_behind_a_link_is_written(path, tmp_path):
+    path.symlink_to(tmp_path / "elsewhere.net")
+    assert same_weights(*(net := quick(NaturalNet).fit(X, Y), round_trip(net, path)))
+    assert path.is_symlink()
 
 
 def test_a_parameter_that_is_no_data_is_named(path):

@@ -6,6 +6,9 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from skorch.callbacks import Checkpoint, EpochScoring, Freezer, LoadInitState, Unfreezer
 from torch import nn
 
 from sklearn_robust import JacobianRegNet, MinMaxNet, NaturalNet
@@ -98,6 +101,17 @@ def test_a_module_that_does_not_return_logits_is_refused_before_training(module,
         quick(NaturalNet, module=module).fit(*((Pairs(X, Y),) if as_pairs else (X, Y)))
 
 
+@pytest.mark.parametrize("module", [MLP((4,), 2), nn.Conv1d(4, 2, 1)], ids=["linear", "conv"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
+def test_a_module_that_computes_in_another_dtype_is_refused(module, dtype):
+    samples = X if isinstance(module, MLP) else X[:, :, None]
+    module, kind = copy.deepcopy(module).to(dtype), str(dtype).removeprefix("torch.")
+    with pytest.raises(ValueError, match=f"weights of {kind}, .*: give module.float()"):
+        quick(NaturalNet, module=module).fit(samples, Y)
+    with pytest.raises(ValueError, match=f"weights of {kind}, .*: give module.float()"):
+        NaturalNet.from_module(module, classes=[0, 1]).predict(samples)
+
+
 def test_a_module_on_its_way_to_probabilities_is_not_taken_for_one():
     module = nn.Sequential(nn.Linear(4, 2), nn.Sigmoid())
     assert quick(NaturalNet, module=module).fit(X, Y).n_iter_ == 2
@@ -148,6 +162,59 @@ def test_parameters_of_the_net_may_be_given_with_a_trained_module():
     assert (net.lam, net.max_epochs) == (0.5, 3)
 
 
+@pytest.mark.parametrize(
+    "module", [Linear, lambda: Linear(), "auto"], ids=["class", "call", "auto"]
+)
+def test_a_net_that_has_seen_no_data_cannot_be_built(module):
+    with pytest.raises(NotFittedError, match=r"NaturalNet builds its module .* type net.fit\(X, y"):
+        NaturalNet(module).initialize()
+    assert NaturalNet(Linear()).initialize().module_.in_features == 4
+
+
+# -- optimisers ----------------------------------------------------------------------------------
+
+
+class Words(nn.Module):
+    """Takes features for words, whose gradients are sparse."""
+
+    def __init__(self):
+        super().__init__()
+        self.vectors = nn.EmbeddingBag(4, 2, sparse=True)
+
+    def forward(self, x):
+        return self.vectors((3 * x).long())
+
+
+class Turning(Linear):
+    """Has a complex weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.turn = nn.Parameter(torch.ones(2, dtype=torch.complex64))
+
+    def forward(self, x):
+        return (super().forward(x) * self.turn).real
+
+
+LATE = {"callbacks": [Freezer("weight"), Unfreezer("weight", at=2)]}
+OPTIMISED = {
+    "weights that join late, SGD": {"optimizer": torch.optim.SGD, **LATE},
+    "weights that join late, Adam": LATE,
+    "sparse gradients": {"optimizer": torch.optim.SGD, "module": Words},
+    "complex weights": {"module": Turning},
+}
+
+
+@pytest.mark.parametrize("case", OPTIMISED)
+@pytest.mark.parametrize("momentum", [0, 0.9])
+def test_what_torch_can_train_a_net_can(case, momentum):
+    params = {"module": Linear, "max_epochs": 3, "lr": 0.1, **OPTIMISED[case]}
+    if "optimizer" in params:
+        params["optimizer__momentum"] = momentum
+    loss = quick(NaturalNet, **params).fit(X, Y).history[:, "train_loss"]
+    assert loss[-1] < loss[0]
+
+
 # -- setting parameters of a fitted net ----------------------------------------------------------
 
 
@@ -182,6 +249,22 @@ def test_what_is_set_on_a_fitted_net_acts_on_the_next_fit(params):
     assert net.predict(X).shape == Y.shape
 
 
+@pytest.mark.parametrize("before", [None, "disable"])
+@pytest.mark.parametrize("params", [{}, {"warm_start": True}], ids=["partial_fit", "warm start"])
+def test_callbacks_set_on_a_fitted_net_act_at_once(params, before):
+    net = quick(NaturalNet, module=Linear, callbacks=before, **params).fit(X, Y)
+    net.set_params(callbacks=[EpochScoring("accuracy", on_train=True, name="own")])
+    (net.fit if params else net.partial_fit)(X, Y)
+    assert "own" in net.history[-1] and len(net.history) == 4
+
+
+def test_callbacks_that_are_no_list_are_refused_on_a_fitted_net_too():
+    net = quick(NaturalNet, module=Linear).fit(X, Y)
+    with pytest.raises(ValueError, match="callbacks is .*; give a list"):
+        net.set_params(callbacks=EpochScoring("accuracy"))
+    net.partial_fit(X, Y)
+
+
 def test_an_unknown_parameter_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"Invalid parameter 'modul' for estimator NaturalNet\(\)"):
         NaturalNet().set_params(modul=MLP)
@@ -198,6 +281,18 @@ def test_a_net_keeps_the_device_it_was_given(device):
     assert again.device == device
     np.testing.assert_array_equal(again.predict_proba(X), net.predict_proba(X))
     again.partial_fit(X, Y).set_params(lr=0.1).fit(X, Y)
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_weights_that_skorch_wrote_are_read_on_any_device(device, tmp_path):
+    best = Checkpoint(monitor="train_loss_best", dirname=tmp_path, load_best=True)
+    net = quick(NaturalNet, module=Linear, device=device)
+    trained = clone(net).set_params(callbacks=[best]).fit(X, Y)
+    again = clone(net).set_params(callbacks=[LoadInitState(best)]).fit(X, Y)
+    assert len(again.history) == 4
+    again.load_params(checkpoint=best)
+    assert same_weights(trained, again)
+    assert again.device == trained.device == device
 
 
 def test_automatic_means_a_gpu_where_there_is_one():

@@ -73,13 +73,24 @@ def test_each_group_keeps_its_share():
     np.testing.assert_allclose(rates[[0, -1]], [[0.1, 0.4], [0.05, 0.2]])
 
 
-def test_a_rate_that_is_set_later_is_what_the_schedule_multiplies():
+@pytest.mark.parametrize("name", ["lr", "optimizer__lr"])
+def test_a_rate_that_is_set_later_is_what_the_schedule_multiplies(name):
     net = quick(NaturalNet, lr=0.4, lr_schedule=[(2, 0.5)])
     rates_of(net, X, Y)
-    net.set_params(lr=0.8)
+    net.set_params(**{name: 0.8})
     Rates.seen = []
     net.partial_fit(X, Y)
     np.testing.assert_allclose([Rates.seen[0][0], Rates.seen[-1][0]], [0.8, 0.4])
+
+
+def test_the_rate_of_one_group_is_set_and_the_others_stay():
+    groups = [("bias", {"lr": 0.1})]
+    net = quick(NaturalNet, lr=0.4, lr_schedule=[(2, 0.5)], optimizer__param_groups=groups)
+    rates_of(net, X, Y)
+    net.set_params(optimizer__param_groups__0__lr=0.2)
+    Rates.seen = []
+    net.partial_fit(X, Y)
+    np.testing.assert_allclose([Rates.seen[0], Rates.seen[-1]], [[0.2, 0.4], [0.1, 0.2]])
 
 
 @pytest.mark.parametrize("schedule", ["cosine", [(2, 0.5)]], ids=str)

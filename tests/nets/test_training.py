@@ -17,6 +17,7 @@ from torch import nn
 from sklearn_robust import MinMaxNet, NaturalNet
 from sklearn_robust.callbacks import RobustEarlyStopping
 from sklearn_robust.exceptions import TrainingDivergedError
+from sklearn_robust.metrics import robust_score
 from tests.cases import (
     CRAFTING,
     NETS,
@@ -223,6 +224,36 @@ def test_skorchs_scoring_callbacks_see_codes_on_both_sides(
     net.set_params(callbacks=[score]).fit(X, y)
     assert net.history[-1, "s"] > (0.8 if scoring == "accuracy" else -0.6)
     assert set(net.predict(X)) == set(labels)
+
+
+@pytest.mark.parametrize("use_caching", [True, False])
+@pytest.mark.parametrize("split", [True, False], ids=["arrays, given split", "dataset"])
+def test_skorchs_scorers_take_its_datasets_apart(split, use_caching):
+    X, y = blobs(labels=("cat", "dog"))
+    data = SkorchDataset(X, y)
+    score = EpochScoring("accuracy", on_train=not split, use_caching=use_caching)
+    net = quick(NaturalNet, module=Linear, lr=0.3, max_epochs=10, callbacks=[score])
+    net.set_params(train_split=predefined_split(data) if split else None)
+    net.fit(*((X, y) if split else (data,)))
+    assert net.history[-1, "accuracy"] > 0.8
+    if split:
+        assert net.history[-1, "accuracy"] == net.score(X, y)
+
+
+def test_robust_accuracy_of_a_given_split_is_followed():
+    X, y = blobs(labels=("cat", "dog"))
+    score = EpochScoring(robust_score, name="robust", use_caching=False, lower_is_better=False)
+    split = predefined_split(SkorchDataset(X, y))
+    net = quick(MinMaxNet, module=Linear, attack__eps=0.02, train_split=split, callbacks=[score])
+    assert net.fit(X, y).history[-1, "robust"] == robust_score(net, X, y)
+
+
+@pytest.mark.parametrize("as_pairs", [False, True], ids=["arrays", "dataset"])
+def test_a_given_split_of_other_samples_is_refused_before_training(as_pairs):
+    X, y = blobs()
+    split = predefined_split((Pairs if as_pairs else SkorchDataset)(X[:, :3], y))
+    with pytest.raises(ValueError, match="X has 3 features, but NaturalNet was fitted on 4 featu"):
+        quick(NaturalNet, train_split=split).fit(X, y)
 
 
 # -- going on ------------------------------------------------------------------------------------
