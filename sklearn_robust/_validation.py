@@ -50,8 +50,7 @@ def refuse_bytes(X):
 
 
 def _as_array(X):
-    if isinstance(X, Sequence) and hasattr(X, "__array__"):  # skorch's SliceDataset
-        X = np.asarray(X)
+    X = np.asarray(X) if isinstance(X, Sequence) and hasattr(X, "__array__") else X
     refuse_bytes(X)
     return X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
 
