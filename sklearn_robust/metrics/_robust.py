@@ -6,6 +6,7 @@ import joblib
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_consistent_length, gen_even_slices
+from torch.utils.data import Dataset
 
 from .. import _validation as check
 from .._random import seed_of
@@ -77,6 +78,11 @@ def withstood(estimator, X, y=None, *, attack=None, n_jobs=None, index=None):
     """
     attack, view = attack_and_view(attack, estimator)
     check_radius(attack)
+    if isinstance(X, Dataset):
+        raise ValueError(
+            f"X is a {type(X).__name__}, a dataset: give its samples as an array, or type "
+            "use_caching=False where it comes from skorch's EpochScoring."
+        )
     robust, fooled = _attacked(estimator, view, X, y, attack, n_jobs, "fooled", index)
     robust[robust] = ~fooled
     return robust

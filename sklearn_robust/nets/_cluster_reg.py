@@ -23,8 +23,8 @@ class ClusterRegNet(AdversarialNet):
     module : "auto", torch.nn.Module class or instance, default="auto"
         As for :class:`NaturalNet`, which documents all shared parameters.
     superclasses : "auto", array-like of shape (n_classes,) or dict, default="auto"
-        Superclass of each class in sorted order, or the classes of each superclass. "auto" finds
-        them after ``burn_in`` epochs by clustering the classes' linearised weights.
+        Superclass of each class in the order of ``classes_``, or the classes of each superclass.
+        "auto" finds them after ``burn_in`` epochs by clustering the classes' linearised weights.
     n_clusters : int, default=2
         Number of superclasses to find; as many as classes leaves the penalty at 0.
     lam : float, default=0.1
