@@ -27,7 +27,7 @@ __all__ = [
     "mail_log_weights",
     "margin",
     "margin_loss",
-    "rivals",
+    "competing_classes",
     "runner_up",
     "scaled_cross_entropy",
     "smooth_margin",
@@ -67,7 +67,7 @@ def runner_up(z, y):
     return _others(z, y).argmax(1)
 
 
-def rivals(z, y):
+def competing_classes(z, y):
     """Codes of the classes other than ``y``, the likeliest first, shape (n, n_classes - 1)."""
     return _others(z, y).argsort(dim=1, descending=True)[:, :-1]
 

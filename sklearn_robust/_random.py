@@ -11,7 +11,7 @@ from functools import cached_property
 import torch
 from sklearn.utils import check_random_state
 
-__all__ = ["RowNoise", "StreamNoise", "one_at_a_time", "seed_of", "torch_seed"]
+__all__ = ["RowNoise", "StreamNoise", "rng_lock", "seed_of", "torch_seed"]
 
 _GOLDEN = -7046029254386353131  # 2^64 / golden ratio, as a signed 64-bit integer
 _MIX = (-4658895280553007687, -7723592293110705685)  # multipliers of splitmix64
@@ -43,7 +43,7 @@ def torch_seed(seed, device="cpu"):
         yield
 
 
-def one_at_a_time():
+def rng_lock():
     """Context that one thread of a process is in at a time; its own calls may nest."""
     return _TURN
 

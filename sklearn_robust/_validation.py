@@ -27,7 +27,7 @@ __all__ = [
     "logits_in",
     "power_scaler",
     "refuse_bytes",
-    "suiting_shape",
+    "wrap_shape_errors",
     "svm_gamma",
     "validate_samples",
 ]
@@ -194,7 +194,7 @@ def logits_in(who, z):
 
 
 @contextmanager
-def suiting_shape(who, shape):
+def wrap_shape_errors(who, shape):
     """Say which samples the model fails on, and that their shape may be why."""
     try:
         yield

@@ -120,15 +120,15 @@ def test_a_scaler_does_not_change_what_an_eps_means():
     """A linear net behind a scaler, and the same function of X without one, score alike."""
     scaler = StandardScaler().fit(X * 100)
     inner = quick(NaturalNet, **TINY).fit(scaler.transform(X * 100), Y)
-    folded = copy.deepcopy(inner)
+    fused_copy = copy.deepcopy(inner)
     weight = inner.module_.weight.data.double().numpy() / scaler.scale_
-    folded.module_.weight.data[:] = folded.module_.weight.new_tensor(weight)
-    folded.module_.bias.data -= folded.module_.bias.new_tensor(weight @ scaler.mean_)
+    fused_copy.module_.weight.data[:] = fused_copy.module_.weight.new_tensor(weight)
+    fused_copy.module_.bias.data -= fused_copy.module_.bias.new_tensor(weight @ scaler.mean_)
     model = make_pipeline(scaler, FrozenEstimator(inner))
     for eps in (1, 5, 12):
         attack = PGD(eps=eps, bounds=None, random_state=0)
         assert robust_score(model, X * 100, Y, attack=attack) == pytest.approx(
-            robust_score(folded, X * 100, Y, attack=attack), abs=1.5 / len(X)
+            robust_score(fused_copy, X * 100, Y, attack=attack), abs=1.5 / len(X)
         )
 
 

@@ -15,7 +15,7 @@ from torch import nn
 from sklearn_robust import _functional as F
 from sklearn_robust.metrics import hessian_eigvals, input_jacobian
 from sklearn_robust.modules import CIFARConvNet, MNISTConvNet
-from sklearn_robust.plotting._plane import Plane
+from sklearn_robust.plotting.surfaces._plane import Plane
 
 NETS = {"MNIST net": (MNISTConvNet, (1, 28, 28)), "CIFAR net": (CIFARConvNet, (3, 32, 32))}
 

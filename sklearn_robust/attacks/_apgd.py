@@ -5,9 +5,9 @@ import torch
 from .._functional import ascent_gradient
 from ._apgd_schedule import HalvingSchedule, SparseSchedule, keep_best
 from ._base import BaseAttack
+from ._batch import AttackResult
 from ._losses import make_objective
 from ._norms import L1Ball
-from ._task import Outcome
 
 __all__ = ["APGD"]
 
@@ -124,51 +124,51 @@ class APGD(BaseAttack):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _run(self, task):
+    def _run(self, batch):
         objectives = [
-            make_objective(self.loss, task.targeted, task.y, task.clean, rank)
-            for rank in range(self._n_ranks(task))
+            make_objective(self.loss, batch.targeted, batch.y, batch.clean, rank)
+            for rank in range(self._n_ranks(batch))
         ]
-        outcome = Outcome.after_clean(task, objectives[0])
+        result = AttackResult.after_clean(batch, objectives[0])
         stream = 0
         for _ in range(self.n_restarts):
             for objective in objectives:
-                rows = torch.nonzero(~outcome.fooled).flatten() if task.stop else task.rows()
+                rows = torch.nonzero(~result.fooled).flatten() if batch.stop else batch.rows()
                 if len(rows):
-                    self._climb(task, outcome, objective, rows, stream)
+                    self._climb(batch, result, objective, rows, stream)
                 stream += 1
-        return outcome
+        return result
 
-    def _n_ranks(self, task):
+    def _n_ranks(self, batch):
         """Return the number of classes to aim at one after the other."""
-        if task.targeted or self.loss != "targeted_dlr":
+        if batch.targeted or self.loss != "targeted_dlr":
             return 1
-        n_others = task.clean().shape[1] - 1
+        n_others = batch.clean().shape[1] - 1
         return min(self.n_target_classes or n_others, n_others)
 
-    def _climb(self, task, outcome, objective, rows, stream):
+    def _climb(self, batch, result, objective, rows, stream):
         """Run through the phases with the samples ``rows``, recording what comes of each."""
-        x = task.x[rows]
-        start = x + task.ball.sample(task.noise[rows], x, stream)
-        sparse = isinstance(task.ball, L1Ball)
+        x = batch.x[rows]
+        start = x + batch.ball.sample(batch.noise[rows], x, stream)
+        sparse = isinstance(batch.ball, L1Ball)
         for scale, share in _PHASES[sparse]:
-            ball = type(task.ball)(scale * task.ball.eps)
+            ball = type(batch.ball)(scale * batch.ball.eps)
             n_iter = max(round(share * self.max_iter), 1)
             schedule = (SparseSchedule if sparse else HalvingSchedule)(n_iter)
-            start = ball.confine(start - x, x, task.box)
-            final = outcome if scale == 1 else None
-            start = self._phase(task, final, objective, rows, start, ball, schedule, n_iter)
+            start = ball.confine(start - x, x, batch.box)
+            final = result if scale == 1 else None
+            start = self._phase(batch, final, objective, rows, start, ball, schedule, n_iter)
 
-    def _phase(self, task, outcome, objective, rows, x_adv, ball, schedule, n_iter):
-        """Climb inside one ball; return the best points, or record them in ``outcome``."""
-        state = {"rows": rows, "x": task.x[rows], "x_adv": x_adv, "last": x_adv}
-        leave = task.stop and outcome is not None
+    def _phase(self, batch, result, objective, rows, x_adv, ball, schedule, n_iter):
+        """Climb inside one ball; return the best points, or record them in ``result``."""
+        state = {"rows": rows, "x": batch.x[rows], "x_adv": x_adv, "last": x_adv}
+        leave = batch.stop and result is not None
         for step in range(n_iter + 1):
             if step:
-                x_new = schedule.propose(state, task, ball, state["x"], step)
+                x_new = schedule.propose(state, batch, ball, state["x"], step)
                 state["last"], state["x_adv"] = state["x_adv"], x_new
             before = state.get("loss")
-            state |= self._look(task, objective, state["x_adv"], state["rows"], step, leave)
+            state |= self._look(batch, objective, state["x_adv"], state["rows"], step, leave)
             keep_best(state)
             if step:
                 schedule.review(state, step, state["loss"] > before)
@@ -177,26 +177,26 @@ class APGD(BaseAttack):
             if leave and bool(state["fooled"].any()):
                 fooled = state["fooled"]
                 found = (state[key][fooled] for key in ("rows", "reached", "loss", "fooled"))
-                outcome.record(*found)
+                result.record(*found)
                 state = {key: value[~fooled] for key, value in state.items()}
                 if not len(state["rows"]):
                     return None
-        task.note_slope(state["rows"], state["grad"])
-        if outcome is None:
+        batch.note_slope(state["rows"], state["grad"])
+        if result is None:
             return state["best"]
-        return outcome.record(*(state[key] for key in ("rows", "best", "best_loss", "best_fooled")))
+        return result.record(*(state[key] for key in ("rows", "best", "best_loss", "best_fooled")))
 
-    def _look(self, task, objective, x_adv, rows, step, leave):
+    def _look(self, batch, objective, x_adv, rows, step, leave):
         """Loss, its gradient and success at ``x_adv``, averaged over ``n_eot`` draws."""
         x_adv = x_adv.detach().requires_grad_(True)
         loss = grad = logits = 0
         for draw in range(self.n_eot):
-            z = task.forward(x_adv, rows)
+            z = batch.forward(x_adv, rows)
             values = objective(z, rows)
-            if task.observe is not None and draw == 0:
-                task.observe(step, rows, z.detach(), x_adv.detach())
+            if batch.observe is not None and draw == 0:
+                batch.observe(step, rows, z.detach(), x_adv.detach())
             loss, logits = loss + values.detach().to(x_adv), logits + z.detach()
-            if leave and self.n_eot == 1 and bool(task.fooled(z, rows).all()):
+            if leave and self.n_eot == 1 and bool(batch.fooled(z, rows).all()):
                 grad = torch.zeros_like(x_adv)  # all leave: nobody needs it
             else:
                 grad = grad + ascent_gradient(values, x_adv)
@@ -204,5 +204,5 @@ class APGD(BaseAttack):
             "reached": x_adv.detach(),
             "loss": loss / self.n_eot,
             "grad": grad / self.n_eot,
-            "fooled": task.fooled(logits, rows),
+            "fooled": batch.fooled(logits, rows),
         }

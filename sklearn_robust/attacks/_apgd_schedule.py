@@ -39,15 +39,15 @@ class HalvingSchedule:
         state["loss_then"] = like.clone()
         state["halved"] = torch.ones_like(like, dtype=torch.bool)
 
-    def propose(self, state, task, ball, x, step):
+    def propose(self, state, batch, ball, x, step):
         """Next iterates."""
         x_adv = state["x_adv"]
-        ahead = ball.ahead(x_adv, state["grad"], column(state["step"], x), task.box)
-        x_new = ball.confine(x_adv + ahead - x, x, task.box)
+        ahead = ball.ahead(x_adv, state["grad"], column(state["step"], x), batch.box)
+        x_new = ball.confine(x_adv + ahead - x, x, batch.box)
         if step == 1:
             return x_new
         blend = self.share_kept * (x_new - x_adv) + (1 - self.share_kept) * (x_adv - state["last"])
-        return ball.confine(x_adv + blend - x, x, task.box)
+        return ball.confine(x_adv + blend - x, x, batch.box)
 
     def review(self, state, step, gained):
         """At a checkpoint, halve the steps that stalled and return to the best point."""
@@ -83,7 +83,7 @@ class SparseSchedule:
         state["share"] = torch.where(used > 0, used / (1.5 * n_features), 0.2).to(like)
         state["used"] = torch.full_like(like, n_features)
 
-    def propose(self, state, task, ball, x, step):
+    def propose(self, state, batch, ball, x, step):
         """Next iterates."""
         slope = (ball.eps * state["grad"]).flatten(1)
         size, n_features = slope.abs(), slope.shape[1]
@@ -94,7 +94,7 @@ class SparseSchedule:
         signs = slope.sign() * (size >= least)
         ahead = signs * (state["step"][:, None] / signs.abs().sum(1, keepdim=True).clamp_min(1))
         ahead = ball.eps * ahead.reshape(x.shape)
-        return ball.confine(state["x_adv"] + ahead - x, x, task.box)
+        return ball.confine(state["x_adv"] + ahead - x, x, batch.box)
 
     def review(self, state, step, gained):
         """At a checkpoint, fit the sparsity to that of the best point."""

@@ -134,8 +134,8 @@ class AutoAttack(WorstCase):
             )
         super()._check_parameters()
 
-    def _outcomes(self, *data, **flags):
-        return super()._outcomes(*data, **flags | {"stop": True})
+    def _results(self, *data, **flags):
+        return super()._results(*data, **flags | {"stop": True})
 
-    def _attack(self, task):
-        return super()._attack(replace(task, stop=True))
+    def _attack(self, batch):
+        return super()._attack(replace(batch, stop=True))

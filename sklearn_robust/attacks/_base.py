@@ -14,12 +14,12 @@ from .._random import RowNoise, seed_of, torch_seed
 from ..differentiable import as_module
 from ..differentiable._state import records
 from ..exceptions import ZeroGradientWarning
+from ._arrays import batches_of, label_codes, own_logits, predicted_codes, with_names
+from ._batch import AttackBatch, AttackResult, Box
+from ._black_box import scores_of
 from ._core import TensorAttack
-from ._faces import batches_of, label_codes, own_logits, predicted_codes, with_names
 from ._losses import describe_loss
 from ._norms import ORDERS
-from ._scores import scores_of
-from ._task import Box, Outcome, Task
 
 __all__ = ["BaseAttack"]
 
@@ -111,9 +111,9 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
     @records
     def _generate(self, estimator, X, y, bounds):
         view, codes = self._open(estimator, X, y)
-        outcome = Outcome.join(self._outcomes(view, X, codes, bounds))
-        self._warn_if_still(outcome)
-        return _array(outcome.x_adv)
+        result = AttackResult.join(self._results(view, X, codes, bounds))
+        self._warn_if_still(result)
+        return _array(result.x_adv)
 
     def evaluate(self, estimator, X, y=None):
         """Attack until fooled, and let the estimator itself confirm every success.
@@ -150,17 +150,17 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
 
         flags = {"stop": True, "checked": checked, "confirm": confirm, "index": index}
         flags["own"] = own_logits(estimator)
-        outcome = Outcome.join(self._outcomes(view, X, codes, bounds, **flags))
-        self._warn_if_still(outcome)
-        X_adv, fooled = _array(outcome.x_adv), outcome.fooled.cpu().numpy()
+        result = AttackResult.join(self._results(view, X, codes, bounds, **flags))
+        self._warn_if_still(result)
+        X_adv, fooled = _array(result.x_adv), result.fooled.cpu().numpy()
         gap = (X_adv.astype(np.float64) - X).reshape(len(X), -1)
         distance = np.where(fooled, np.linalg.norm(gap, self._order(), axis=1), np.inf)
         return Bunch(
             X_adv=X_adv,
             fooled=fooled,
             distance=distance,
-            n_queries=outcome.n_queries.cpu().numpy(),
-            loss=outcome.loss.cpu().numpy(),
+            n_queries=result.n_queries.cpu().numpy(),
+            loss=result.loss.cpu().numpy(),
         )
 
     def _order(self):
@@ -169,7 +169,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
     def _view(self, estimator):
         """Find what to ask for logits; an attack without gradients asks any classifier."""
         return (
-            as_module(estimator).surrogate.quick if self._needs_gradient else scores_of(estimator)
+            as_module(estimator).surrogate.fused if self._needs_gradient else scores_of(estimator)
         )
 
     def _open(self, estimator, X, y):
@@ -196,7 +196,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
                 stacklevel=3,
             )
 
-    def _outcomes(self, view, X, codes, bounds, **flags):
+    def _results(self, view, X, codes, bounds, **flags):
         """Outcomes of one batch after the other."""
         seed = seed_of(self.random_state)
         return self._batches(self._attack, view, X, codes, bounds, seed, **flags)
@@ -206,7 +206,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         label = f"{type(self).__name__} {label}".rstrip()
         for rows in batches_of(X, self.batch_size, view.device, self.verbose, label):
             x = view.tensor(X[rows])
-            task = Task(
+            batch = AttackBatch(
                 logits=view,
                 x=x,
                 y=torch.as_tensor(codes[rows], device=x.device),
@@ -217,15 +217,15 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
                 **flags,
             )
             with torch_seed(seed, x.device):  # for models that draw random numbers themselves
-                outcome = attack(task)
-            yield outcome
+                result = attack(batch)
+            yield result
 
-    def _warn_if_still(self, outcome):
+    def _warn_if_still(self, result):
         """Tell of samples that stayed where they were for want of a gradient."""
-        n_flat = int(((outcome.slope < 0) & ~outcome.fooled).sum())
+        n_flat = int(((result.slope < 0) & ~result.fooled).sum())
         if n_flat and self.on_nan == "raise":  # NaN that counts as robust has no gradient, either
             warnings.warn(
-                f"{type(self).__name__} could not move {n_flat} of {len(outcome.slope)} samples: "
+                f"{type(self).__name__} could not move {n_flat} of {len(result.slope)} samples: "
                 f"there the gradient of {self._still()}",
                 ZeroGradientWarning,
                 stacklevel=4,

@@ -5,7 +5,7 @@ import torch
 from .. import _functional as F
 from .. import _validation as check
 from .._functional import ascent_gradient
-from ._minimum import MinimumNormAttack
+from ._minimum_norm import MinimumNormAttack
 from ._norms import LinfBall, column
 
 __all__ = ["CarliniWagner"]
@@ -123,27 +123,27 @@ class CarliniWagner(MinimumNormAttack):
         if check.check_norm(self.norm) == "l1":
             raise ValueError("norm is 'l1'; CarliniWagner knows 'l2' and 'linf' (FAB knows 'l1').")
 
-    def _hunt(self, task, hunt):
-        balance = _Balance(task, hunt, self.step_size)
+    def _find_nearest(self, batch, search):
+        balance = TradeoffConstant(batch, search, self.step_size)
         for _ in range(self.n_searches):
-            rows = task.rows()
-            rows = rows[hunt.unfinished(rows)]
+            rows = batch.rows()
+            rows = rows[search.unfinished(rows)]
             if not len(rows):
                 return
-            self._minimise(task, hunt, balance, rows)
-            hunt.polish()
-            balance.adjust(rows, -hunt.outcome.loss[rows])
+            self._minimise(batch, search, balance, rows)
+            search.polish()
+            balance.adjust(rows, -search.result.loss[rows])
 
-    def _minimise(self, task, hunt, balance, rows):
+    def _minimise(self, batch, search, balance, rows):
         """Search once, in units in which the ball is round, and tell ``balance`` of successes."""
-        ball, x = hunt.ball, task.x[rows]
+        ball, x = search.ball, batch.x[rows]
         u, mean, power = balance.start[rows], torch.zeros_like(x), torch.zeros_like(x)
         balance.found[rows] = torch.inf
         for step in range(self.max_iter):
             x_adv = (x + ball.eps * u).requires_grad_(True)
-            z = task.forward(x_adv, rows)
-            hit = hunt.note(rows, x_adv, z)
-            grad = ball.eps * ascent_gradient(hunt.worth(z, rows), x_adv)
+            z = batch.forward(x_adv, rows)
+            hit = search.note(rows, x_adv, z)
+            grad = ball.eps * ascent_gradient(search.worth(z, rows), x_adv)
             balance.note(rows, hit, ball.size(x_adv.detach() - x))
             slope = balance.slope(rows, u, grad, hit)
             mean = _DECAY[0] * mean + (1 - _DECAY[0]) * slope
@@ -151,15 +151,15 @@ class CarliniWagner(MinimumNormAttack):
             scale = (power / (1 - _DECAY[1] ** (step + 1))).sqrt().clamp_min(_TINY)
             rate = column(balance.step[rows], x) * (1 - step / self.max_iter)
             move = rate / (1 - _DECAY[0] ** (step + 1)) * mean / scale
-            u = (task.box.clamp(x + ball.eps * (u - move)) - x) * ball.inverse
-            going = hunt.unfinished(rows)
+            u = (batch.box.clamp(x + ball.eps * (u - move)) - x) * ball.inverse
+            going = search.unfinished(rows)
             if not going.all():
                 rows, x, u, mean, power = (v[going] for v in (rows, x, u, mean, power))
                 if not len(rows):
                     return
 
 
-class _Balance:
+class TradeoffConstant:
     """What weighs distance against success, for each sample: ``c`` in l2, ``t`` in linf.
 
     Attributes
@@ -174,34 +174,38 @@ class _Balance:
         Least distance at which the current search succeeded.
     """
 
-    def __init__(self, task, hunt, step_size):
-        rows = task.rows()
-        x = task.x.detach().requires_grad_(True)
-        z = task.forward(x, rows)
-        task.known = z.detach()
-        hunt.note(rows, x, z)
-        others = None if task.targeted else F.rivals(task.known, task.y)[:, :_N_CANDIDATES]
-        gap, grad = hunt.nearest(hunt.gaps(z, rows, others), x)
-        gain, slope = (-gap).clamp_min(0), hunt.ball.slope(grad).clamp_min(_TINY)
-        self.hunt = hunt
-        self.linf = isinstance(hunt.ball, LinfBall)
-        self.start = hunt.ball.reach(grad, gain, task.box.room(task.x, grad)) * hunt.ball.inverse
-        distance = hunt.ball.size(self.start * hunt.ball.eps).clamp_min(_TINY)
+    def __init__(self, batch, search, step_size):
+        rows = batch.rows()
+        x = batch.x.detach().requires_grad_(True)
+        z = batch.forward(x, rows)
+        batch.known = z.detach()
+        search.note(rows, x, z)
+        others = (
+            None if batch.targeted else F.competing_classes(batch.known, batch.y)[:, :_N_CANDIDATES]
+        )
+        gap, grad = search.nearest(search.gaps(z, rows, others), x)
+        gain, slope = (-gap).clamp_min(0), search.ball.slope(grad).clamp_min(_TINY)
+        self.search = search
+        self.linf = isinstance(search.ball, LinfBall)
+        self.start = (
+            search.ball.reach(grad, gain, batch.box.room(batch.x, grad)) * search.ball.inverse
+        )
+        distance = search.ball.size(self.start * search.ball.eps).clamp_min(_TINY)
         self.step_size = step_size
         self.step = torch.zeros_like(distance)
         self.pace(rows, distance)
-        n_free = hunt.ball.free.expand(x.shape[1:]).sum()
+        n_free = search.ball.free.expand(x.shape[1:]).sum()
         self.weight = 2 * n_free / slope  # of success in linf: most features follow it
         self.value = 1.5 * distance if self.linf else 4 * distance / slope
-        self.most = 0.97 * hunt.limit if self.linf else torch.inf  # a wider way leads too far
+        self.most = 0.97 * search.limit if self.linf else torch.inf  # a wider way leads too far
         self.value = self.value.clamp_max(self.most)
         self.low, self.high = torch.zeros_like(gap), torch.full_like(gap, torch.inf)
         self.found = torch.full_like(gap, torch.inf)
 
     def pace(self, rows, distance):
         """Fit the steps to the distance that the search is about."""
-        all_move = self.hunt.ball.eps.expand(self.start.shape[1:])[None]
-        step = _RATE * distance / self.hunt.ball.size(all_move).clamp_min(_TINY)
+        all_move = self.search.ball.eps.expand(self.start.shape[1:])[None]
+        step = _RATE * distance / self.search.ball.size(all_move).clamp_min(_TINY)
         self.step[rows] = step if self.step_size is None else self.step_size
 
     def slope(self, rows, u, grad, hit):

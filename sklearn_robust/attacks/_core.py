@@ -9,9 +9,9 @@ from .. import _validation as check
 from .._random import RowNoise, seed_of
 from ..differentiable import frozen
 from ..differentiable._state import records
+from ._batch import AttackBatch, Box
 from ._losses import check_loss
 from ._norms import make_ball
-from ._task import Box, Task
 
 __all__ = ["TensorAttack"]
 
@@ -36,8 +36,8 @@ _MAY_BE_NONE = {"batch_size", "n_target_classes", "step_size"}
 class TensorAttack:
     """What an attack does with one batch: the exact ball, box and grid around ``_run``.
 
-    A subclass writes ``_run(task) -> Outcome``: it moves the samples inside ``task.ball`` and
-    ``task.box``. Class attributes stand in for the parameters that a subclass does not offer.
+    A subclass writes ``_run(batch) -> AttackResult``: it moves the samples inside ``batch.ball``
+    and ``batch.box``. Class attributes stand in for the parameters that a subclass does not offer.
     """
 
     targeted = False
@@ -97,9 +97,9 @@ class TensorAttack:
         bounds = self._box_around(x)
         if noise is None:
             noise = RowNoise(seed_of(self.random_state), x)
-        task = Task(logits=logits, x=x, y=y, box=Box(bounds, x), noise=noise, **flags)
+        batch = AttackBatch(logits=logits, x=x, y=y, box=Box(bounds, x), noise=noise, **flags)
         with frozen(logits):
-            return self._attack(task)
+            return self._attack(batch)
 
     def _box_around(self, x):
         """Box of a batch: that of ``fit``, if there was one; data that leave "auto" have none."""
@@ -112,39 +112,39 @@ class TensorAttack:
             return box
         return None if auto else check.check_bounds(self.bounds, x.cpu().numpy())
 
-    def _attack(self, task):
-        """Outcome of the attack on one batch; what the estimator denies is searched again."""
-        outcome = self._search(task)
-        agreed = task.confirmed(outcome)
-        denied = torch.nonzero(outcome.fooled & ~agreed).flatten()
+    def _attack(self, batch):
+        """AttackResult of the attack on one batch; what the estimator denies is searched again."""
+        result = self._search(batch)
+        agreed = batch.confirmed(result)
+        denied = torch.nonzero(result.fooled & ~agreed).flatten()
         if len(denied):  # rounding flipped a near tie: search on to the last step
-            part = task.part(denied, stop=False, judge=True)
-            part = replace(part, logits=getattr(task.logits, "exact", task.logits), known=None)
+            part = batch.part(denied, stop=False, judge=True)
+            part = replace(part, logits=getattr(batch.logits, "exact", batch.logits), known=None)
             again = self._search(part)
             again.fooled = part.confirmed(again)
-            outcome.update(denied, again)
-        if task.on_nan != "ignore":
-            outcome.fooled |= task.missed(outcome)
-        return outcome
+            result.update(denied, again)
+        if batch.on_nan != "ignore":
+            result.fooled |= batch.missed(result)
+        return result
 
-    def _search(self, task):
+    def _search(self, batch):
         """Run the attack in the exact geometry that its parameters ask for."""
-        shape = task.x.shape[1:]
+        shape = batch.x.shape[1:]
         norm = check.check_norm(self.norm)
-        exact = make_ball(norm, torch.as_tensor(self._radius(norm, shape), device=task.x.device))
-        ball, integer = exact.to(task.x), self._integers(task)
-        task = replace(task, ball=ball, integer=integer, targeted=self.targeted, seal=exact.seal)
+        exact = make_ball(norm, torch.as_tensor(self._radius(norm, shape), device=batch.x.device))
+        ball, integer = exact.to(batch.x), self._integers(batch)
+        batch = replace(batch, ball=ball, integer=integer, targeted=self.targeted, seal=exact.seal)
         with torch.enable_grad():
-            outcome = self._run(task)
-        return self._land(task, outcome, exact)
+            result = self._run(batch)
+        return self._land(batch, result, exact)
 
-    def _integers(self, task):
+    def _integers(self, batch):
         """Which features stay on the grid of integers, where all samples must begin."""
         if self.integer is None:
             return None
-        integer = check.check_features("integer", self.integer, task.x.shape[1:])
-        check.check_on_grid(task.x.cpu().numpy(), integer, task.index.cpu().numpy())
-        return torch.as_tensor(integer, device=task.x.device)
+        integer = check.check_features("integer", self.integer, batch.x.shape[1:])
+        check.check_on_grid(batch.x.cpu().numpy(), integer, batch.index.cpu().numpy())
+        return torch.as_tensor(integer, device=batch.x.device)
 
     def _limit(self, norm, shape):
         """Radius that the parameters ask for, float64."""
@@ -157,23 +157,23 @@ class TensorAttack:
             return eps
         return np.where(check.check_features("mask", self.mask, shape), eps, 0.0)
 
-    def _land(self, task, outcome, exact):
+    def _land(self, batch, result, exact):
         """Put the points exactly into ball, box and grid; on a grid success is judged again."""
-        sealed = exact.seal(outcome.x_adv, task.x, task.box)
-        if task.integer is None:
-            outcome.x_adv = sealed
-            return outcome
-        rows = task.rows()
-        rounded = task.snap(outcome.x_adv, rows)
-        outside = exact.size(rounded.double() - task.x.double()) > 1 + 1e-9
-        rounded[outside] = task.x[outside] + (sealed - task.x)[outside].trunc()
-        outcome.x_adv = torch.where(task.integer, rounded, sealed)
-        if task.stop or task.judge:
+        sealed = exact.seal(result.x_adv, batch.x, batch.box)
+        if batch.integer is None:
+            result.x_adv = sealed
+            return result
+        rows = batch.rows()
+        rounded = batch.snap(result.x_adv, rows)
+        outside = exact.size(rounded.double() - batch.x.double()) > 1 + 1e-9
+        rounded[outside] = batch.x[outside] + (sealed - batch.x)[outside].trunc()
+        result.x_adv = torch.where(batch.integer, rounded, sealed)
+        if batch.stop or batch.judge:
             with torch.no_grad():
-                outcome.fooled &= task.fooled(task.forward(outcome.x_adv, rows), rows)
-        return outcome
+                result.fooled &= batch.fooled(batch.forward(result.x_adv, rows), rows)
+        return result
 
-    def _run(self, task):
+    def _run(self, batch):
         raise NotImplementedError
 
     def _check_parameters(self):

@@ -3,7 +3,7 @@
 import torch
 
 from .. import _functional as F
-from ._minimum import MinimumNormAttack
+from ._minimum_norm import MinimumNormAttack
 
 __all__ = ["DeepFool"]
 
@@ -111,46 +111,46 @@ class DeepFool(MinimumNormAttack):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _hunt(self, task, hunt):
-        self._walk(task, hunt)
-        hunt.polish()
+    def _find_nearest(self, batch, search):
+        self._walk(batch, search)
+        search.polish()
 
-    def _walk(self, task, hunt):
+    def _walk(self, batch, search):
         """Step until all samples are fooled or the steps are spent."""
-        rows, x_adv = task.rows(), task.x
+        rows, x_adv = batch.rows(), batch.x
         others = extra = None
         for step in range(self.max_iter + 1):
             x_adv = x_adv.detach().requires_grad_(True)
-            z = task.forward(x_adv, rows)
-            left = ~hunt.note(rows, x_adv, z)
+            z = batch.forward(x_adv, rows)
+            left = ~search.note(rows, x_adv, z)
             n_left = int(left.sum())
             if step == self.max_iter or not n_left:
                 return
             if step == 0:
-                task.known = z.detach()
-                if not task.targeted:
-                    others = F.rivals(task.known, task.y)[:, : self.n_candidates]
-            gaps = hunt.gaps(z, rows, others)
+                batch.known = z.detach()
+                if not batch.targeted:
+                    others = F.competing_classes(batch.known, batch.y)[:, : self.n_candidates]
+            gaps = search.gaps(z, rows, others)
             if gaps.shape[1] * (len(rows) - n_left) > n_left:
                 # A forward of the samples left is cheaper than all backwards of those done.
                 rows, x_adv = rows[left], x_adv.detach()[left].requires_grad_(True)
-                gaps = hunt.gaps(task.forward(x_adv, rows), rows, others)
+                gaps = search.gaps(batch.forward(x_adv, rows), rows, others)
                 left = left[left]
-            gap, grad = hunt.nearest(gaps, x_adv)
+            gap, grad = search.nearest(gaps, x_adv)
             if step == 0:
-                extra = torch.zeros(len(task.x)).to(gap).index_copy(0, rows, -self.overshoot * gap)
+                extra = torch.zeros(len(batch.x)).to(gap).index_copy(0, rows, -self.overshoot * gap)
             rows, x_adv, gap, grad = (v[left] for v in (rows, x_adv.detach(), gap, grad))
-            x_adv = self._step(task, hunt, x_adv, grad, extra[rows] - gap)
+            x_adv = self._step(batch, search, x_adv, grad, extra[rows] - gap)
 
-    def _step(self, task, hunt, x_adv, grad, gain):
+    def _step(self, batch, search, x_adv, grad, gain):
         """Toward the plane, cut off by the box; several short steps end nearer than a long one."""
-        d = hunt.ball.reach(grad, gain)
-        ahead = task.box.clamp(x_adv + d)
-        room = task.box.room(x_adv, grad)
+        d = search.ball.reach(grad, gain)
+        ahead = batch.box.clamp(x_adv + d)
+        room = batch.box.room(x_adv, grad)
         if room is None:
             return ahead
-        stuck = hunt.ball.size(ahead - x_adv) < _STUCK * hunt.ball.size(d)
+        stuck = search.ball.size(ahead - x_adv) < _STUCK * search.ball.size(d)
         if stuck.any():  # nearly all of the step led out: the features with room make up for it
-            d = hunt.ball.reach(grad[stuck], gain[stuck], room[stuck])
-            ahead[stuck] = task.box.clamp(x_adv[stuck] + d)
+            d = search.ball.reach(grad[stuck], gain[stuck], room[stuck])
+            ahead[stuck] = batch.box.clamp(x_adv[stuck] + d)
         return ahead

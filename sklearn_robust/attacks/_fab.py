@@ -3,7 +3,7 @@
 import torch
 
 from .. import _functional as F
-from ._minimum import MinimumNormAttack
+from ._minimum_norm import MinimumNormAttack
 from ._norms import column
 
 __all__ = ["FAB"]
@@ -115,62 +115,64 @@ class FAB(MinimumNormAttack):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _hunt(self, task, hunt):
-        hunt.note(task.rows(), task.x, task.clean())
-        boundaries = self._boundaries(task)
+    def _find_nearest(self, batch, search):
+        search.note(batch.rows(), batch.x, batch.clean())
+        boundaries = self._boundaries(batch)
         for restart in range(self.n_restarts):
             for number, others in enumerate(boundaries):
-                rows = task.rows()
-                rows = rows[hunt.unfinished(rows)]
+                rows = batch.rows()
+                rows = rows[search.unfinished(rows)]
                 if len(rows):
                     stream = restart * len(boundaries) + number
-                    x_adv = self._start(task, hunt, rows, restart, stream)
-                    self._walk(task, hunt, rows, x_adv, others)
-            hunt.polish()
+                    x_adv = self._start(batch, search, rows, restart, stream)
+                    self._walk(batch, search, rows, x_adv, others)
+            search.polish()
 
-    def _boundaries(self, task):
+    def _boundaries(self, batch):
         """List the sets of classes to walk to the boundary of, one after the other."""
-        if task.targeted:
+        if batch.targeted:
             return [None]
-        rivals = F.rivals(task.clean(), task.y)
+        others = F.competing_classes(batch.clean(), batch.y)
         if self.n_target_classes is None:
-            return [rivals]
-        return rivals[:, : self.n_target_classes].split(1, dim=1)
+            return [others]
+        return others[:, : self.n_target_classes].split(1, dim=1)
 
-    def _start(self, task, hunt, rows, restart, stream):
-        x = task.x[rows]
+    def _start(self, batch, search, rows, restart, stream):
+        x = batch.x[rows]
         if restart == 0:
             return x
-        found = hunt.outcome.fooled[rows]
-        away = torch.where(found, -hunt.outcome.loss[rows], hunt.guess[rows]).clamp_max(hunt.limit)
-        noise = hunt.ball.sample(task.noise[rows], x, stream)
-        return task.box.clamp(x + column(away.to(x), x) / 2 * noise)
+        found = search.result.fooled[rows]
+        away = torch.where(found, -search.result.loss[rows], search.guess[rows]).clamp_max(
+            search.limit
+        )
+        noise = search.ball.sample(batch.noise[rows], x, stream)
+        return batch.box.clamp(x + column(away.to(x), x) / 2 * noise)
 
-    def _walk(self, task, hunt, rows, x_adv, others):
+    def _walk(self, batch, search, rows, x_adv, others):
         """Take ``max_iter`` steps along the boundary with ``others``."""
         for step in range(self.max_iter + 1):
             x_adv = x_adv.detach().requires_grad_(True)
-            z = task.forward(x_adv, rows)
-            hit = hunt.note(rows, x_adv, z)
-            going = hunt.unfinished(rows)
+            z = batch.forward(x_adv, rows)
+            hit = search.note(rows, x_adv, z)
+            going = search.unfinished(rows)
             if step == self.max_iter or not going.any():
                 return
-            gap, grad = hunt.nearest(hunt.gaps(z, rows, others), x_adv)
+            gap, grad = search.nearest(search.gaps(z, rows, others), x_adv)
             rows, gap, grad, hit = rows[going], gap[going], grad[going], hit[going]
-            x, at = task.x[rows], x_adv.detach()[going]
+            x, at = batch.x[rows], x_adv.detach()[going]
             back = torch.where(column(hit, x), x + _BACKWARD * (at - x), at)
-            x_adv = self._step(task, hunt, rows, x, back, at, gap, grad)
+            x_adv = self._step(batch, search, rows, x, back, at, gap, grad)
 
-    def _step(self, task, hunt, rows, x, back, at, gap, grad):
+    def _step(self, batch, search, rows, x, back, at, gap, grad):
         """From ``back``, with the boundary linearised at ``at``."""
         both = torch.cat([back, x])
         slope = torch.cat([grad, grad])
         height = torch.cat([gap, gap]) + (slope * (both - torch.cat([at, at]))).flatten(1).sum(1)
         slope = -slope * column(height.sign(), slope)  # downhill, or up if not yet across
-        d = hunt.ball.reach(slope, height.abs(), task.box.room(both, slope))
+        d = search.ball.reach(slope, height.abs(), batch.box.room(both, slope))
         d_back, d_clean = d.chunk(2)
-        far, near = hunt.ball.size(d_back), hunt.ball.size(d_clean)
-        hunt.guess[rows] = torch.minimum(hunt.guess[rows], near.double())
+        far, near = search.ball.size(d_back), search.ball.size(d_clean)
+        search.guess[rows] = torch.minimum(search.guess[rows], near.double())
         pull = column((far / (far + near).clamp_min(1e-30)).clamp_max(_GREATEST_PULL), x)
         ahead = (1 - pull) * (back + _OVERSHOOT * d_back) + pull * (x + _OVERSHOOT * d_clean)
-        return task.box.clamp(ahead)
+        return batch.box.clamp(ahead)

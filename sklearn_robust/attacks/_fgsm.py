@@ -95,5 +95,5 @@ class FGSM(GradientAttack):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _relative_step(self, task):
+    def _relative_step(self, batch):
         return 1.0

@@ -48,7 +48,7 @@ def make_objective(loss, targeted, y, clean, rank=0):
         reference = clean()
         if loss == "kl":
             return lambda z, rows: F.kl(z, reference[rows])
-        other = F.rivals(reference, y)[:, 0 if targeted else rank]
+        other = F.competing_classes(reference, y)[:, 0 if targeted else rank]
         source, target = (other, y) if targeted else (y, other)
         return lambda z, rows: F.targeted_dlr(z, source[rows], target[rows])
     sign = -1.0 if targeted else 1.0

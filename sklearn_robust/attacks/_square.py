@@ -3,10 +3,10 @@
 import torch
 
 from ._base import BaseAttack
+from ._batch import AttackResult
 from ._losses import make_objective
 from ._norms import LinfBall, column
 from ._square_moves import CornerMoves, MassMoves, Places, window_share
-from ._task import Outcome
 
 __all__ = ["Square"]
 
@@ -117,21 +117,21 @@ class Square(BaseAttack):
         self.verbose = verbose
 
     @torch.no_grad()
-    def _run(self, task):
-        objective = make_objective(self.loss, task.targeted, task.y, task.clean)
-        outcome = Outcome.after_clean(task, objective)
-        places = Places(task.x.shape[1:], task.ball.free)
+    def _run(self, batch):
+        objective = make_objective(self.loss, batch.targeted, batch.y, batch.clean)
+        result = AttackResult.after_clean(batch, objective)
+        places = Places(batch.x.shape[1:], batch.ball.free)
         for restart in range(self.n_restarts):
-            rows = torch.nonzero(~outcome.fooled).flatten()
+            rows = torch.nonzero(~result.fooled).flatten()
             if len(rows) and len(places.free):
-                self._walk(task, outcome, objective, rows, places, restart * self.max_iter)
-        return outcome
+                self._walk(batch, result, objective, rows, places, restart * self.max_iter)
+        return result
 
-    def _walk(self, task, outcome, objective, rows, places, stream):
+    def _walk(self, batch, result, objective, rows, places, stream):
         """Spend ``max_iter`` queries on the samples ``rows``; those fooled leave."""
-        moves = (CornerMoves if isinstance(task.ball, LinfBall) else MassMoves)(task, places)
-        leave = task.stop or not task.judge
-        x, noise = task.x[rows], task.noise[rows]
+        moves = (CornerMoves if isinstance(batch.ball, LinfBall) else MassMoves)(batch, places)
+        leave = batch.stop or not batch.judge
+        x, noise = batch.x[rows], batch.noise[rows]
         best = new = moves.start(x, noise, stream)
         loss = torch.full_like(x.flatten(1)[:, 0], -torch.inf)
         fooled, idle = torch.zeros_like(rows, dtype=torch.bool), torch.zeros_like(rows)
@@ -139,8 +139,8 @@ class Square(BaseAttack):
             side = places.side(window_share(self.p_init, query, self.max_iter), moves.least_side)
             if query:
                 new = moves.propose(x, best, side, noise, stream + query)
-            z = task.forward(new.reshape(x.shape), rows)
-            value, hit = objective(z, rows).to(loss), task.fooled(z, rows)
+            z = batch.forward(new.reshape(x.shape), rows)
+            value, hit = objective(z, rows).to(loss), batch.fooled(z, rows)
             better = value >= loss  # ties too: on a plateau the search wanders on
             best = torch.where(column(better, new), new, best)
             loss, fooled = torch.where(better, value, loss), torch.where(better, hit, fooled)
@@ -148,11 +148,11 @@ class Square(BaseAttack):
             done = hit & leave | (idle >= places.patience)
             if bool(done.any()):
                 points = best[done].reshape(-1, *x.shape[1:])
-                outcome.record(rows[done], points, loss[done], fooled[done])
+                result.record(rows[done], points, loss[done], fooled[done])
                 state = rows, x, best, loss, fooled, idle
                 rows, x, best, loss, fooled, idle = (v[~done] for v in state)
                 if not len(rows):
                     return
-                noise = task.noise[rows]
+                noise = batch.noise[rows]
                 moves.keep(~done)
-        outcome.record(rows, best.reshape(x.shape), loss, fooled)
+        result.record(rows, best.reshape(x.shape), loss, fooled)

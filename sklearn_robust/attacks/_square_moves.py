@@ -90,10 +90,10 @@ def signs(u):
 
 
 class Moves:
-    """What the two kinds of moves share: the task, and random numbers for many moves ahead."""
+    """What the two kinds of moves share: the batch, and random numbers for many moves ahead."""
 
-    def __init__(self, task, places):
-        self.task, self.places = task, places
+    def __init__(self, batch, places):
+        self.batch, self.places = batch, places
         self.ahead = None
 
     def keep(self, rows):
@@ -129,7 +129,7 @@ class CornerMoves(Moves):
 
     def bounds(self, x):
         """Remember the corners that the samples ``x`` may go to."""
-        flat, box, eps = self.places.flat, self.task.box, self.task.ball.eps
+        flat, box, eps = self.places.flat, self.batch.box, self.batch.ball.eps
         self.low, self.high = flat(box.clamp(x - eps)), flat(box.clamp(x + eps))
 
     def keep(self, rows):
@@ -161,9 +161,9 @@ class MassMoves(Moves):
 
     least_side = 3
 
-    def __init__(self, task, places):
-        super().__init__(task, places)
-        self.order = task.ball.order
+    def __init__(self, batch, places):
+        super().__init__(batch, places)
+        self.order = batch.ball.order
         # Twice too large in l1: the projection then makes the first points sparse.
         self.full_size = 1.0 if self.order == 2 else 2.0
 
@@ -183,11 +183,11 @@ class MassMoves(Moves):
 
     def settle(self, x, u, size=None):
         """Find points of ball and box for the relative perturbations ``u``."""
-        ball = self.task.ball
+        ball = self.batch.ball
         if size is not None:
             u = u * (size / self.mass(u).sum(1, keepdim=True).clamp_min(1e-24) ** (1 / self.order))
         d = ball.hold(ball.eps * u.reshape(x.shape))
-        return self.places.flat(ball.confine(d, x, self.task.box))
+        return self.places.flat(ball.confine(d, x, self.batch.box))
 
     def mass(self, u):
         """Return the sum of |u|^p over the places, (n, n_channels, 1)."""
@@ -199,7 +199,7 @@ class MassMoves(Moves):
         n_signs = side if places.grid is None else 1 + places.n_channels
         r = self.draws(noise, x, 2 * n_picks + n_signs, stream)
         here, there = (places.pick(side, part) for part in r[:, : 2 * n_picks].chunk(2, dim=1))
-        u = places.flat((best.reshape(x.shape) - x) * self.task.ball.inverse)
+        u = places.flat((best.reshape(x.shape) - x) * self.batch.ball.inverse)
         emptied = u.scatter(2, there, 0).scatter(2, here, 0)
         free = (1 - self.mass(u).sum(1, keepdim=True)).clamp_min(0) / u.shape[1]
         amount = free + (self.mass(u) - self.mass(emptied)).clamp_min(0)

@@ -8,10 +8,10 @@ from sklearn.base import clone
 
 from .._random import seed_of
 from ._base import BaseAttack
+from ._batch import AttackResult
 from ._losses import make_objective
-from ._minimum import MinimumNormAttack
+from ._minimum_norm import MinimumNormAttack
 from ._pgd import PGD
-from ._task import Outcome
 
 __all__ = ["WorstCase"]
 
@@ -55,9 +55,9 @@ class WorstCase(BaseAttack):
     -----
     Samples that one attack fools are not shown to the next, so a weak model costs little. One
     loss alone can be blind (cross-entropy saturates on confident nets, the margin on nets with
-    several close rivals); the worst over several is a much better estimate of the truth, though
-    still an upper bound of robust accuracy. Minimum-norm and black-box attacks may be members;
-    a cascade of black-box attacks alone accepts any classifier that gives scores.
+    several close competitors); the worst over several is a much better estimate of the truth,
+    though still an upper bound of robust accuracy. Minimum-norm and black-box attacks may be
+    members; a cascade of black-box attacks alone accepts any classifier that gives scores.
 
     Examples
     --------
@@ -152,8 +152,8 @@ class WorstCase(BaseAttack):
         """List the stages (name, attack on one batch), the clean samples first."""
 
         def run(member, number):
-            def stage(task):
-                part = task.part(task.rows(), number, judge=True, checked=task.stop)
+            def stage(batch):
+                part = batch.part(batch.rows(), number, judge=True, checked=batch.stop)
                 return member._attack(part)
 
             return type(member).__name__, stage
@@ -161,16 +161,16 @@ class WorstCase(BaseAttack):
         members = enumerate(self._members())
         return [("clean", self._check_clean), *(run(member, number) for number, member in members)]
 
-    def _check_clean(self, task):
-        self._integers(task)  # before samples that are fooled anyway leave
-        if task.stop:
-            task.clean()  # known to all parts from now on
-        task = replace(task, targeted=self.targeted)
-        objective = make_objective("margin", task.targeted, task.y, None)
-        outcome = Outcome.after_clean(task, objective)
-        outcome.fooled = task.confirmed(outcome)
-        outcome.slope.fill_(-1)  # until one of the attacks moves them
-        return outcome
+    def _check_clean(self, batch):
+        self._integers(batch)  # before samples that are fooled anyway leave
+        if batch.stop:
+            batch.clean()  # known to all parts from now on
+        batch = replace(batch, targeted=self.targeted)
+        objective = make_objective("margin", batch.targeted, batch.y, None)
+        result = AttackResult.after_clean(batch, objective)
+        result.fooled = batch.confirmed(result)
+        result.slope.fill_(-1)  # until one of the attacks moves them
+        return result
 
     def _still(self):
         return (
@@ -178,23 +178,25 @@ class WorstCase(BaseAttack):
             "of robustness. Use AutoAttack or Square, which need no gradient."
         )
 
-    def _outcomes(self, view, X, codes, bounds, index=None, **flags):
-        """Outcome of all samples: what one stage leaves is batched anew for the next."""
+    def _results(self, view, X, codes, bounds, index=None, **flags):
+        """AttackResult of all samples: what one stage leaves is batched anew for the next."""
         seed, rows, total = seed_of(self.random_state), np.arange(len(X)), None
         index = rows if index is None else index
         for name, stage in self._stages():
             data = (view, X[rows], codes[rows], bounds, seed)
-            part = Outcome.join(self._batches(stage, *data, index=index[rows], label=name, **flags))
+            part = AttackResult.join(
+                self._batches(stage, *data, index=index[rows], label=name, **flags)
+            )
             total = part if total is None else total.update(torch.as_tensor(rows), part)
             rows = np.flatnonzero(~total.fooled.cpu().numpy())
             if not len(rows):
                 break
         return [total]
 
-    def _attack(self, task):
+    def _attack(self, batch):
         total = rows = None
         for _, stage in self._stages():
-            part = stage(task if rows is None else task.part(rows))
+            part = stage(batch if rows is None else batch.part(rows))
             total = part if rows is None else total.update(rows, part)
             rows = torch.nonzero(~total.fooled).flatten()
             if not len(rows):

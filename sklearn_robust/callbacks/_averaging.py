@@ -12,7 +12,7 @@ from torch.optim.swa_utils import (
 )
 
 from .. import _validation as check
-from ..differentiable._copies import copied
+from ..differentiable._fast.copying import copy_module
 
 __all__ = ["WeightAveraging", "judged_module", "put_back"]
 
@@ -88,14 +88,14 @@ class WeightAveraging(Callback):
         self.first_ = len(net.history) + before
         ema = self.method == "ema"
         average = get_ema_multi_avg_fn(self.decay) if ema else get_swa_multi_avg_fn()
-        model = copied(net.module_)
+        model = copy_module(net.module_)
         self.averaged_ = AveragedModel(model, multi_avg_fn=average, use_buffers=ema)
-        rivals = [name for name, other in net.callbacks_ if getattr(other, "load_best", False)]
-        if rivals:
+        competitors = [name for name, other in net.callbacks_ if getattr(other, "load_best", False)]
+        if competitors:
             warnings.warn(
-                f"{rivals[0]} has load_best=True and will put its epoch's own weights in the place "
-                "of the average: leave load_best out, or use RobustEarlyStopping, which judges "
-                "the average.",
+                f"{competitors[0]} has load_best=True and will put its epoch's own weights in the "
+                "place of the average: leave load_best out, or use RobustEarlyStopping, which "
+                "judges the average.",
                 stacklevel=2,
             )
 

@@ -4,9 +4,9 @@ from skorch.callbacks import Callback
 from skorch.dataset import ValidSplit
 
 from .. import _validation as check
-from ..differentiable._copies import copied_state
+from ..differentiable._fast.copying import copy_state
 from ._averaging import judged_module, put_back
-from ._verdict import accuracy_under, check_judge, judge_of
+from ._validation_attack import accuracy_under, check_validation_attack, validation_attack_of
 
 __all__ = ["RobustEarlyStopping"]
 
@@ -85,7 +85,7 @@ class RobustEarlyStopping(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Forget what earlier calls of fit found."""
-        check_judge(self, net)
+        check_validation_attack(self, net)
         if self.patience is not None:
             check.check_count("patience", self.patience)
         self.best_epoch_, self.best_score_, self.best_state_ = 0, -1.0, None
@@ -98,14 +98,14 @@ class RobustEarlyStopping(Callback):
                 "train_split that does, or train_split=None."
             )
         module, epoch = judged_module(net), len(net.history)
-        attack = judge_of(net) if self.attack is None else self.attack
+        attack = validation_attack_of(net) if self.attack is None else self.attack
         score = accuracy_under(net, module, attack, dataset_valid)
         better = score > self.best_score_
         net.history.record("robust_valid_acc", score)
         net.history.record("robust_valid_acc_best", better)
         if better:
             self.best_epoch_, self.best_score_ = epoch, score
-            self.best_state_ = copied_state(module)
+            self.best_state_ = copy_state(module)
         elif self.patience is not None and epoch - self.best_epoch_ >= self.patience:
             raise KeyboardInterrupt  # skorch's way to end training early
 

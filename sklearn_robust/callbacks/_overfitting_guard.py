@@ -8,10 +8,15 @@ from torch.utils.data import Subset
 
 from .. import _validation as check
 from ..attacks import FGSM
-from ..differentiable._copies import copied_state
+from ..differentiable._fast.copying import copy_state
 from ..exceptions import CatastrophicOverfittingWarning
 from ._averaging import put_back
-from ._verdict import accuracy_under, check_judge, judge_of, threat_of
+from ._validation_attack import (
+    accuracy_under,
+    check_validation_attack,
+    threat_of,
+    validation_attack_of,
+)
 
 __all__ = ["CatastrophicOverfittingGuard"]
 
@@ -86,7 +91,7 @@ class CatastrophicOverfittingGuard(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Forget what earlier calls of fit found."""
-        check_judge(self, net)
+        check_validation_attack(self, net)
         check.check_count("n_samples", self.n_samples)
         check.check_count("random_state", self.random_state, low=0)
         check.check_number("drop", self.drop, high=1, strict=True)
@@ -97,7 +102,7 @@ class CatastrophicOverfittingGuard(Callback):
         generator = torch.Generator().manual_seed(self.random_state)
         chosen = torch.randperm(len(dataset_train), generator=generator)[: self.n_samples]
         some = Subset(dataset_train, chosen.tolist())
-        attack = judge_of(net) if self.attack is None else self.attack
+        attack = validation_attack_of(net) if self.attack is None else self.attack
         score = accuracy_under(net, net.module_, attack, some)
         one_step = accuracy_under(net, net.module_, FGSM(**threat_of(net)), some)
         net.history.record("guard_acc", score)
@@ -105,7 +110,7 @@ class CatastrophicOverfittingGuard(Callback):
         if min(self.best_score_, one_step) - score > self.drop:
             self._give_up(net, score, one_step)
         if score >= self.best_score_:
-            self.best_score_, self.best_state_ = score, copied_state(net.module_)
+            self.best_score_, self.best_state_ = score, copy_state(net.module_)
 
     def _give_up(self, net, score, one_step):
         self.collapsed_epoch_ = len(net.history)

@@ -8,7 +8,7 @@ from torch import nn
 
 from .. import _validation as check
 from ..differentiable import View, as_module
-from ..differentiable._copies import copied
+from ..differentiable._fast.copying import copy_module
 from ..exceptions import NotLinearizableError
 from ._ops import LinearOps, mark
 
@@ -98,7 +98,7 @@ class Linearized(nn.Module):
     def _probe(self, x, ops):
         """Logits at ``x``, each with a weight of its own, and the gradient of their sum."""
         try:
-            with check.suiting_shape(self.name, x.shape[1:]):
+            with check.wrap_shape_errors(self.name, x.shape[1:]):
                 z, pull_back = torch.func.vjp(lambda x: self.run(x, ops), x)
         except NotLinearizableError as error:
             raise NotLinearizableError(f"{self.name} cannot be linearised: {error}") from error
@@ -217,7 +217,7 @@ def linearize(estimator, *, batch_norm="fold"):
     check.check_choice("batch_norm", batch_norm, ["fold", "drop"])
     _refuse_script(estimator)
     view = as_module(estimator)
-    body = _uncompiled(copied(view.body) if view is estimator else view.body)
+    body = _uncompiled(copy_module(view.body) if view is estimator else view.body)
     linear = Linearized(body, batch_norm, view.name)
     classes, shape = getattr(view, "classes_", None), view.input_shape
     affine = View(linear, classes, input_shape=shape, name=f"linearised {view.name}")

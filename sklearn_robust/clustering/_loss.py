@@ -32,7 +32,7 @@ class ClusterLoss(nn.CrossEntropyLoss):
 
     See Also
     --------
-    sklearn_robust.nets.ClusterRegNet : Takes labels, or finds the superclasses itself.
+    sklearn_robust.nets.ClusterRegNet : ReplayCache labels, or finds the superclasses itself.
 
     Notes
     -----

@@ -9,8 +9,8 @@ from torch import nn
 
 from .. import _validation as check
 from ..differentiable import as_module, register
-from ..differentiable._decisions import class_scores
-from ..differentiable._responses import respond
+from ..differentiable._layers.outputs import output_of
+from ..differentiable.classifiers._decision_scores import class_scores
 from ._class_clustering import ClassClustering
 from ._taxonomy import superclass_codes
 from ._weights import class_weight_matrix
@@ -231,7 +231,7 @@ class Superclasses(nn.Module):
     def forward(self, x):
         """Logits (n, n_superclasses)."""
         if self.aggregate == "sum":
-            log_p = respond(self.body, "log_proba", x)
+            log_p = output_of(self.body, "log_proba", x)
             return torch.stack([log_p[:, rows].logsumexp(1) for rows in self.rows], 1)
         z = self.body(x)
         return torch.stack([z[:, rows].amax(1) for rows in self.rows], 1)

@@ -12,24 +12,10 @@ other linear projections, Nystroem, RBFSampler, feature selectors, SimpleImputer
 of them by Pipeline, FeatureUnion and ColumnTransformer. ``register`` adds to either list.
 """
 
-from . import (  # noqa: F401  (they fill the registry)
-    _bayes,
-    _calibration,
-    _columns,
-    _ensemble,
-    _expansions,
-    _kernel,
-    _linear,
-    _meta,
-    _multiclass,
-    _neural,
-    _projections,
-    _refusals,
-    _scalers,
-)
-from ._accelerated import Accelerated
+from . import _meta, _unsupported, classifiers, transformers  # noqa: F401  (they fill the registry)
+from ._model import AnyDtype, View
 from ._registry import as_module, register
 from ._state import frozen, module_of
-from ._view import AnyDtype, View
+from .classifiers import Accelerated
 
 __all__ = ["Accelerated", "AnyDtype", "View", "as_module", "frozen", "module_of", "register"]

@@ -6,15 +6,15 @@ from sklearn.pipeline import Pipeline
 from torch import nn
 
 from ..exceptions import NotDifferentiableError
+from ._layers.outputs import Chain, OutputOf, naming
 from ._registry import build, register
-from ._responses import Chain, Response, naming
 
 __all__ = ["transformer"]
 
 
 def transformer(fitted):
     """Build the module of an estimator in a transformer's place."""
-    return Response(build(fitted), "transform")
+    return OutputOf(build(fitted), "transform")
 
 
 @register(Pipeline)

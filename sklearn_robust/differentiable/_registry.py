@@ -6,7 +6,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from ..exceptions import NotDifferentiableError
-from ._view import View
+from ._model import View
 
 __all__ = ["as_module", "build", "register"]
 

@@ -9,9 +9,9 @@ from sklearn.base import clone
 from .. import _functional as F
 from .. import _validation as check
 from .._random import RowNoise, seed_of
-from ..attacks._minimum import MinimumNormAttack
+from ..attacks._batch import Box
+from ..attacks._minimum_norm import MinimumNormAttack
 from ..attacks._norms import ORDERS, column
-from ..attacks._task import Box
 from ._directions import check_direction, direction_tensor
 from ._probe import Probe
 from ._robust import distances

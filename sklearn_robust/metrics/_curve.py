@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import _validation as check
-from ..attacks._minimum import MinimumNormAttack
+from ..attacks._minimum_norm import MinimumNormAttack
 from ._robust import attack_and_view, distances, withstood
 
 __all__ = ["robustness_curve"]

@@ -8,9 +8,9 @@ import torch
 from .. import _functional as F
 from .._random import RowNoise
 from ..attacks import FGSM, PGD, Square
-from ..attacks._faces import label_codes, predicted_codes
+from ..attacks._arrays import label_codes, predicted_codes
+from ..attacks._batch import Box
 from ..attacks._norms import make_ball
-from ..attacks._task import Box
 from ..differentiable import as_module
 from ._robust import withstood
 from ._threat import Threat

@@ -8,7 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from .. import _functional as F
 from .. import _validation as check
-from ..attacks._faces import batches_of, label_codes
+from ..attacks._arrays import batches_of, label_codes
 from ..differentiable import as_module
 from ..exceptions import NotDifferentiableError
 
@@ -35,7 +35,7 @@ class Probe:
 
     def __init__(self, estimator, X, y=_UNUSED, *, first_order=False):
         self.view = as_module(estimator)
-        self._smooth = self.view.surrogate.quick if first_order else self.view.surrogate
+        self._smooth = self.view.surrogate.fused if first_order else self.view.surrogate
         _refuse_batch_statistics(self.view)
         self.X = check.check_samples(X, dtype=(np.float64, np.float32), of=estimator)
         check.check_sample_shape(self.X, self.view.input_shape, self.view.name)

@@ -9,8 +9,8 @@ from sklearn.base import clone
 from .. import _validation as check
 from .._random import seed_of
 from ..attacks import PGD, Square, WorstCase
-from ..attacks._faces import label_codes, predicted_codes
-from ..attacks._scores import scores_of
+from ..attacks._arrays import label_codes, predicted_codes
+from ..attacks._black_box import scores_of
 from ..differentiable import View
 from ..exceptions import ZeroGradientWarning
 from ._masking import Probe, masking_signs

@@ -11,9 +11,9 @@ from torch.utils.data import Dataset
 from .. import _validation as check
 from .._random import seed_of
 from ..attacks import Square, WorstCase
-from ..attacks._faces import label_codes, predicted_codes
-from ..attacks._minimum import check_radius
-from ..attacks._scores import scores_of
+from ..attacks._arrays import label_codes, predicted_codes
+from ..attacks._black_box import scores_of
+from ..attacks._minimum_norm import check_radius
 from ..differentiable import View
 from ..exceptions import BlackBoxWarning
 

@@ -1,18 +1,18 @@
 """Classifiers: each net is one training objective behind fit and predict."""
 
-from . import _views  # noqa: F401  (tells as_module about skorch)
 from ._adv_train import AdvTrainNet
 from ._cluster_reg import ClusterRegNet
+from ._engine import skorch_models as _views  # noqa: F401  (tells as_module about skorch)
+from ._engine.recipes import recipe_params
 from ._fast_at import FastATNet
 from ._fat import FATNet
 from ._free_at import FreeATNet
 from ._gairat import GAIRATNet
-from ._io import load_net
 from ._jacobian import JacobianRegNet
 from ._mart import MARTNet
 from ._min_max import MinMaxNet
 from ._natural import NaturalNet
-from ._recipes import recipe_params
+from ._persistence.save_load import load_net
 from ._trades import TRADESNet
 
 __all__ = [

@@ -11,11 +11,11 @@ from sklearn.base import clone
 from .. import _validation as check
 from .._random import StreamNoise
 from ..attacks import WorstCase
-from ..attacks._minimum import MinimumNormAttack
+from ..attacks._minimum_norm import MinimumNormAttack
 from ..differentiable import frozen
 from ._base import BaseNet
-from ._quick import quick_logits
-from ._takes import remembered
+from ._engine.fused_logits import quick_logits
+from ._engine.replay import replayable
 
 __all__ = ["AdversarialNet"]
 
@@ -137,7 +137,7 @@ class AdversarialNet(BaseNet):
         """
         return self._search(self._attack_now(), x, y, observe)
 
-    @remembered
+    @replayable
     def _search(self, attack, x, y, observe=None):
         with frozen(self.module_):
             logits = quick_logits(self, attack)
@@ -152,8 +152,8 @@ class AdversarialNet(BaseNet):
             return self.attack_
         return _weaker(self.attack_, share)
 
-    def _live(self):
-        return (*super()._live(), self._component)
+    def params_without_reinit(self):
+        return (*super().params_without_reinit(), self._component)
 
     def set_params(self, **params):
         """Set parameters; those of the attack act at once, also on a fitted net."""

@@ -9,14 +9,15 @@ from torch import nn
 from .. import _validation as check
 from ..attacks import auto_batch_size
 from ..differentiable import frozen
-from . import _data, _io
-from ._data import is_coded
-from ._device import resolve_device
-from ._module_check import check_dtype, check_shape, check_tensor
-from ._precision import forward_precision
-from ._recipes import recipe_given
-from ._signature import merge_signatures
-from ._training import Trainer
+from ._engine import datasets as _data
+from ._engine.datasets import is_coded
+from ._engine.device import resolve_device
+from ._engine.fit import Trainer
+from ._engine.module_checks import check_dtype, check_shape, check_tensor
+from ._engine.precision import forward_precision
+from ._engine.recipes import recipe_given
+from ._engine.signature import merge_signatures
+from ._persistence import save_load as _io
 
 __all__ = ["BaseNet"]
 
@@ -250,7 +251,7 @@ class BaseNet(Trainer):
         Parameters
         ----------
         module : torch.nn.Module
-            Returns logits (n, n_classes); copied.
+            Returns logits (n, n_classes); copy_module.
         classes : array-like of shape (n_classes,)
             Label of each column.
         **params

@@ -10,7 +10,7 @@ from ..clustering._loss import AVERAGES
 from ..clustering._taxonomy import superclass_codes
 from ..exceptions import NotLinearizableError
 from ._adversarial import AdversarialNet
-from ._burn_in import burn_in_epochs, check_burn_in, check_burn_in_fits
+from ._engine.burn_in import burn_in_epochs, check_burn_in, check_burn_in_fits
 
 __all__ = ["ClusterRegNet"]
 

@@ -63,8 +63,8 @@ class FastATNet(AdversarialNet):
 
     See Also
     --------
-    FreeATNet : Takes its step from the gradient of training itself.
-    MinMaxNet : Takes many steps.
+    FreeATNet : ReplayCache its step from the gradient of training itself.
+    MinMaxNet : ReplayCache many steps.
 
     Notes
     -----

@@ -3,8 +3,8 @@
 from .. import _validation as check
 from ..attacks import PGD
 from ._adversarial import AdversarialNet
-from ._epochs import check_each_epoch, value_in
-from ._trajectory import Trajectory, check_one_run
+from ._engine.schedules import check_each_epoch, value_in
+from ._engine.trajectory import Trajectory, check_one_run
 
 __all__ = ["FATNet", "check_tau"]
 
@@ -48,7 +48,7 @@ class FATNet(AdversarialNet):
 
     See Also
     --------
-    MinMaxNet : Takes all steps.
+    MinMaxNet : ReplayCache all steps.
     GAIRATNet : Weights the samples too; ``base="fat"``.
 
     Notes

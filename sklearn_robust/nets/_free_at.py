@@ -4,8 +4,8 @@ import torch
 
 from .. import _validation as check
 from ..attacks import FGSM
+from ..attacks._batch import Box
 from ..attacks._norms import make_ball
-from ..attacks._task import Box
 from ._adversarial import AdversarialNet
 from ._fast_at import check_fgsm
 

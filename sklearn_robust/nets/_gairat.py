@@ -8,13 +8,13 @@ from .. import _functional as F
 from .. import _validation as check
 from ..attacks import PGD
 from ._adversarial import AdversarialNet
-from ._burn_in import burn_in_epochs, check_burn_in, check_burn_in_fits
-from ._epochs import check_each_epoch, value_in
+from ._engine.burn_in import burn_in_epochs, check_burn_in, check_burn_in_fits
+from ._engine.schedules import check_each_epoch, value_in
+from ._engine.trajectory import Trajectory, check_one_run
 from ._fat import check_tau
-from ._geometry import WEIGHT_FNS, log_weights
-from ._objectives import check_criterion, equal, mart, min_max, trades
+from ._losses import check_criterion, equal, mart, min_max, trades
+from ._reweighting import WEIGHT_FNS, log_weights
 from ._trades import check_start
-from ._trajectory import Trajectory, check_one_run
 
 __all__ = ["GAIRATNet"]
 

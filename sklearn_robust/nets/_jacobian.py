@@ -7,10 +7,10 @@ import torch
 from .. import _functional as F
 from .. import _validation as check
 from .._random import RowNoise, seed_of
+from ..attacks._batch import Box
 from ..attacks._norms import make_ball
-from ..attacks._task import Box
 from ._adversarial import AdversarialNet
-from ._takes import recalled
+from ._engine.replay import recalled
 
 __all__ = ["JacobianRegNet"]
 

@@ -3,7 +3,7 @@
 from .. import _validation as check
 from ..attacks import PGD
 from ._adversarial import AdversarialNet
-from ._objectives import check_criterion, mart
+from ._losses import check_criterion, mart
 
 __all__ = ["MARTNet"]
 

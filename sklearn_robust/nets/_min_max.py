@@ -24,7 +24,7 @@ class MinMaxNet(AdversarialNet):
     TRADESNet : Trades clean for robust accuracy.
     FATNet : Stops the attack on a sample once it is misclassified.
     GAIRATNet : Weights the samples by their distance to the boundary.
-    FastATNet : Takes one step.
+    FastATNet : ReplayCache one step.
 
     Notes
     -----

@@ -14,7 +14,7 @@ class NaturalNet(BaseNet):
         Returns logits (n, n_classes). "auto" builds an MLP for flat samples, the papers'
         MNIST net for one-channel images and their CIFAR-10 net for several channels. A class is
         called with ``input_shape`` and ``n_classes`` if it takes them, and with ``module__...``;
-        an instance is copied, so that a second fit starts where the first one did.
+        an instance is copy_module, so that a second fit starts where the first one did.
     criterion : torch criterion class, default=CrossEntropyLoss
         Loss of the logits, averaged over the batch.
     optimizer : torch optimiser class, default=Adam

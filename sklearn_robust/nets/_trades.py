@@ -3,7 +3,7 @@
 from .. import _validation as check
 from ..attacks import PGD
 from ._adversarial import AdversarialNet
-from ._objectives import trades
+from ._losses import trades
 
 __all__ = ["TRADESNet", "check_start"]
 

@@ -5,8 +5,8 @@ import torch
 
 from .. import _validation as check
 from ..nets import GAIRATNet
-from ..nets._epochs import value_in
-from ..nets._geometry import log_weights
+from ..nets._engine.schedules import value_in
+from ..nets._reweighting import log_weights
 from ._display import axes_for, named
 from ._geometry_drawing import draw_cloud, draw_mesh, draw_weights
 from ._withstood import attack_of, plane, withstood

@@ -8,7 +8,7 @@ from torch.func import functional_call
 from .. import _functional as F
 from .. import _validation as check
 from .._random import seed_of
-from ..differentiable._copies import copied
+from ..differentiable._fast.copying import copy_module
 from ..metrics._probe import Probe
 
 __all__ = ["ParameterPlane", "normalize_direction"]
@@ -100,7 +100,7 @@ class ParameterPlane:
         return xx0, xx1, np.array(rows)
 
     def _row(self, line, j, scoring, batch_size):
-        view = copied(self.view)  # the weights are swapped in place for a moment
+        view = copy_module(self.view)  # the weights are swapped in place for a moment
         return [self.score(self.logits_at(view, i, j), scoring, batch_size) for i in line]
 
     def score(self, logits, scoring, batch_size=None):

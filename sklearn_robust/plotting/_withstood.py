@@ -6,7 +6,7 @@ from sklearn.base import clone
 
 from .. import _validation as check
 from ..attacks import PGD
-from ..nets._trajectory import Trajectory, check_one_run
+from ..nets._engine.trajectory import Trajectory, check_one_run
 
 __all__ = ["attack_of", "plane", "withstood"]
 

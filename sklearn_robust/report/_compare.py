@@ -11,7 +11,7 @@ import sklearn
 import torch
 
 from .._version import __version__
-from ..nets._device import resolve_device
+from ..nets._engine.device import resolve_device
 from ..plotting._style import shown_radius
 from ._attack import WORST
 from ._data import load_for

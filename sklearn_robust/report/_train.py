@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..attacks import BIM
-from ..nets._progress import EpochBar
+from ..nets._engine.progress import EpochBar
 from ._settings import NETS
 
 __all__ = ["make_net", "train_net"]

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ..exceptions import TrainingDivergedError
-from ..nets._device import resolve_device
+from ..nets._engine.device import resolve_device
 from ._attack import ATTACKS, attack_net
 from ._data import load_for
 from ._train import make_net, train_net

@@ -9,7 +9,7 @@ from sklearn.utils import Bunch, check_random_state
 
 from .. import _validation as check
 from ..attacks import DeepFool
-from ..attacks._minimum import check_nearest
+from ..attacks._minimum_norm import check_nearest
 from ._layers import last_matrix, layers_of
 from ._margin_report import logits_of, open_samples
 from ._solve import spectrum_of

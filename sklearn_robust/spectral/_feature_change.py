@@ -8,7 +8,7 @@ from .. import _validation as check
 from .._functional import flat_norm
 from .._random import RowNoise, seed_of
 from ..attacks import PGD
-from ..attacks._faces import batches_of
+from ..attacks._arrays import batches_of
 from ..differentiable import as_module
 from ._features import hidden_layers, tapped
 from ._trace import own_dtype, trace_of

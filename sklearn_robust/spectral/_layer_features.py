@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation as check
-from ..attacks._faces import batches_of, with_names
+from ..attacks._arrays import batches_of, with_names
 from ..differentiable import as_module
 from ._features import features_of, hidden_layers, last_input
 from ._trace import own_dtype, trace_of

@@ -10,8 +10,8 @@ from sklearn.utils import Bunch
 from .. import _functional as F
 from .. import _validation as check
 from ..attacks import DeepFool
-from ..attacks._faces import batches_of
-from ..attacks._minimum import check_nearest
+from ..attacks._arrays import batches_of
+from ..attacks._minimum_norm import check_nearest
 from ..differentiable import as_module
 from ._margins import Geometry, feature_margin, linear_margin
 from ._trace import own_dtype
@@ -169,7 +169,7 @@ def open_samples(estimator, X, y):
         raise ValueError("y is None; pass the true labels, one for each sample of X.")
     if len(y) != len(X):
         raise ValueError(f"X has {len(X)} samples and y has {len(y)} labels: pass one for each.")
-    with check.suiting_shape(view.name, X.shape[1:]):  # which also tells the number of classes
+    with check.wrap_shape_errors(view.name, X.shape[1:]):  # which also tells the number of classes
         logits_of(view, X[:1])
     return view, X, check.encode_labels(y, view.classes_, view.name)
 

@@ -38,11 +38,11 @@ def linear_margin(view, x, norm="l2"):
     x = x.detach().requires_grad_(True)
     z = view(x)
     predicted = z.argmax(1)
-    rivals = F.rivals(z, predicted)
-    gaps = z.gather(1, predicted[:, None]) - z.gather(1, rivals)
+    others = F.competing_classes(z, predicted)
+    gaps = z.gather(1, predicted[:, None]) - z.gather(1, others)
     far = torch.full_like(z, torch.inf)
-    for k in range(rivals.shape[1]):
-        slope = F.input_gradient(gaps[:, k], x, retain_graph=k + 1 < rivals.shape[1])
+    for k in range(others.shape[1]):
+        slope = F.input_gradient(gaps[:, k], x, retain_graph=k + 1 < others.shape[1])
         size = F.flat_norm(slope, DUALS[norm])
         gap = gaps[:, k].detach()
         far[:, k] = torch.where(gap > 0, gap / size.to(gap), 0)

@@ -6,7 +6,7 @@ import torch
 from .. import _functional as F
 from .. import _validation as check
 from ..attacks import WorstCase
-from ..attacks._minimum import check_radius
+from ..attacks._minimum_norm import check_radius
 from ._layer_spectra import layer_spectra
 from ._margin_report import logits_of, open_samples
 

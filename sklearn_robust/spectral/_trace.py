@@ -197,7 +197,7 @@ def trace_of(view, x):
     trace.nodes.append(Node("input", (), {}, [], [], tuple(x.shape), None))
     recorder = _Recorder(trace)
     recorder.follow(x, 0)
-    fits = check.suiting_shape(view.name, x.shape[1:])
+    fits = check.wrap_shape_errors(view.name, x.shape[1:])
     with fits, torch.no_grad(), _watched(view, recorder), recorder:
         z = view(x)
     trace.output = recorder.number_of(z)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from sklearn_robust._random import RowNoise
+from sklearn_robust.attacks._batch import Box
 from sklearn_robust.attacks._norms import make_ball
-from sklearn_robust.attacks._task import Box
 from tests.attacks.models import NORMS, ORDER
 
 EPS = {

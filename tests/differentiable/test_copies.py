@@ -1,4 +1,4 @@
-"""Modules that keep computed tensors on themselves are copied, viewed, attacked and linearised."""
+"""Modules that keep computed tensors on themselves are copied, opened, attacked and linearised."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from sklearn_robust import NaturalNet, robust_score
 from sklearn_robust.attacks import FGSM
 from sklearn_robust.clustering import class_weight_matrix, linearize
 from sklearn_robust.differentiable import as_module
-from sklearn_robust.differentiable._copies import copied
+from sklearn_robust.differentiable._fast.copying import copy_module
 from tests.cases import blobs, quick, same_state, state_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated")
@@ -81,7 +81,7 @@ def test_a_copy_computes_the_same_and_shares_nothing(module):
     network.train()(x).sum().backward()
     network.eval()
     z, before = network(x), state_of(network)
-    other = copied(network)
+    other = copy_module(network)
     assert torch.equal(other(x), z) and not tensors(other) & tensors(network)
     other(2 * x).sum().backward()
     same_state(network, before)
@@ -90,7 +90,7 @@ def test_a_copy_computes_the_same_and_shares_nothing(module):
 def test_what_is_kept_is_copied_without_its_graph():
     network = KeepsInside()
     network(torch.tensor(X))
-    (h, double) = copied(network).kept["all"][0]
+    (h, double) = copy_module(network).kept["all"][0]
     assert h.grad_fn is None and torch.equal(h, network.kept["all"][0][0])
     assert torch.equal(double, 2 * h) and network.kept["all"][0][0].grad_fn is not None
 
@@ -98,7 +98,7 @@ def test_what_is_kept_is_copied_without_its_graph():
 def test_a_memo_stands_for_what_it_names():
     network = nn.Sequential(Keeps(), nn.Linear(3, 3))
     network(torch.tensor(X))
-    other = copied(network, {id(network[0]): network[0]})
+    other = copy_module(network, {id(network[0]): network[0]})
     assert other[0] is network[0] and other[1] is not network[1]
 
 
@@ -120,6 +120,6 @@ def test_every_view_of_a_view_that_was_used_can_be_made(module):
     view, x = as_module(network), torch.tensor(X).requires_grad_(True)
     view(x).sum().backward()
     view(x.double()).sum().backward()
-    for other in (view.quick, view.surrogate, view.exact, linearize(view), linearize(view)):
+    for other in (view.fused, view.surrogate, view.exact, linearize(view), linearize(view)):
         assert other(x).shape == (len(X), 3)
-    torch.testing.assert_close(view.quick(x), network(x))
+    torch.testing.assert_close(view.fused(x), network(x))

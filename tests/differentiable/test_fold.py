@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn.utils import prune
 
 from sklearn_robust.differentiable import as_module
-from sklearn_robust.differentiable._fold import folded
-from sklearn_robust.differentiable._grey import GreyConv2d
+from sklearn_robust.differentiable._fast.fuse import fused_copy
+from sklearn_robust.differentiable._fast.single_channel_conv import SingleChannelConv2d
 from sklearn_robust.modules import CIFARConvNet, MNISTConvNet, PreActResNet18, WideResNet
 
 
@@ -66,7 +66,7 @@ def trained_statistics(module, shape):
 def test_folding_changes_neither_output_nor_input_gradient(name):
     module, shape = CASES[name]
     module = trained_statistics(copy.deepcopy(module), shape)
-    quick = folded(module)
+    quick = fused_copy(module)
     x = torch.rand(5, *shape, dtype=torch.float64, requires_grad=True)
     z, z_quick = module(x), quick(x)
     torch.testing.assert_close(z_quick, z, rtol=1e-10, atol=1e-10)
@@ -77,7 +77,7 @@ def test_folding_changes_neither_output_nor_input_gradient(name):
 
 def test_batch_normalisation_after_a_convolution_is_gone():
     module, shape = CASES["cifar"]
-    quick = folded(trained_statistics(copy.deepcopy(module), shape))
+    quick = fused_copy(trained_statistics(copy.deepcopy(module), shape))
     x = torch.rand(2, 4, 8, 8)
     norms = [part for part in quick.modules() if isinstance(part, nn.BatchNorm2d)]
     assert norms and all(norm(x) is x for norm in norms)
@@ -87,7 +87,7 @@ def test_the_module_itself_is_untouched():
     module, shape = CASES["cifar"]
     module = trained_statistics(copy.deepcopy(module), shape)
     before = copy.deepcopy(module.state_dict())
-    folded(module)
+    fused_copy(module)
     for name, value in module.state_dict().items():
         assert torch.equal(value, before[name])
         assert value.is_contiguous()
@@ -97,8 +97,8 @@ def test_the_quick_view_keeps_classes_and_shape():
     module, _ = CASES["cifar"]
     view = as_module(copy.deepcopy(module))
     x = torch.rand(3, 3, 16, 16)
-    torch.testing.assert_close(view.quick(x), view(x), rtol=1e-4, atol=1e-5)
-    assert view.quick.input_shape == view.input_shape
+    torch.testing.assert_close(view.fused(x), view(x), rtol=1e-4, atol=1e-5)
+    assert view.fused.input_shape == view.input_shape
 
 
 GREY = [
@@ -118,8 +118,8 @@ GREY = [
 def test_the_gradient_to_a_grey_image_is_that_of_the_convolution(case):
     channels, kernel, padding, size = case
     layer = nn.Conv2d(1, channels, kernel, padding=padding).double().requires_grad_(False)
-    assert GreyConv2d.suits(layer)
-    quick = GreyConv2d(layer)
+    assert SingleChannelConv2d.suits(layer)
+    quick = SingleChannelConv2d(layer)
     x = torch.rand(3, 1, *size, dtype=torch.float64, requires_grad=True)
     z, wanted = quick(x), layer(x)
     torch.testing.assert_close(z, wanted, rtol=0, atol=0)
@@ -154,7 +154,7 @@ def test_the_gradient_to_a_grey_image_is_that_of_the_convolution(case):
     ids=str,
 )
 def test_other_convolutions_keep_their_own_gradient(layer):
-    assert not GreyConv2d.suits(layer)
+    assert not SingleChannelConv2d.suits(layer)
 
 
 def test_a_hooked_convolution_is_kept():
@@ -162,7 +162,7 @@ def test_a_hooked_convolution_is_kept():
     layer.register_forward_hook(lambda layer, inputs, z: 2 * z)
     module = nn.Sequential(layer).eval()
     x = torch.rand(2, 1, 6, 6)
-    torch.testing.assert_close(folded(module)(x), module(x))
+    torch.testing.assert_close(fused_copy(module)(x), module(x))
 
 
 class Rounded(nn.Module):
@@ -181,7 +181,7 @@ class Rounded(nn.Module):
 
 def test_what_a_forward_does_is_not_frozen():
     module = trained_statistics(Rounded(), (3, 8, 8)).float()
-    quick, x = folded(module), torch.rand(1, 3, 8, 8, requires_grad=True)
+    quick, x = fused_copy(module), torch.rand(1, 3, 8, 8, requires_grad=True)
     assert len({quick(x)[0, 0].item() for _ in range(8)}) == 8
     assert all(torch.autograd.grad(net(x).sum(), x)[0].any() for net in (module, quick))
 
@@ -243,4 +243,4 @@ def test_odd_modules_keep_their_output(name):
     make, shape = ODD[name]
     module = trained_statistics(make(), shape)
     x = torch.rand(3, *shape, dtype=torch.float64)
-    torch.testing.assert_close(folded(module)(x), module(x), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(fused_copy(module)(x), module(x), rtol=1e-9, atol=1e-9)

@@ -37,7 +37,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from sklearn_robust.attacks import WorstCase
 from sklearn_robust.differentiable import as_module
-from sklearn_robust.differentiable._calibration import Isotonic
+from sklearn_robust.differentiable.classifiers._calibration import Isotonic
 from sklearn_robust.exceptions import NotDifferentiableError
 
 LINEAR = LogisticRegression(max_iter=2000)

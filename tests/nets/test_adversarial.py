@@ -103,7 +103,7 @@ class Pictures(torch.nn.Sequential):
 
 
 class Uncopyable(Pictures):
-    """Cannot be copied, like modules whose tensors have a history."""
+    """Cannot be copy_module, like modules whose tensors have a history."""
 
     def __deepcopy__(self, memo):
         raise RuntimeError("Only Tensors created explicitly by the user support deepcopy")

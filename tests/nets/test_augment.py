@@ -10,7 +10,7 @@ from sklearn.base import clone
 from torch import nn
 
 from sklearn_robust import MinMaxNet, NaturalNet, load_net
-from sklearn_robust.nets._augment import crop_flip
+from sklearn_robust.nets._engine.augmentation import crop_flip
 from tests.cases import CRAFTING, NETS, Pairs, blobs, generators_untouched, quick, same_weights
 
 IMAGES, Y = blobs(shape=(3, 8, 8))

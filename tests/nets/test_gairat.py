@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from sklearn_robust import FATNet, GAIRATNet, MARTNet, MinMaxNet, TRADESNet
 from sklearn_robust import _functional as F
-from sklearn_robust.nets._trajectory import Trajectory
+from sklearn_robust.nets._engine.trajectory import Trajectory
 from tests.cases import Normalised, blobs, in_training, named, quick, same_weights
 
 X, Y = blobs(60)

@@ -235,7 +235,7 @@ EVIL = [
     {"net": "os:system"},
     {"net": "subprocess:Popen"},
     {"net": "builtins:eval"},
-    {"net": "sklearn_robust.nets._io:import_module"},
+    {"net": "sklearn_robust.nets._persistence.save_load:import_module"},
     {"net": "torch.nn.modules.linear:Linear.forward"},
     {"net": "sklearn.linear_model:LogisticRegression"},
     {"net": 3},
@@ -246,7 +246,14 @@ EVIL = [
     {"params": {"module": {"class": "torch.nnx:Linear"}}},
     {"params": {"attack": {"object": "torch.hub:load", "params": {"repo_or_dir": "a/b"}}}},
     {"params": {"attack": {"object": "torch.serialization:os.system", "params": COMMAND}}},
-    {"params": {"attack": {"object": "sklearn_robust.nets._io:load_net", "params": {}}}},
+    {
+        "params": {
+            "attack": {
+                "object": "sklearn_robust.nets._persistence.save_load:load_net",
+                "params": {},
+            }
+        }
+    },
     {"params": {"attack": {"object": "builtins:exec", "params": {"source": "1"}}}},
     {"params": {"lr": {"object": "subprocess:Popen", "params": {"args": ["touch", "was_here"]}}}},
 ]

@@ -31,7 +31,7 @@ X, Y = blobs()
 
 
 class Wide(nn.Linear):
-    """Takes its shape from the data."""
+    """ReplayCache its shape from the data."""
 
     def __init__(self, input_shape, n_classes, bias=True):
         super().__init__(*input_shape, n_classes, bias=bias)
@@ -175,7 +175,7 @@ def test_a_net_that_has_seen_no_data_cannot_be_built(module):
 
 
 class Words(nn.Module):
-    """Takes features for words, whose gradients are sparse."""
+    """ReplayCache features for words, whose gradients are sparse."""
 
     def __init__(self):
         super().__init__()

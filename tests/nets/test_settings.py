@@ -16,7 +16,8 @@ from torch.optim.lr_scheduler import StepLR
 
 from sklearn_robust import FreeATNet, JacobianRegNet, MinMaxNet, NaturalNet, load_net
 from sklearn_robust.attacks import PGD
-from sklearn_robust.nets import _precision, recipe_params
+from sklearn_robust.nets import recipe_params
+from sklearn_robust.nets._engine import precision as _precision
 from tests.cases import NETS, Linear, Normalised, Pairs, blobs, quick, same_weights
 
 X, Y = blobs()

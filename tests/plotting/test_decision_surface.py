@@ -25,7 +25,7 @@ from sklearn_robust.attacks import (
 )
 from sklearn_robust.metrics import boundary_distance, decision_margin, input_jacobian
 from sklearn_robust.plotting import DecisionSurfaceDisplay
-from sklearn_robust.plotting._plane import Plane
+from sklearn_robust.plotting.surfaces._plane import Plane
 from tests.metrics.indicator_cases import (
     N_CLASSES,
     N_FEATURES,

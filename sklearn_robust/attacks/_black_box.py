@@ -1,0 +1,74 @@
+"""Any fitted classifier as a source of scores, differentiable or not."""
+
+import numpy as np
+import torch
+
+from ..differentiable import as_module
+from ..differentiable.classifiers._decision_scores import class_scores
+from ..exceptions import NotDifferentiableError
+from ._arrays import with_names
+
+__all__ = ["ScoreView", "scores_of"]
+
+
+class ScoreView:
+    """What a black-box attack sees of a classifier: its scores, one column a class.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+        With ``decision_function`` or ``predict_proba``.
+
+    Attributes
+    ----------
+    classes_ : array of shape (n_classes,)
+        Labels of the columns.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+        self.name = type(estimator).__name__
+        if not hasattr(estimator, "classes_"):
+            raise TypeError(f"{self.name} has no classes_: an attack needs a fitted classifier.")
+        self.classes_ = self._classes = np.asarray(estimator.classes_)
+        self.input_shape = getattr(estimator, "input_shape_", None)
+        if self.input_shape is None and hasattr(estimator, "n_features_in_"):
+            self.input_shape = (estimator.n_features_in_,)
+
+    def __call__(self, x):
+        """Scores (n, n_classes) of the samples ``x``."""
+        return torch.as_tensor(self._scores(x.detach().numpy()))
+
+    def _scores(self, X):
+        X, n_classes = with_names(self.estimator, X), len(self.classes_)
+        if hasattr(self.estimator, "decision_function"):
+            z = np.asarray(self.estimator.decision_function(X), dtype=np.float64)
+            z = class_scores(self.estimator, z, n_classes)
+            if z.shape == (len(X), n_classes):
+                return z
+        if hasattr(self.estimator, "predict_proba"):
+            p = np.asarray(self.estimator.predict_proba(X), dtype=np.float64)
+            return np.log(p.clip(np.finfo(p.dtype).tiny))
+        raise TypeError(
+            f"{self.name} gives no score for each of its {n_classes} classes: a black-box attack "
+            "needs predict_proba or decision_function. Fit it inside CalibratedClassifierCV, "
+            "which gives probabilities to any classifier."
+        )
+
+    def tensor(self, X):
+        """``X`` as a tensor of its own."""
+        return torch.tensor(X)
+
+    def codes(self, X):
+        """Class codes (n,) of the largest scores."""
+        return self._scores(X).argmax(1)
+
+
+def scores_of(estimator):
+    """Differentiable view of an estimator if it has one, else a view of its scores."""
+    try:
+        return as_module(estimator).fused
+    except NotDifferentiableError:
+        return ScoreView(estimator)

@@ -1,0 +1,1 @@
+"""Layers that the modules of estimators are made of."""

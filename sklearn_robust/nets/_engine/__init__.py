@@ -1,0 +1,1 @@
+"""What trains a net: data, batches, schedules, devices and the adapter to skorch."""

@@ -1,0 +1,186 @@
+"""What nets learn from their data before they train: shapes, classes, ranges."""
+
+import copy
+import hashlib
+
+import numpy as np
+import torch
+from sklearn.utils.multiclass import check_classification_targets
+from skorch.dataset import Dataset as SkorchDataset
+from skorch.utils import is_dataset, is_skorch_dataset
+from torch.utils.data import Dataset, Subset
+
+from ... import _validation as check
+from .batching import Rows, as_rows
+
+__all__ = ["CodedDataset", "coded", "is_coded", "open_data", "samples_of", "seeded_split"]
+
+
+def open_data(net, X, y, classes, reset):
+    """Check the data of a fit and learn the net's classes from them.
+
+    Returns
+    -------
+    data : Rows or CodedDataset
+        Pairs of (sample, class code); ``data.codes`` holds the codes.
+    ends : array of shape (2, *sample_shape)
+        Least and greatest value of each feature.
+    """
+    if not is_dataset(X):
+        X, y = _open_rows(net, X, y, reset)
+        return Rows(X, code_labels(net, y, classes, reset), y), extremes(X)
+    if y is not None:
+        raise ValueError(
+            "y is given beside a Dataset, which yields (sample, label) pairs itself: pass the "
+            "Dataset alone, or X and y as arrays."
+        )
+    labels, ends, content = _walk(X)
+    if reset:
+        net.n_features_in_ = ends.shape[1]
+        vars(net).pop("feature_names_in_", None)
+    check.check_sample_shape(ends, None if reset else net.input_shape_, type(net).__name__)
+    return _coded(X, labels, code_labels(net, labels, classes, reset), content), ends
+
+
+def _open_rows(net, X, y, reset):
+    """Check arrays; return (X float32, y as given), with the net's feature count set."""
+    if y is None:
+        raise ValueError(
+            f"{type(net).__name__} requires y to be passed, but the target y is None: pass labels, "
+            "or a torch Dataset that yields (sample, label) pairs."
+        )
+    X, y = check.validate_samples(net, X, y, reset=reset, ensure_min_features=1)
+    check_classification_targets(y)
+    check.check_sample_shape(X, None if reset else net.input_shape_, type(net).__name__)
+    return X, y
+
+
+def extremes(X, chunk=4096):
+    """Least and greatest value of each feature, stacked: shape (2, *sample_shape)."""
+    lows, highs = [], []
+    for start in range(0, len(X), chunk):
+        part = X[start : start + chunk]
+        lows.append(part.min(axis=0))
+        highs.append(part.max(axis=0))
+    return np.stack([np.min(lows, axis=0), np.max(highs, axis=0)])
+
+
+def code_labels(net, y, classes, reset):
+    """Set the net's classes from ``y`` (or what was declared) and return the codes of ``y``."""
+    declared = net.classes if classes is None else classes
+    if reset or not hasattr(net, "labels_"):
+        net.labels_ = np.unique(y if declared is None else np.asarray(declared))
+        if len(net.labels_) < 2:
+            raise ValueError(
+                f"{type(net).__name__} got one class, {net.labels_.tolist()[0]!r}; a classifier "
+                "needs samples of at least two classes."
+            )
+    elif classes is not None and not np.array_equal(np.unique(classes), np.sort(net.labels_)):
+        raise ValueError(
+            f"classes is {np.unique(classes).tolist()}, but {type(net).__name__} knows "
+            f"{net.labels_.tolist()}: leave classes out, or start afresh with fit."
+        )
+    return check.encode_labels(y, net.labels_, type(net).__name__)
+
+
+class CodedDataset(Dataset):
+    """A user's dataset with class codes in place of labels, and samples as float32 tensors.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        Yields (sample, label) pairs.
+    codes : array of shape (n_samples,), int64
+        Class codes.
+    content : bytes
+        Digest of the samples.
+    """
+
+    def __init__(self, dataset, codes, content):
+        self.dataset, self.codes, self.content = dataset, codes, content
+
+    def __len__(self):
+        return len(self.codes)
+
+    def __getitem__(self, index):
+        x = np.asarray(self.dataset[index][0])
+        return torch.as_tensor(x, dtype=torch.float32), self.codes[index]
+
+
+class CodedXy(CodedDataset, SkorchDataset):
+    """Of a dataset of skorch's, whose scorers take its samples and labels apart."""
+
+    def __init__(self, dataset, codes, content, y):
+        super().__init__(dataset, codes, content)
+        self.y = y
+
+    @property
+    def X(self):
+        """Samples as an array."""
+        return samples_of(self.dataset)
+
+
+def _coded(dataset, labels, codes, content):
+    if is_skorch_dataset(dataset):
+        return CodedXy(dataset, codes, content, labels)
+    return CodedDataset(dataset, codes, content)
+
+
+def is_coded(dataset):
+    """Whether the labels of a dataset, or of the whole that it is a part of, are codes."""
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    return isinstance(dataset, (Rows, CodedDataset))
+
+
+def coded(net, dataset):
+    """Code the labels of a user's dataset as the net does."""
+    labels, ends, content = _walk(dataset)
+    check.check_sample_shape(ends, net.input_shape_, type(net).__name__)
+    codes = check.encode_labels(labels, net.labels_, type(net).__name__)
+    return _coded(dataset, labels, codes, content)
+
+
+def seeded_split(split, seed):
+    """Split that draws by a seed: skorch's draw from numpy's global generator without one."""
+    if not isinstance(getattr(split, "cv", None), float) or split.random_state is not None:
+        return split
+    split = copy.copy(split)
+    split.random_state = seed
+    return split
+
+
+def samples_of(dataset):
+    """Stack the samples of a dataset; its items are samples or (sample, label) pairs."""
+    rows = as_rows(dataset)
+    if rows is not None:
+        return rows.X
+    items = (dataset[index] for index in range(len(dataset)))
+    return np.stack([np.asarray(i[0] if isinstance(i, (tuple, list)) else i) for i in items])
+
+
+def _walk(dataset):
+    """Go once through a user's dataset: labels (n,), extremes (2, *sample_shape), digest."""
+    labels, low, high, content = [], None, None, hashlib.blake2b(digest_size=8)
+    for index in range(len(dataset)):
+        pair = dataset[index]
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise ValueError("A Dataset must yield (sample, label) pairs; pass arrays otherwise.")
+        x, label = np.asarray(pair[0]), np.asarray(pair[1]).item()
+        check.refuse_bytes(x)
+        x = x.astype(np.float32)
+        if not np.isfinite(x).all():
+            raise ValueError(f"Sample {index} of the Dataset contains NaN or infinity.")
+        if low is None:
+            low = high = x
+        if x.shape != low.shape:
+            raise ValueError(
+                f"Sample {index} of the Dataset has shape {x.shape} and the first one "
+                f"{low.shape}; give all samples one shape."
+            )
+        low, high = np.minimum(low, x), np.maximum(high, x)
+        labels.append(label)
+        content.update(np.ascontiguousarray(x))
+    if low is None:
+        raise ValueError("The Dataset is empty; give at least two samples.")
+    return np.asarray(labels), np.stack([low, high]), content.digest()

@@ -1,0 +1,33 @@
+"""Quicker logits for attacks of many steps on a batch."""
+
+from torch import nn
+
+from ...differentiable._fast.fuse import fused_copy
+from .._base import BaseNet
+
+__all__ = ["quick_logits"]
+
+
+def quick_logits(net, attack):
+    """Logits of a net's frozen module, from a quicker copy where that pays for itself.
+
+    A copy with convolutions laid out channels-last and batch normalisation fused costs about one
+    step of an attack and saves a fifth to a third of each, on a CPU.
+    """
+    # A subclass may compute logits in its own way, and so do compiled and mixed-precision nets.
+    own = type(net).compute_logits is not BaseNet.compute_logits
+    own = own or net.compile or getattr(net, "amp", False)
+    brief = getattr(attack, "max_iter", 1) < 3
+    images = any(isinstance(part, nn.Conv2d) for part in net.module_.modules())
+    if own or brief or net.device_.type != "cpu" or not images:
+        return net.compute_logits
+    try:
+        fused = fused_copy(net.module_)
+    except RuntimeError:  # some modules hold tensors that cannot be copied
+        return net.compute_logits
+
+    def logits(x):
+        z = fused(x)
+        return z[0] if isinstance(z, (tuple, list)) else z
+
+    return logits

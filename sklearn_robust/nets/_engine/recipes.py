@@ -1,0 +1,103 @@
+"""The papers' settings of ordinary parameters, by name."""
+
+from contextlib import contextmanager
+from inspect import signature
+
+import torch
+
+from ... import _validation as check
+
+__all__ = ["check_recipe", "recipe_given", "recipe_params"]
+
+_SGD = {
+    "optimizer": torch.optim.SGD,
+    "optimizer__momentum": 0.9,
+    "batch_size": 128,
+    "augment": "crop-flip",
+}
+_RECIPES = {
+    "fast-cifar": {
+        **_SGD,
+        "lr": 0.2,
+        "lr_schedule": "cyclic",
+        "max_epochs": 15,
+        "optimizer__weight_decay": 5e-4,
+    },
+    "gairat-resnet18": {
+        **_SGD,
+        "lr": 0.1,
+        "lr_schedule": ((31, 0.1), (61, 0.01)),
+        "max_epochs": 100,
+        "optimizer__weight_decay": 2e-4,
+    },
+    "trades-wrn": {
+        **_SGD,
+        "lr": 0.1,
+        "lr_schedule": ((75, 0.1),),
+        "max_epochs": 76,
+        "optimizer__weight_decay": 2e-4,
+    },
+}
+_ABSENT = object()
+
+
+def recipe_params(name):
+    """Parameters that a recipe stands for.
+
+    Parameters
+    ----------
+    name : {"fast-cifar", "gairat-resnet18", "trades-wrn"}
+        Whose settings: of "Fast is better than free" on CIFAR-10, of GAIRAT's ResNet-18, of
+        TRADES' WideResNet-34-10.
+
+    Returns
+    -------
+    params : dict
+        Optimiser, learning rate and its schedule, epochs, batch size and augmentation. Module
+        and attack are left to the net.
+
+    Notes
+    -----
+    ``Net(recipe=name)`` trains as ``Net(**recipe_params(name))`` does. To change one of them,
+    take the second form: ``Net(**{**recipe_params(name), "max_epochs": 30})``.
+
+    Examples
+    --------
+    >>> from sklearn_robust.nets import recipe_params
+    >>> recipe_params("gairat-resnet18")["lr_schedule"]
+    ((31, 0.1), (61, 0.01))
+    """
+    return dict(_RECIPES[check.check_choice("recipe", name, _RECIPES)])
+
+
+def check_recipe(net):
+    """Raise if a parameter was given that the net's recipe sets to something else."""
+    if net.recipe is None:
+        return
+    defaults = signature(type(net)).parameters
+    for name, value in recipe_params(net.recipe).items():
+        given = getattr(net, name, _ABSENT)
+        default = defaults[name].default if name in defaults else _ABSENT
+        if given is not default and given != default and given != value:
+            raise ValueError(
+                f"recipe={net.recipe!r} sets {name}={value!r}, and {name}={given!r} was given too: "
+                f"leave one out, or type {type(net).__name__}(**{{**recipe_params({net.recipe!r}), "
+                f"{name!r}: {given!r}}})."
+            )
+
+
+@contextmanager
+def recipe_given(net):
+    """Let a net train with the parameters that its recipe stands for."""
+    check_recipe(net)
+    params = {} if net.recipe is None else recipe_params(net.recipe)
+    given = {name: getattr(net, name, _ABSENT) for name in params}
+    vars(net).update(params)
+    try:
+        yield
+    finally:
+        for name, value in given.items():
+            if value is _ABSENT:
+                delattr(net, name)
+            else:
+                setattr(net, name, value)

@@ -1,0 +1,173 @@
+"""Fits that survive: all that training needs to go on, on disk after every epoch."""
+
+import io
+import json
+import os
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+
+from .atomic_write import atomic_write
+from .fingerprint import architecture, describe, digest
+from .state import restore, state_of
+
+__all__ = ["Checkpoints", "check_checkpoint"]
+
+_LAST, _PREVIOUS, _ENDED = "last.pt", "previous.pt", "ended"
+_MAGIC = b"sklearn_robust checkpoint 1 "
+
+
+class _Damaged(Exception):
+    """A file that was cut short or altered."""
+
+
+def check_checkpoint(folder):
+    """Raise unless ``folder`` is None or a path."""
+    if folder is not None and not (isinstance(folder, (str, os.PathLike)) and os.fspath(folder)):
+        raise ValueError(f"checkpoint is {folder!r}; give the path of a folder, or None.")
+
+
+class Checkpoints:
+    """The two newest states of one fit, in a folder of its own.
+
+    Parameters
+    ----------
+    net : BaseNet
+        Initialised and about to train.
+    data : dataset
+        What it trains on.
+    """
+
+    def __init__(self, net, data):
+        self.about = {**describe(net, data), **architecture(net.module_)}
+        key = {k: v for k, v in self.about.items() if not k.startswith("weights ")}
+        self.key = digest(json.dumps(key, sort_keys=True).encode())
+        name = f"{type(net).__name__}-{self.key}"
+        folder = Path(net.checkpoint)
+        own = any(os.path.exists(folder / file) for file in (_LAST, _PREVIOUS))
+        self.folder = folder if own else folder / name  # the folder of one fit may be given itself
+        self.keep_last = True  # as the one before, when the next is written
+        self.complains = True
+
+    @property
+    def seed(self):
+        """A seed that each process which goes on with the same fit knows."""
+        return int(self.key, 16) % 2**31
+
+    # -- reading ----------------------------------------------------------------------------
+
+    def resume(self, net):
+        """Put the newest whole state back into the net; return the epochs it has trained."""
+        content = self._newest()
+        if content is None:
+            return 0
+        done = len(content["net"]["history_"])
+        ended = done >= net.max_epochs or (self.folder / _ENDED).exists()
+        if ended and net.random_state is None:
+            return 0  # the next fit is to be another one
+        restore(net, content["net"], net.device_)
+        for name, callback in net.callbacks_:
+            restore(callback, content["callbacks"].get(name, {}), net.device_)
+        if "frozen" in content:
+            for name, weight in net.module_.named_parameters():
+                weight.requires_grad_(name not in content["frozen"])
+        torch.set_rng_state(content["random"]["cpu"])
+        if net.device_.type == "cuda" and "cuda" in content["random"]:
+            torch.cuda.set_rng_state(content["random"]["cuda"], net.device_)
+        return done
+
+    def _newest(self):
+        for file in (_LAST, _PREVIOUS):
+            path = self.folder / file
+            if not os.path.exists(path):
+                continue
+            try:
+                content = _read(path)
+            except (OSError, _Damaged) as error:
+                self.keep_last = False
+                warnings.warn(
+                    f"the checkpoint {path} cannot be used, {error}: training goes on from the "
+                    "one before it, or from the start.",
+                    stacklevel=2,
+                )
+                continue
+            self._check_same(content["about"], path)
+            return content
+        return None
+
+    def _check_same(self, theirs, path):
+        both = {**theirs, **self.about}
+        other = [name for name in both if theirs.get(name) != self.about.get(name)]
+        if other:
+            said = "; ".join(
+                f"{name} is {self.about.get(name, 'absent')!r} and was "
+                f"{theirs.get(name, 'absent')!r}"
+                for name in other[:5]
+            )
+            raise ValueError(
+                f"the checkpoint {path} belongs to another fit: {said}. Give those again, or "
+                "another folder."
+            )
+
+    # -- writing ----------------------------------------------------------------------------
+
+    def save(self, net):
+        """Write the state after an epoch; a disk that fails costs a warning, not the fit."""
+        random = {"cpu": torch.get_rng_state()}
+        if net.device_.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(net.device_)
+        content = {
+            "about": self.about,
+            "net": state_of(net),
+            "callbacks": {name: state_of(callback) for name, callback in net.callbacks_},
+            "frozen": [n for n, w in net.module_.named_parameters() if not w.requires_grad],
+            "random": random,
+        }
+        try:
+            self._write(content)
+        except OSError as error:
+            if self.complains:
+                warnings.warn(
+                    f"{type(net).__name__} cannot save epoch {len(net.history)} in {self.folder} "
+                    f"({error}): training goes on, and what is not saved by its end is lost if "
+                    "it is killed.",
+                    stacklevel=2,
+                )
+            self.complains = False
+
+    def end(self):
+        """Remember that a callback ended the fit before its last epoch."""
+        if (self.folder / _LAST).exists():
+            with suppress(OSError):
+                (self.folder / _ENDED).touch()
+
+    def _write(self, content):
+        packed = io.BytesIO()
+        torch.save(content, packed)
+        payload = packed.getvalue()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        previous = self.folder / _PREVIOUS if self.keep_last else None
+        with atomic_write(self.folder / _LAST, previous) as file:
+            file.write(_MAGIC + digest(payload).encode() + b"\n" + payload)
+        (self.folder / _ENDED).unlink(missing_ok=True)
+        self.keep_last = True
+        _sync(self.folder)
+
+
+def _read(path):
+    head, _, payload = path.read_bytes().partition(b"\n")
+    if head != _MAGIC + digest(payload).encode():
+        raise _Damaged("it is cut short or damaged")
+    return torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+
+
+def _sync(folder):
+    """Make renames in a folder last, where the system can."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,64 @@
+"""Weights to begin with, from a fitted net."""
+
+import os
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from .save_load import bare, read_weights
+
+__all__ = ["begin_with", "check_init_from"]
+
+
+def check_init_from(source):
+    """Raise unless ``source`` is None, a path or a frozen net."""
+    if source is None or isinstance(source, (str, os.PathLike, FrozenEstimator)):
+        return
+    if hasattr(source, "get_params") and not isinstance(source, type):
+        raise ValueError(
+            f"init_from is a bare {type(source).__name__}, which clone and GridSearchCV would "
+            "empty: wrap it, init_from=FrozenEstimator(net), or give the path of net.save(path)."
+        )
+    raise ValueError(
+        f"init_from is {source!r:.80}; give the path of a saved net, or FrozenEstimator(net)."
+    )
+
+
+def _weights(source):
+    """Read (labels, state dict) of a fitted net."""
+    if not isinstance(source, FrozenEstimator):
+        return read_weights(source)
+    net = source.estimator
+    check_is_fitted(net)
+    if not hasattr(net, "module_"):
+        raise ValueError(
+            f"init_from holds a {type(net).__name__}, which has no module_: give a net."
+        )
+    return net.classes_, bare(net.module_).state_dict()
+
+
+def begin_with(module, source, labels):
+    """Load the weights of a fitted net into a new module.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        What to fill, in place.
+    source : str, path-like, FrozenEstimator or None
+        A saved net or a frozen one; None leaves the module alone.
+    labels : array of shape (n_classes,)
+        Labels in the order of the module's columns; those of ``source`` must be the same.
+    """
+    if source is None:
+        return
+    theirs, state = _weights(source)
+    if not np.array_equal(theirs, labels):
+        raise ValueError(
+            f"init_from was fitted on the labels {np.asarray(theirs)[:10].tolist()}, and these are "
+            f"{labels[:10].tolist()}: start from a net of the same labels."
+        )
+    try:
+        bare(module).load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"the weights of init_from do not fit the module: {error}") from error

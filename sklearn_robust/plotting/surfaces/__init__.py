@@ -1,0 +1,1 @@
+"""Planes through input or weight space, and the surfaces over them."""

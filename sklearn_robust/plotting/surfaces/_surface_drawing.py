@@ -1,0 +1,214 @@
+"""How surfaces over a plane are drawn: bands, lines, a mesh or in three dimensions."""
+
+import numpy as np
+
+from .._display import axes_for, pyplot_for
+from .._style import INK, PALETTE, PAPER
+
+__all__ = [
+    "METHODS",
+    "Scale",
+    "class_scale",
+    "draw_arrows",
+    "draw_boundary",
+    "draw_colorbar",
+    "draw_surface",
+    "draw_together",
+    "draw_trajectory",
+    "finish_axes",
+    "value_scale",
+]
+
+METHODS = ("contourf", "contour", "pcolormesh", "surface")
+_N_LEVELS = 20
+
+
+class Scale:
+    """Colours of a surface, shared by all that are compared.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the colour scale.
+    cmap : str or Colormap
+        The colours between them.
+    levels : array
+        Where one band of colour ends and the next begins.
+    classes : array, default=None
+        Labels, where the values are positions among them.
+    """
+
+    def __init__(self, low, high, cmap, levels, classes=None):
+        self.low, self.high, self.cmap, self.levels = low, high, cmap, levels
+        self.classes = classes
+
+    @property
+    def norm(self):
+        """Fresh matplotlib normalisation."""
+        from matplotlib.colors import Normalize
+
+        return Normalize(self.low, self.high)
+
+
+def value_scale(values, *, centered):
+    """Scale for several arrays of numbers; a centered one is blue above 0 and red below."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = (float(f([f(v) for v in values])) for f in (np.min, np.max))
+    if centered:
+        high = max(-low, high) or 1.0
+        low = -high
+    if high <= low:
+        low, high = low - 0.5, high + 0.5
+    levels = MaxNLocator(_N_LEVELS, symmetric=centered).tick_values(low, high)
+    return Scale(levels[0], levels[-1], "RdBu" if centered else "viridis", levels)
+
+
+def class_scale(labels):
+    """Scale for several arrays of labels: one colour each."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    classes = np.unique(np.concatenate([np.ravel(part) for part in labels]))
+    colors = PALETTE if len(classes) <= len(PALETTE) else colormaps["tab20"].colors
+    cmap = ListedColormap([colors[k % len(colors)] for k in range(len(classes))])
+    edges = np.arange(len(classes) + 1) - 0.5
+    return Scale(-0.5, len(classes) - 0.5, cmap, edges, classes)
+
+
+def draw_surface(ax, xx0, xx1, values, method, scale, **kwargs):
+    """Draw the values over the plane; return the artist that a colour bar belongs to."""
+    if scale.classes is not None:
+        values = np.searchsorted(scale.classes, values)
+        method = method if method == "surface" else "pcolormesh"
+    options = {"cmap": scale.cmap, "norm": scale.norm}
+    if method == "surface":
+        options |= {"rstride": 1, "cstride": 1, "linewidth": 0, "antialiased": True}
+        return ax.plot_surface(xx0, xx1, values, **options | kwargs)
+    if method == "pcolormesh":
+        return ax.pcolormesh(xx0, xx1, values, **{"shading": "nearest"} | options | kwargs)
+    return getattr(ax, method)(xx0, xx1, values, **{"levels": scale.levels} | options | kwargs)
+
+
+def _outlined(width):
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=width, foreground=PAPER)]
+
+
+def finish_axes(ax, xx0, solid):
+    """Give both coordinates one scale, and a solid surface room for its labels."""
+    ends = xx0.min(), xx0.max()
+    ax.set(xlim=ends, ylim=ends)
+    ax.locator_params(axis="both", nbins=5)
+    if solid:
+        ax.set_box_aspect((1, 1, 0.7), zoom=0.8)
+        ax.view_init(elev=35, azim=-125)
+        ax.tick_params(labelsize="small")
+        ax.xaxis.labelpad = ax.yaxis.labelpad = 6
+    else:
+        ax.set_aspect("equal")
+        ax.plot(0, 0, marker="o", ms=5, mfc=PAPER, mec=INK, zorder=7)
+
+
+def draw_boundary(ax, xx0, xx1, margin):
+    """Draw the line S = 0, if the plane holds it."""
+    if not margin.min() < 0 < margin.max():
+        return None
+    lines = ax.contour(xx0, xx1, margin, levels=[0], colors=INK, linewidths=1.6, zorder=3)
+    if ax.name != "3d":
+        lines.set(path_effects=_outlined(3.2))
+    return lines
+
+
+def draw_arrows(ax, distances, radius):
+    """Draw arrows from the sample to the boundary along each axis in which it was met."""
+    return [
+        artist
+        for distance, tip in zip(distances, ((1, 0), (0, 1)), strict=True)
+        if 0 < distance < np.inf
+        for artist in _arrow(ax, distance, np.array(tip), radius)
+    ]
+
+
+def _arrow(ax, distance, tip, radius):
+    line = {"arrowstyle": "-|>", "color": INK, "lw": 1.8, "shrinkA": 0, "shrinkB": 0}
+    arrow = ax.annotate("", distance * tip, (0, 0), arrowprops=line, zorder=4)
+    arrow.arrow_patch.set_path_effects(_outlined(3.6))
+    # Beyond the tip, or beside the middle of an arrow that ends at the edge.
+    beyond = distance < 0.75 * radius
+    text = ax.annotate(
+        f"{distance:.2g}",
+        distance * tip * (1 if beyond else 0.5),
+        5 * (tip if beyond else tip[::-1]),
+        textcoords="offset points",
+        ha="left" if beyond == bool(tip[0]) else "center",
+        va="center" if beyond == bool(tip[0]) else "bottom",
+        color=INK,
+        zorder=5,
+    )
+    text.set_path_effects(_outlined(3))
+    return arrow, text
+
+
+def draw_trajectory(ax, trajectory, scale):
+    """Draw an attack's way, its points filled with the colour of their own margin."""
+    x, y = trajectory.coordinates.T
+    (line,) = ax.plot(x, y, color=INK, lw=1.2, zorder=5)
+    line.set_path_effects(_outlined(2.6))
+    return ax.scatter(
+        x,
+        y,
+        c=trajectory.margin,
+        cmap=scale.cmap,
+        norm=scale.norm,
+        s=28,
+        edgecolors=INK,
+        linewidths=1,
+        zorder=6,
+        label=f"attack, up to {trajectory.off_plane.max():.2g} off the plane",
+    )
+
+
+def draw_colorbar(axes, surface, scale, label):
+    """Draw a colour bar beside the axes, or a legend of classes."""
+    figure = axes[0].figure
+    if scale.classes is not None:
+        from matplotlib.patches import Patch
+
+        fills = [Patch(color=scale.cmap(k), label=str(c)) for k, c in enumerate(scale.classes)]
+        if figure.get_layout_engine() is None:  # nothing would make room beside the axes
+            other = axes[-1].get_legend()
+            legend = axes[-1].legend(handles=fills, title=label, loc="upper right")
+            if other is not None:
+                axes[-1].add_artist(other)
+            return legend
+        return figure.legend(handles=fills, title=label, loc="outside right upper")
+    return figure.colorbar(surface, ax=list(axes), label=label)
+
+
+def draw_together(displays, axes, colorbar, label, scale, options):
+    """Draw displays side by side on one colour scale, and return them."""
+    solid = options.get("plot_method") == "surface"
+    axes = row_of_axes(axes, displays[0], len(displays), solid)
+    for number, (display, ax) in enumerate(zip(displays, axes, strict=True)):
+        display.plot(**{"ax": ax, "scale": scale, "colorbar": False} | options)
+        if number and not solid:
+            ax.set_ylabel("")
+    if colorbar:
+        draw_colorbar(axes, displays[0].surface_, scale, label)
+    return displays
+
+
+def row_of_axes(axes, owner, n, three_dimensional):
+    """Return axes for n surfaces side by side: the given ones, or those of a new figure."""
+    if axes is None:
+        options = {"subplot_kw": {"projection": "3d"}} if three_dimensional else {}
+        size = (1.2 + 4.2 * n, 4) if three_dimensional else (1.2 + 3.4 * n, 3.4)
+        layout = "constrained" if three_dimensional else "compressed"
+        figure = pyplot_for(owner).figure(figsize=size, layout=layout)
+        return list(figure.subplots(1, n, squeeze=False, **options)[0])
+    axes = list(np.ravel(axes))
+    if len(axes) != n:
+        raise ValueError(f"axes holds {len(axes)} axes for {n} estimators: give one for each.")
+    return [axes_for(ax, owner, "3d" if three_dimensional else None) for ax in axes]
