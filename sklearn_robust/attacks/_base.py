@@ -11,12 +11,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation as check
 from .._random import RowNoise, seed_of, torch_seed
-from ..differentiable import as_module
+from ..differentiable import open_model
+from ..differentiable._scores import with_names
 from ..differentiable._state import records
 from ..exceptions import ZeroGradientWarning
-from ._arrays import batches_of, label_codes, own_logits, predicted_codes, with_names
+from ._arrays import batches_of
 from ._batch import AttackBatch, AttackResult, Box
-from ._black_box import scores_of
 from ._core import TensorAttack
 from ._losses import describe_loss
 from ._norms import ORDERS
@@ -110,8 +110,8 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
 
     @records
     def _generate(self, estimator, X, y, bounds):
-        view, codes = self._open(estimator, X, y)
-        result = AttackResult.join(self._results(view, X, codes, bounds))
+        model, codes = self._open(estimator, X, y)
+        result = AttackResult.join(self._results(self._logits_of(model), X, codes, bounds))
         self._warn_if_still(result)
         return _array(result.x_adv)
 
@@ -142,15 +142,15 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
 
     @records
     def _evaluate(self, estimator, X, y, bounds, checked=False, index=None):
-        view, codes = self._open(estimator, X, y)
+        model, codes = self._open(estimator, X, y)
 
         def confirm(x_adv, wanted):
-            agreed = predicted_codes(estimator, view, _array(x_adv)) == wanted.cpu().numpy()
+            agreed = model.predict_codes(_array(x_adv)) == wanted.cpu().numpy()
             return torch.as_tensor(agreed == self.targeted, device=x_adv.device)
 
         flags = {"stop": True, "checked": checked, "confirm": confirm, "index": index}
-        flags["own"] = own_logits(estimator)
-        result = AttackResult.join(self._results(view, X, codes, bounds, **flags))
+        flags["own"] = model.native
+        result = AttackResult.join(self._results(self._logits_of(model), X, codes, bounds, **flags))
         self._warn_if_still(result)
         X_adv, fooled = _array(result.x_adv), result.fooled.cpu().numpy()
         gap = (X_adv.astype(np.float64) - X).reshape(len(X), -1)
@@ -166,21 +166,20 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
     def _order(self):
         return ORDERS[check.check_norm(self.norm)]
 
-    def _view(self, estimator):
+    def _logits_of(self, model):
         """Find what to ask for logits; an attack without gradients asks any classifier."""
-        return (
-            as_module(estimator).surrogate.fused if self._needs_gradient else scores_of(estimator)
-        )
+        return model.fused if self._needs_gradient else model.scores
 
     def _open(self, estimator, X, y):
-        view = self._view(estimator)
-        check.check_sample_shape(X, view.input_shape, view.name)
+        model = open_model(estimator)
+        self._logits_of(model)  # a model without a gradient is refused first
+        check.check_sample_shape(X, model.input_shape, model.name)
         self._check_resolution(X)
         if y is None:
             if self.targeted:
                 raise ValueError("A targeted attack needs y, the class that each sample goes to.")
-            return view, predicted_codes(estimator, view, X)
-        return view, label_codes(view, X, y)
+            return model, model.predict_codes(X)
+        return model, model.label_codes(X, y)
 
     def _check_resolution(self, X):
         """Warn where float32, in which attacks compute, is too coarse for the radius."""

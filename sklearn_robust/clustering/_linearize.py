@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from .. import _validation as check
-from ..differentiable import View, as_module
+from ..differentiable import DifferentiableModel, as_module
 from ..differentiable._fast.copying import copy_module
 from ..exceptions import NotLinearizableError
 from ._ops import LinearOps, mark
@@ -220,7 +220,7 @@ def linearize(estimator, *, batch_norm="fold"):
     body = _uncompiled(copy_module(view.body) if view is estimator else view.body)
     linear = Linearized(body, batch_norm, view.name)
     classes, shape = getattr(view, "classes_", None), view.input_shape
-    affine = View(linear, classes, input_shape=shape, name=f"linearised {view.name}")
+    affine = DifferentiableModel(linear, classes, input_shape=shape, name=f"linearised {view.name}")
     if shape is not None:
         linear.ensure_affine(shape, affine.device)
     return affine

@@ -9,8 +9,8 @@ from torch import nn
 
 from .. import _validation as check
 from ..differentiable import as_module, register
+from ..differentiable._decision_scores import class_scores
 from ..differentiable._layers.outputs import output_of
-from ..differentiable.classifiers._decision_scores import class_scores
 from ._class_clustering import ClassClustering
 from ._taxonomy import superclass_codes
 from ._weights import class_weight_matrix

@@ -13,9 +13,20 @@ of them by Pipeline, FeatureUnion and ColumnTransformer. ``register`` adds to ei
 """
 
 from . import _meta, _unsupported, classifiers, transformers  # noqa: F401  (they fill the registry)
-from ._model import AnyDtype, View
+from ._model import Model, open_model
+from ._module import AnyDtype, DifferentiableModel
 from ._registry import as_module, register
 from ._state import frozen, module_of
 from .classifiers import Accelerated
 
-__all__ = ["Accelerated", "AnyDtype", "View", "as_module", "frozen", "module_of", "register"]
+__all__ = [
+    "Accelerated",
+    "AnyDtype",
+    "DifferentiableModel",
+    "Model",
+    "as_module",
+    "frozen",
+    "module_of",
+    "open_model",
+    "register",
+]

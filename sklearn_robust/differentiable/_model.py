@@ -1,187 +1,148 @@
-"""The module that ``as_module`` returns."""
+"""The opened model: what every public call makes once of an estimator and passes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import ArrayLike, NDArray
 
-from .. import _validation as check
-from ._fast.copying import copy_module
-from ._fast.fuse import fused_copy
-from ._fast.reduced_precision import ReducedPrecision
-from ._layers.pairwise_voting import Smoothable, jumps
+from .._validation import check_labels, encode_labels
+from ..exceptions import NotDifferentiableError
+from ._module import DifferentiableModel
+from ._registry import as_module
+from ._scores import ScoreFunction, with_names
 
-__all__ = ["AnyDtype", "View", "device_of"]
-
-
-def device_of(module):
-    """Device of a module's tensors, the accelerator if they are on several; CPU if it has none."""
-    devices = {t.device for t in (*module.parameters(), *module.buffers())}
-    return max(devices, key=lambda device: device.type != "cpu", default=torch.device("cpu"))
+__all__ = ["Model", "open_model"]
 
 
-class AnyDtype(nn.Module):
-    """A frozen copy of ``module`` that computes in the dtype of its input.
+class Model:
+    """A fitted classifier, opened once: its logits, its own predictions, its labels.
 
     Parameters
     ----------
-    module : torch.nn.Module
-        Copied, so that neither its mode, its statistics nor its gradients are ever touched.
-
-    See Also
-    --------
-    View : What holds it.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklearn_robust.differentiable import AnyDtype
-    >>> body = AnyDtype(torch.nn.Linear(3, 2))
-    >>> body(torch.zeros(1, 3, dtype=torch.float64)).dtype
-    torch.float64
-    """
-
-    def __init__(self, module):
-        super().__init__()
-        self.module = copy_module(module).eval().requires_grad_(False)
-        self._others = {}
-
-    def forward(self, x):
-        """Logits in the dtype of ``x``."""
-        own = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), x.dtype)
-        if x.dtype == own:
-            return self.module(x)
-        if x.dtype not in self._others:
-            self._others[x.dtype] = copy_module(self.module).to(x.device, x.dtype)
-        return self._others[x.dtype](x)
-
-
-class View(nn.Module):
-    """Differentiable view of a fitted classifier: raw ``X`` in, logits out.
-
-    Parameters
-    ----------
-    body : torch.nn.Module
-        Maps ``(n, *sample_shape)`` to (n, n_classes).
-    classes : array of shape (n_classes,) or None
-        Labels of the columns; None numbers them from 0 once their count is known.
-    input_shape : tuple or None
-        Shape of one sample; None when any is accepted.
-    name : str
-        What to call the estimator in messages.
+    estimator : fitted classifier or torch.nn.Module
+        Never changed: logits come from a private, frozen copy.
 
     Attributes
     ----------
-    classes_ : array of shape (n_classes,)
-        Labels of the columns.
-    device : torch.device
-        Where the view computes.
-    surrogate : View
-        View whose gradient is worth following: this one, unless its logits jump.
-
-    Raises
-    ------
-    ValueError
-        In ``forward``, if the body returns no logits, or not one for each class.
-
-    See Also
-    --------
-    as_module : Makes it from a fitted estimator.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.svm import SVC
-    >>> from sklearn_robust.differentiable import as_module
-    >>> X, y = load_iris(return_X_y=True)
-    >>> view = as_module(SVC().fit(X, y))
-    >>> view.classes_
-    array([0, 1, 2])
-    >>> bool((view.codes(X) == y).mean() > 0.9)
-    True
-    >>> view.surrogate is view  # three classes are three duels, which jump
-    False
+    estimator : object
+        What was opened.
+    name : str
+        What to call it in messages.
+    differentiable : bool
+        Whether a gradient reaches the input.
+    reason : str or None
+        Why none does.
     """
 
-    def __init__(self, body, classes=None, *, input_shape=None, name="the model"):
-        super().__init__()
-        self.body = body
-        self.input_shape = None if input_shape is None else tuple(input_shape)
-        self.name = name
-        self._classes = None if classes is None else np.asarray(classes)
-        self.eval().requires_grad_(False).to(device_of(self))
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+        self.reason: str | None = None
+        try:
+            self._module: DifferentiableModel | None = as_module(estimator)
+        except NotDifferentiableError as error:
+            self._module, self.reason = None, str(error)
 
     @property
-    def classes_(self):
-        """Labels of the columns, in order."""
-        if self._classes is None:
-            raise AttributeError
-        return self._classes
-
-    def __getattr__(self, name):
-        if name == "classes_":  # torch asks here when the property raises
-            raise AttributeError(f"The classes of {self.name} are known after its first forward.")
-        return super().__getattr__(name)
+    def differentiable(self) -> bool:
+        """Whether a gradient reaches the input."""
+        return self._module is not None
 
     @property
-    def surrogate(self):
-        """View whose gradient is worth following: this one, unless its logits jump."""
-        if not jumps(self.body):
-            return self
-        view = copy_module(self)
-        for part in view.modules():
-            if isinstance(part, Smoothable):
-                part.smooth = True
-        return view
+    def module(self) -> DifferentiableModel:
+        """The differentiable model, or the error that says why there is none."""
+        if self._module is None:
+            raise NotDifferentiableError(self.reason)
+        return self._module
+
+    @cached_property
+    def logits(self) -> DifferentiableModel:
+        """Logits whose gradient is worth following; smooth where the model's own jump."""
+        return self.module.surrogate
+
+    @cached_property
+    def fused(self) -> DifferentiableModel:
+        """The same logits, up to rounding, in less time; for attacks."""
+        return self.logits.fused
+
+    @cached_property
+    def scores(self) -> Any:
+        """What a black-box attack asks: the logits where there are any, else scores."""
+        return self.module.fused if self.differentiable else ScoreFunction(self.estimator)
+
+    @cached_property
+    def native(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        """Logits by which the estimator itself predicts; None if it predicts otherwise."""
+        if not getattr(self.estimator, "_predicts_by_logits", False):
+            return None
+
+        def logits(x: torch.Tensor) -> torch.Tensor:
+            z = self.estimator.decision_function(x.cpu().numpy().astype(np.float32, copy=False))
+            z = torch.as_tensor(z, device=x.device)
+            return z if z.ndim == 2 else torch.stack([-z, z], 1) / 2
+
+        return logits
 
     @property
-    def exact(self):
-        """View that computes in full precision: this one, unless it is accelerated."""
-        if not any(isinstance(part, ReducedPrecision) for part in self.modules()):
-            return self
-        view = copy_module(self)
-        for part in view.modules():
-            if isinstance(part, ReducedPrecision):
-                part.full = True
-        return view
+    def _source(self) -> Any:
+        return self._module if self._module is not None else self.scores
 
     @property
-    def fused(self):
-        """View that computes the same, up to rounding, in less time; for attacks."""
-        if not any(isinstance(part, nn.Conv2d | nn.BatchNorm1d) for part in self.modules()):
-            return self
-        parts = [part.module for part in self.modules() if isinstance(part, AnyDtype)]
-        view = copy_module(self, {id(part): part for part in parts})  # folding copies those
-        for part in view.modules():
-            if isinstance(part, AnyDtype):
-                part.module = fused_copy(part.module)
-        return view
+    def name(self) -> str:
+        """What to call the estimator in messages."""
+        return self._source.name
 
     @property
-    def device(self):
-        """Where the view computes."""
-        return device_of(self)
+    def classes_(self) -> NDArray[Any]:
+        """Labels of the columns, in order; of a bare module, known after a first forward."""
+        return self._source.classes_
 
-    def forward(self, x):
-        """Logits (n, n_classes) of the samples ``x`` ``(n, *sample_shape)``."""
-        z = check.logits_in(self.name, self.body(x))
-        if self._classes is None:
-            self._classes = np.arange(z.shape[1])
-        if len(self._classes) != z.shape[1]:
-            raise ValueError(
-                f"{self.name} returns {z.shape[1]} logits a sample but has {len(self._classes)} "
-                "classes: give it one output for each class, in the order of classes_."
-            )
-        return z
+    @property
+    def input_shape(self) -> tuple[int, ...] | None:
+        """Shape of one sample; None when any is accepted."""
+        return self._source.input_shape
 
-    def tensor(self, X):
-        """``X`` as a tensor of its own on the view's device."""
-        return torch.tensor(X, device=self.device)
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return self._source.device
 
-    @torch.no_grad()
-    def codes(self, X, batch_size=1024):
-        """Predicted class codes (n,) of the array ``X``."""
-        parts = [
-            self(self.tensor(X[start : start + batch_size])).argmax(1).cpu()
-            for start in range(0, len(X), batch_size)
-        ]
-        return torch.cat(parts).numpy()
+    def predict_codes(self, X: NDArray[Any]) -> NDArray[np.int64]:
+        """Class codes (n,) that the estimator itself predicts (a bare module: by its logits)."""
+        if not hasattr(self.estimator, "predict"):
+            return self._source.codes(X)
+        self._learn_classes(X)
+        labels = self.estimator.predict(with_names(self.estimator, X))
+        return encode_labels(labels, self.classes_, self.name)
+
+    def label_codes(self, X: NDArray[Any], y: ArrayLike) -> NDArray[np.int64]:
+        """Class codes (n,) of the labels ``y`` of the samples ``X``."""
+        check_labels(y)
+        if len(y) != len(X):
+            raise ValueError(f"X has {len(X)} samples and y has {len(y)} labels.")
+        self._learn_classes(X)
+        return encode_labels(y, self.classes_, self.name)
+
+    def _learn_classes(self, X: NDArray[Any]) -> None:
+        if self._source._classes is None:  # the first forward tells how many there are
+            self._source.codes(X[:1])
+
+
+def open_model(estimator: Any) -> Model:
+    """Open a fitted classifier; an opened one is returned as it is.
+
+    Parameters
+    ----------
+    estimator : fitted classifier, Pipeline, torch.nn.Module or Model
+        What to open.
+
+    Returns
+    -------
+    model : Model
+        To be made once by each public call, and passed on.
+    """
+    return estimator if isinstance(estimator, Model) else Model(estimator)

@@ -6,7 +6,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from ..exceptions import NotDifferentiableError
-from ._model import View
+from ._module import DifferentiableModel
 
 __all__ = ["as_module", "build", "register"]
 
@@ -143,7 +143,7 @@ def as_module(estimator):
     >>> view(torch.tensor(X[:2])).shape
     torch.Size([2, 3])
     """
-    if isinstance(estimator, View):
+    if isinstance(estimator, DifferentiableModel):
         return estimator
     _check_fitted(estimator)
     body = build(estimator)
@@ -154,7 +154,7 @@ def as_module(estimator):
     if shape is None and n_features is not None and getattr(body, "tabular", False):
         shape = (n_features,)
     classes = getattr(estimator, "classes_", getattr(body, "classes_", None))
-    return View(body, classes, input_shape=shape, name=type(estimator).__name__)
+    return DifferentiableModel(body, classes, input_shape=shape, name=type(estimator).__name__)
 
 
 def _check_fitted(estimator):

@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import _validation as check
 from ..attacks._minimum_norm import MinimumNormAttack
-from ._robust import attack_and_view, distances, withstood
+from ._robust import attack_and_model, distances, withstood
 
 __all__ = ["robustness_curve"]
 
@@ -55,20 +55,20 @@ def robustness_curve(estimator, X, y, *, eps, attack=None, n_jobs=None):
         raise ValueError(f"eps is {eps!r}; give a list of radii, such as [0, 0.1, 0.2].")
     for radius in radii:
         check.check_eps(float(radius), "linf", ())
-    attack, _ = attack_and_view(attack, estimator)
+    attack, model = attack_and_model(attack, estimator)
     check.check_labels(y)
     X, y = check.check_samples(X, of=estimator), np.asarray(y)
     attack.set_params(bounds=check.check_bounds(attack.bounds, X))
     if isinstance(attack, MinimumNormAttack):
         attack.set_params(eps=None)
-        distance = distances(estimator, X, y, attack=attack, n_jobs=n_jobs)
+        distance = distances(model, X, y, attack=attack, n_jobs=n_jobs)
         return (distance > radii[:, None]).mean(1)
     left = np.arange(len(X))
     accuracy = np.empty(len(radii))
     for place in np.argsort(radii, kind="stable"):
         attack.set_params(eps=float(radii[place]))
         robust = (
-            withstood(estimator, X[left], y[left], attack=attack, n_jobs=n_jobs, index=left)
+            withstood(model, X[left], y[left], attack=attack, n_jobs=n_jobs, index=left)
             if len(left)
             else []
         )

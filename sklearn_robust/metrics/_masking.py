@@ -8,10 +8,9 @@ import torch
 from .. import _functional as F
 from .._random import RowNoise
 from ..attacks import FGSM, PGD, Square
-from ..attacks._arrays import label_codes, predicted_codes
 from ..attacks._batch import Box
 from ..attacks._norms import make_ball
-from ..differentiable import as_module
+from ..differentiable import Model
 from ._robust import withstood
 from ._threat import Threat
 
@@ -28,8 +27,8 @@ class Probe:
 
     Parameters
     ----------
-    estimator : fitted classifier
-        With a differentiable view.
+    model : Model
+        A differentiable one.
     X, y : arrays
         Samples that the checks attack, float32, and their labels.
     threat : Threat
@@ -38,20 +37,20 @@ class Probe:
         Seed of every attack.
     """
 
-    estimator: object
+    model: Model
     X: np.ndarray
     y: np.ndarray
     threat: Threat
     seed: int = 0
 
     def __post_init__(self):
-        self.view = as_module(self.estimator)
-        self.codes = label_codes(self.view, self.X, self.y)
+        self.view = self.model.module
+        self.codes = self.model.label_codes(self.X, self.y)
 
     def robust(self, attack_class, rows=slice(None), **params):
         """Tell which of the samples ``rows`` withstand an attack, bool array of shape (n,)."""
         attack = attack_class(**{**self.threat.params(), "random_state": self.seed, **params})
-        return withstood(self.estimator, self.X[rows], self.y[rows], attack=attack)
+        return withstood(self.model, self.X[rows], self.y[rows], attack=attack)
 
 
 def _differs(weaker, stronger):
@@ -105,7 +104,7 @@ def noise_as_strong(probe, white_box):
     for draw in range(10):
         noise = ball.to(x).sample(RowNoise(probe.seed, x), x, draw)
         noisy = threat.on_grid(Box(threat.bounds, x).clamp(x + noise).cpu().numpy(), probe.X)
-        held &= predicted_codes(probe.estimator, probe.view, noisy) == probe.codes
+        held &= probe.model.predict_codes(noisy) == probe.codes
     by_noise, by_search = (~held).sum(), (~white_box).sum()
     # Where the search fools most samples, a model that noise fools too is weak, not masked.
     searching = by_search < len(held) / 2

@@ -8,8 +8,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from .. import _functional as F
 from .. import _validation as check
-from ..attacks._arrays import batches_of, label_codes
-from ..differentiable import as_module
+from ..attacks._arrays import batches_of
+from ..differentiable import open_model
 from ..exceptions import NotDifferentiableError
 
 __all__ = ["Probe", "slope", "value_and_slope"]
@@ -34,12 +34,13 @@ class Probe:
     """
 
     def __init__(self, estimator, X, y=_UNUSED, *, first_order=False):
-        self.view = as_module(estimator)
-        self._smooth = self.view.surrogate.fused if first_order else self.view.surrogate
+        self.model = open_model(estimator)
+        self.view = self.model.module
+        self._smooth = self.model.fused if first_order else self.model.logits
         _refuse_batch_statistics(self.view)
-        self.X = check.check_samples(X, dtype=(np.float64, np.float32), of=estimator)
+        self.X = check.check_samples(X, dtype=(np.float64, np.float32), of=self.model.estimator)
         check.check_sample_shape(self.X, self.view.input_shape, self.view.name)
-        self.codes = None if y is _UNUSED else label_codes(self.view, self.X, y)
+        self.codes = None if y is _UNUSED else self.model.label_codes(self.X, y)
 
     def take(self, index):
         """Return a probe of some of the samples."""

@@ -9,12 +9,9 @@ from sklearn.base import clone
 from .. import _validation as check
 from .._random import seed_of
 from ..attacks import PGD, Square, WorstCase
-from ..attacks._arrays import label_codes, predicted_codes
-from ..attacks._black_box import scores_of
-from ..differentiable import View
 from ..exceptions import ZeroGradientWarning
 from ._masking import Probe, masking_signs
-from ._robust import attack_and_view, withstood
+from ._robust import attack_and_model, withstood
 from ._threat import Threat
 
 __all__ = ["robustness_report"]
@@ -116,32 +113,32 @@ def robustness_report(estimator, X, y, *, attack=None, output_dict=False, n_jobs
     >>> report["worst_case"] <= report["clean"], report["trusted"]
     (True, True)
     """
-    main, view = attack_and_view(attack, estimator)
+    main, model = attack_and_model(attack, estimator)
     with warnings.catch_warnings():  # the report has its own words for it
         warnings.simplefilter("ignore", ZeroGradientWarning)
-        numbers = _measured(estimator, view, X, y, attack, main, n_jobs)
-    return numbers if output_dict else _text(numbers, view.name)
+        numbers = _measured(model, X, y, attack, main, n_jobs)
+    return numbers if output_dict else _text(numbers, model.name)
 
 
-def _measured(estimator, view, X, y, attack, main, n_jobs):
+def _measured(model, X, y, attack, main, n_jobs):
     """Return all numbers of the report; ``main`` is the attack that ``attack`` means."""
-    black_box = not isinstance(scores_of(estimator), View)
+    black_box = not model.differentiable
     main._check_parameters()
     _refuse_several_norms(main)
-    X = check.check_samples(X, of=estimator)
-    check.check_sample_shape(X, view.input_shape, view.name)
-    codes, threat = label_codes(view, X, y), Threat.of(main, X)
-    correct = predicted_codes(estimator, view, X) == codes
+    X = check.check_samples(X, of=model.estimator)
+    check.check_sample_shape(X, model.input_shape, model.name)
+    codes, threat = model.label_codes(X, y), Threat.of(main, X)
+    correct = model.predict_codes(X) == codes
     robust, masks = correct.copy(), {}
     for name, one in _named_attacks(attack, black_box).items():
-        masks[name] = withstood(estimator, X, y, attack=one, n_jobs=n_jobs)
+        masks[name] = withstood(model, X, y, attack=one, n_jobs=n_jobs)
         robust &= masks[name]
     signs = {}
     if black_box:
         signs["black box"] = "no gradient reaches the input: the number is an upper bound"
     elif correct.any():
         rows = np.flatnonzero(correct)[:_N_PROBED]
-        probe = Probe(estimator, X[rows], np.asarray(y)[rows], threat)
+        probe = Probe(model, X[rows], np.asarray(y)[rows], threat)
         signs = masking_signs(probe, robust[rows])
     return {
         "clean": float(correct.mean()),
@@ -154,7 +151,7 @@ def _measured(estimator, view, X, y, attack, main, n_jobs):
                 "worst_case": float(robust[codes == code].mean()),
                 "support": int((codes == code).sum()),
             }
-            for code, label in enumerate(view.classes_)
+            for code, label in enumerate(model.classes_)
             if (codes == code).any()
         },
         "eps": float(threat.eps.max()),

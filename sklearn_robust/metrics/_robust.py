@@ -11,14 +11,12 @@ from torch.utils.data import Dataset
 from .. import _validation as check
 from .._random import seed_of
 from ..attacks import Square, WorstCase
-from ..attacks._arrays import label_codes, predicted_codes
-from ..attacks._black_box import scores_of
 from ..attacks._minimum_norm import check_radius
-from ..differentiable import View
+from ..differentiable import open_model
 from ..exceptions import BlackBoxWarning
 
 __all__ = [
-    "attack_and_view",
+    "attack_and_model",
     "distances",
     "prediction_stability",
     "robust_score",
@@ -26,25 +24,26 @@ __all__ = [
 ]
 
 
-def attack_and_view(attack, estimator):
-    """Copy of the attack that a score is about, and the estimator as that attack sees it.
+def attack_and_model(attack, estimator):
+    """Copy of the attack that a score is about, and the opened estimator.
 
     None is the worst case over several losses; for a model without a gradient it is a search by
     scores, and a warning says so.
     """
+    model = open_model(estimator)
     if attack is not None:
         attack = clone(check.check_attack(attack))
-        return attack, attack._view(estimator)
-    view = scores_of(estimator)
-    if isinstance(view, View):
-        return WorstCase(random_state=0), view
+        attack._logits_of(model)  # a model without a gradient is refused first
+        return attack, model
+    if model.differentiable:
+        return WorstCase(random_state=0), model
     warnings.warn(
-        f"{view.name} has no gradient: Square searched by its scores alone, so that the score is "
+        f"{model.name} has no gradient: Square searched by its scores alone, so that the score is "
         "an upper bound which a stronger attack may lower.",
         BlackBoxWarning,
         stacklevel=4,
     )
-    return Square(random_state=0), view
+    return Square(random_state=0), model
 
 
 def mean_of(robust, sample_weight):
@@ -76,14 +75,14 @@ def withstood(estimator, X, y=None, *, attack=None, n_jobs=None, index=None):
     robust : bool array of shape (n_samples,)
         Clean errors are not robust.
     """
-    attack, view = attack_and_view(attack, estimator)
+    attack, model = attack_and_model(attack, estimator)
     check_radius(attack)
     if isinstance(X, Dataset):
         raise ValueError(
             f"X is a {type(X).__name__}, a dataset: give its samples as an array, or type "
             "use_caching=False where it comes from skorch's EpochScoring."
         )
-    robust, fooled = _attacked(estimator, view, X, y, attack, n_jobs, "fooled", index)
+    robust, fooled = _attacked(model, X, y, attack, n_jobs, "fooled", index)
     robust[robust] = ~fooled
     return robust
 
@@ -109,41 +108,41 @@ def distances(estimator, X, y, *, attack, n_jobs=None):
     distance : array of shape (n_samples,), float64
         Upper bounds of the distances to the decision boundary.
     """
-    attack, view = attack_and_view(attack, estimator)
-    correct, found = _attacked(estimator, view, X, y, attack, n_jobs, "distance")
+    attack, model = attack_and_model(attack, estimator)
+    correct, found = _attacked(model, X, y, attack, n_jobs, "distance")
     distance = np.zeros(len(correct))
     distance[correct] = found
     return distance
 
 
-def _attacked(estimator, view, X, y, attack, n_jobs, key, index=None):
+def _attacked(model, X, y, attack, n_jobs, key, index=None):
     """Which samples are classified correctly, and what came of attacking those."""
     if getattr(attack, "targeted", False):
         raise ValueError("A targeted attack does not measure robustness; use targeted=False.")
     attack._check_parameters()
-    X = check.check_samples(X, of=estimator)
-    check.check_sample_shape(X, view.input_shape, view.name)
-    predicted = predicted_codes(estimator, view, X)
+    X = check.check_samples(X, of=model.estimator)
+    check.check_sample_shape(X, model.input_shape, model.name)
+    predicted = model.predict_codes(X)
     if y is None:
         correct = np.ones(len(X), dtype=bool)
     else:
-        correct = predicted == label_codes(view, X, y)
+        correct = predicted == model.label_codes(X, y)
     # The box is that of the whole call, and every process draws alike.
     bounds = check.check_bounds(attack.bounds, X)
     attack.set_params(random_state=seed_of(attack.random_state))
-    labels = view.classes_[predicted[correct]]
+    labels = model.classes_[predicted[correct]]
     index = (np.arange(len(X)) if index is None else index)[correct]
-    return correct, _shared(attack, estimator, X[correct], labels, bounds, index, n_jobs, key)
+    return correct, _shared(attack, model, X[correct], labels, bounds, index, n_jobs, key)
 
 
-def _shared(attack, estimator, X, y, bounds, index, n_jobs, key):
+def _shared(attack, model, X, y, bounds, index, n_jobs, key):
     n_chunks = min(joblib.effective_n_jobs(n_jobs), max(len(X), 1))
     if not len(X):
         return np.zeros(0, bool)
     if n_chunks == 1:
-        return _chunk(attack, estimator, X, y, bounds, index, key)
+        return _chunk(attack, model, X, y, bounds, index, key)
     parts = joblib.Parallel(n_jobs=n_jobs)(
-        joblib.delayed(_chunk)(attack, estimator, X[rows], y[rows], bounds, index[rows], key)
+        joblib.delayed(_chunk)(attack, model.estimator, X[rows], y[rows], bounds, index[rows], key)
         for rows in gen_even_slices(len(X), n_chunks)
     )
     return np.concatenate(parts)

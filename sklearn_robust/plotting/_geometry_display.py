@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from .. import _validation as check
+from ..differentiable import open_model
 from ..nets import GAIRATNet
 from ..nets._engine.schedules import value_in
 from ..nets._reweighting import log_weights
@@ -131,7 +132,7 @@ class GeometryDisplay:
         """
         X, y = check.check_samples(X, of=estimator), np.asarray(y)
         attack = attack_of(estimator, attack, X)
-        view = attack._view(estimator)
+        view = attack._logits_of(open_model(estimator))
         codes = check.encode_labels(y, view.classes_, view.name)
         pair = view.classes_[:2] if classes is None else np.asarray(classes)
         if len(pair) != 2 or not np.isin(pair, view.classes_).all():

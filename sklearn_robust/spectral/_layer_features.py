@@ -14,8 +14,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation as check
-from ..attacks._arrays import batches_of, with_names
+from ..attacks._arrays import batches_of
 from ..differentiable import as_module
+from ..differentiable._scores import with_names
 from ._features import features_of, hidden_layers, last_input
 from ._trace import own_dtype, trace_of
 

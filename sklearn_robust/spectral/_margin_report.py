@@ -160,7 +160,7 @@ _MARGINS = (
 
 
 def open_samples(estimator, X, y):
-    """View of the estimator, samples in the precision it computes in, and codes of the labels."""
+    """Model of the estimator, samples in the precision it computes in, and codes of the labels."""
     view = as_module(estimator)
     dtype = np.float64 if own_dtype(view) == torch.float64 else np.float32
     X = check.check_samples(X, dtype, of=estimator)

@@ -28,7 +28,7 @@ from torch import nn
 
 from sklearn_robust.differentiable import (
     AnyDtype,
-    View,
+    DifferentiableModel,
     as_module,
     frozen,
     module_of,
@@ -161,7 +161,7 @@ def test_unfitted_estimators_are_refused(model):
 def test_a_view_of_a_view_is_the_view():
     view = as_module(LogisticRegression(max_iter=1000).fit(X, y))
     assert as_module(view) is view
-    assert repr(view).startswith("View")
+    assert repr(view).startswith("DifferentiableModel")
 
 
 def test_a_view_is_frozen_and_leaves_the_estimator_alone():
@@ -219,7 +219,7 @@ def test_outputs_that_are_no_logits_are_refused(module, message):
 
 
 def test_logits_must_match_the_classes():
-    view = View(nn.Linear(4, 3), classes=["a", "b"], name="Net")
+    view = DifferentiableModel(nn.Linear(4, 3), classes=["a", "b"], name="Net")
     with pytest.raises(ValueError, match="Net returns 3 logits a sample but has 2 classes"):
         view(torch.zeros(2, 4))
 

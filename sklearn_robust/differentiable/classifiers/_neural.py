@@ -6,7 +6,7 @@ from torch import nn
 from ...exceptions import NotDifferentiableError
 from .._layers.blocks import Matrix
 from .._layers.outputs import ClassifierModule, two_columns
-from .._model import AnyDtype
+from .._module import AnyDtype
 from .._registry import register
 
 __all__ = ["MultilayerPerceptron"]

@@ -3,15 +3,24 @@
 import numpy as np
 import torch
 
-from ..differentiable import as_module
-from ..differentiable.classifiers._decision_scores import class_scores
-from ..exceptions import NotDifferentiableError
-from ._arrays import with_names
+from ._decision_scores import class_scores
 
-__all__ = ["ScoreView", "scores_of"]
+__all__ = ["ScoreFunction", "with_names"]
 
 
-class ScoreView:
+def with_names(estimator, X):
+    """``X`` as the estimator was fitted on it: a frame, where it knows names of columns."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None or X.shape[1:] != (len(names),):
+        return X
+    try:
+        from pandas import DataFrame
+    except ImportError:  # the names came from another library's frame
+        return X
+    return DataFrame(X, columns=names)
+
+
+class ScoreFunction:
     """What a black-box attack sees of a classifier: its scores, one column a class.
 
     Parameters
@@ -64,11 +73,3 @@ class ScoreView:
     def codes(self, X):
         """Class codes (n,) of the largest scores."""
         return self._scores(X).argmax(1)
-
-
-def scores_of(estimator):
-    """Differentiable view of an estimator if it has one, else a view of its scores."""
-    try:
-        return as_module(estimator).fused
-    except NotDifferentiableError:
-        return ScoreView(estimator)

@@ -1,0 +1,187 @@
+"""The module that ``as_module`` returns."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from .. import _validation as check
+from ._fast.copying import copy_module
+from ._fast.fuse import fused_copy
+from ._fast.reduced_precision import ReducedPrecision
+from ._layers.pairwise_voting import Smoothable, jumps
+
+__all__ = ["AnyDtype", "DifferentiableModel", "device_of"]
+
+
+def device_of(module):
+    """Device of a module's tensors, the accelerator if they are on several; CPU if it has none."""
+    devices = {t.device for t in (*module.parameters(), *module.buffers())}
+    return max(devices, key=lambda device: device.type != "cpu", default=torch.device("cpu"))
+
+
+class AnyDtype(nn.Module):
+    """A frozen copy of ``module`` that computes in the dtype of its input.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Copied, so that neither its mode, its statistics nor its gradients are ever touched.
+
+    See Also
+    --------
+    DifferentiableModel : What holds it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_robust.differentiable import AnyDtype
+    >>> body = AnyDtype(torch.nn.Linear(3, 2))
+    >>> body(torch.zeros(1, 3, dtype=torch.float64)).dtype
+    torch.float64
+    """
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = copy_module(module).eval().requires_grad_(False)
+        self._others = {}
+
+    def forward(self, x):
+        """Logits in the dtype of ``x``."""
+        own = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), x.dtype)
+        if x.dtype == own:
+            return self.module(x)
+        if x.dtype not in self._others:
+            self._others[x.dtype] = copy_module(self.module).to(x.device, x.dtype)
+        return self._others[x.dtype](x)
+
+
+class DifferentiableModel(nn.Module):
+    """Differentiable view of a fitted classifier: raw ``X`` in, logits out.
+
+    Parameters
+    ----------
+    body : torch.nn.Module
+        Maps ``(n, *sample_shape)`` to (n, n_classes).
+    classes : array of shape (n_classes,) or None
+        Labels of the columns; None numbers them from 0 once their count is known.
+    input_shape : tuple or None
+        Shape of one sample; None when any is accepted.
+    name : str
+        What to call the estimator in messages.
+
+    Attributes
+    ----------
+    classes_ : array of shape (n_classes,)
+        Labels of the columns.
+    device : torch.device
+        Where the view computes.
+    surrogate : DifferentiableModel
+        Model whose gradient is worth following: this one, unless its logits jump.
+
+    Raises
+    ------
+    ValueError
+        In ``forward``, if the body returns no logits, or not one for each class.
+
+    See Also
+    --------
+    as_module : Makes it from a fitted estimator.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_robust.differentiable import as_module
+    >>> X, y = load_iris(return_X_y=True)
+    >>> view = as_module(SVC().fit(X, y))
+    >>> view.classes_
+    array([0, 1, 2])
+    >>> bool((view.codes(X) == y).mean() > 0.9)
+    True
+    >>> view.surrogate is view  # three classes are three duels, which jump
+    False
+    """
+
+    def __init__(self, body, classes=None, *, input_shape=None, name="the model"):
+        super().__init__()
+        self.body = body
+        self.input_shape = None if input_shape is None else tuple(input_shape)
+        self.name = name
+        self._classes = None if classes is None else np.asarray(classes)
+        self.eval().requires_grad_(False).to(device_of(self))
+
+    @property
+    def classes_(self):
+        """Labels of the columns, in order."""
+        if self._classes is None:
+            raise AttributeError
+        return self._classes
+
+    def __getattr__(self, name):
+        if name == "classes_":  # torch asks here when the property raises
+            raise AttributeError(f"The classes of {self.name} are known after its first forward.")
+        return super().__getattr__(name)
+
+    @property
+    def surrogate(self):
+        """Model whose gradient is worth following: this one, unless its logits jump."""
+        if not jumps(self.body):
+            return self
+        view = copy_module(self)
+        for part in view.modules():
+            if isinstance(part, Smoothable):
+                part.smooth = True
+        return view
+
+    @property
+    def exact(self):
+        """Model that computes in full precision: this one, unless it is accelerated."""
+        if not any(isinstance(part, ReducedPrecision) for part in self.modules()):
+            return self
+        view = copy_module(self)
+        for part in view.modules():
+            if isinstance(part, ReducedPrecision):
+                part.full = True
+        return view
+
+    @property
+    def fused(self):
+        """Model that computes the same, up to rounding, in less time; for attacks."""
+        if not any(isinstance(part, nn.Conv2d | nn.BatchNorm1d) for part in self.modules()):
+            return self
+        parts = [part.module for part in self.modules() if isinstance(part, AnyDtype)]
+        view = copy_module(self, {id(part): part for part in parts})  # folding copies those
+        for part in view.modules():
+            if isinstance(part, AnyDtype):
+                part.module = fused_copy(part.module)
+        return view
+
+    @property
+    def device(self):
+        """Where the view computes."""
+        return device_of(self)
+
+    def forward(self, x):
+        """Logits (n, n_classes) of the samples ``x`` ``(n, *sample_shape)``."""
+        z = check.logits_in(self.name, self.body(x))
+        if self._classes is None:
+            self._classes = np.arange(z.shape[1])
+        if len(self._classes) != z.shape[1]:
+            raise ValueError(
+                f"{self.name} returns {z.shape[1]} logits a sample but has {len(self._classes)} "
+                "classes: give it one output for each class, in the order of classes_."
+            )
+        return z
+
+    def tensor(self, X):
+        """``X`` as a tensor of its own on the view's device."""
+        return torch.tensor(X, device=self.device)
+
+    @torch.no_grad()
+    def codes(self, X, batch_size=1024):
+        """Predicted class codes (n,) of the array ``X``."""
+        parts = [
+            self(self.tensor(X[start : start + batch_size])).argmax(1).cpu()
+            for start in range(0, len(X), batch_size)
+        ]
+        return torch.cat(parts).numpy()
