@@ -2,12 +2,13 @@
 #   make demo   install the package, compare the nets on handwritten digits, write report/
 #   make test   run the test suite           make lint    check style and types
 #   make docs   build docs/_build/html       make bench   run examples/benchmarks/*.py
+#   make test-lowest   run the fast tests on the lowest versions that pyproject.toml promises
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find sklearn_robust -name '*.py')
 
-.PHONY: demo test lint docs bench compare-attacks sweep-regularization table-clustering table-surface \
+.PHONY: demo test test-lowest lint docs bench compare-attacks sweep-regularization table-clustering table-surface \
 	table-training clean
 .DELETE_ON_ERROR: # an environment made halfway is made again
 
@@ -20,6 +21,15 @@ test: export OMP_NUM_THREADS = 1
 test: export OMP_WAIT_POLICY = passive
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -q -ra --numprocesses auto --maxprocesses 4
+
+# The tests that meet every dependency, in a few minutes: files here, markers in the files as ever.
+LOWEST := $(VENV)-lowest
+FAST_TESTS := tests/test_functional.py tests/test_random.py tests/test_validation.py \
+	tests/attacks tests/differentiable tests/modules tests/nets/test_components.py
+
+test-lowest: export OMP_NUM_THREADS = 1
+test-lowest: $(LOWEST)/installed
+	$(LOWEST)/bin/python -m pytest -q -ra $(FAST_TESTS)
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
@@ -63,7 +73,7 @@ table-clustering: $(VENV)/installed-test
 	$(BIN)/python examples/tables/table_clustering.py $(if $(DATA),--data $(DATA)) $(ARGS)
 
 clean:
-	rm -rf $(VENV) build report docs/_build docs/auto_examples docs/generated
+	rm -rf $(VENV) $(LOWEST) build report docs/_build docs/auto_examples docs/generated
 
 # Stamps: nothing is installed twice unless what it depends on has changed. `make demo` installs
 # the package as a user does, a copy that goes stale with the sources; the other targets install
@@ -81,6 +91,13 @@ $(VENV)/installed-%: pyproject.toml | $(BIN)/python
 # torchattacks pins a release of requests from 2020, so it comes without its dependencies.
 $(VENV)/installed-peers: $(VENV)/installed-bench
 	$(BIN)/python -m pip install --no-deps "torchattacks>=3.5.1"
+	touch $@
+
+$(LOWEST)/installed: pyproject.toml .ci/lowest.py
+	rm -rf $(LOWEST)
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python .ci/lowest.py > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --constraint $(LOWEST)/constraints.txt --editable ".[test]"
 	touch $@
 
 $(BIN)/python:
