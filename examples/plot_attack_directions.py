@@ -2,9 +2,9 @@
 Four directions from an image to the decision boundary
 ======================================================
 
-An image may be far from the boundary in nearly every direction and next to it in a few: those
-that an attack takes. The decision function shows the difference, and the cross-entropy hides it
-[1]_.
+An image may be far from the boundary in nearly every direction, and close to it in the few
+directions that attacks take. The decision function shows the difference, and the cross-entropy
+hides it [1]_.
 """
 
 # %%
@@ -26,15 +26,15 @@ net = NaturalNet(MLP, max_epochs=20, random_state=0).fit(X_train, y_train)
 # %%
 # One image, four directions
 # --------------------------
-# Each column is a plane through the same image. The vertical direction is random in the first; in
-# the others it is the first step of an attack: up the cross-entropy, down the cross-entropy of
-# the least likely class, and down the decision function S (C&W). Above, the cross-entropy, which
-# is flat where the network is sure; below, S, whose zero is the boundary. Arrows give the
-# distances to it along both axes.
+# Each column is a plane through the same image. The vertical direction is random in the first
+# column. In the others it is the first step of an attack: up the cross-entropy, down the
+# cross-entropy of the least likely class, and down the decision function S (C&W). The upper row
+# shows the cross-entropy, which is flat where the network is confident. The lower row shows S,
+# which is zero on the boundary. Arrows give the distances to the boundary along both axes.
 #
-# The image is the one whose distance to the boundary is the median of all.
-reach = boundary_distance(net, X_test, y_test, norm="linf", max_distance=1)[:, 0]
-index = int(np.argsort(reach)[len(reach) // 2])
+# The image is the one with the median distance to the boundary.
+distance = boundary_distance(net, X_test, y_test, norm="linf", max_distance=1)[:, 0]
+index = int(np.argsort(distance)[len(distance) // 2])
 directions = {"random": "random", "cross-entropy": "ce", "least likely": "ce_ll", "C&W": "cw"}
 figure, axes = plt.subplots(2, 4, figsize=(13, 6.2), layout="compressed")
 displays = []
@@ -50,8 +50,8 @@ for column, (name, direction) in zip(axes.T, directions.items(), strict=True):
 # %%
 # All images
 # ----------
-# What one image shows holds for the test set: the median distance to the boundary is the shorter,
-# the better the direction.
+# The same holds for the whole test set: a better direction has a shorter median distance to the
+# boundary.
 kinds = ["random", "ce_ll", "ce", "cw"]
 distances = boundary_distance(
     net, X_test, y_test, directions=kinds, norm="linf", max_distance=1, random_state=0
@@ -63,11 +63,11 @@ assert medians["random"] > 2 * medians["ce_ll"]
 assert medians["ce_ll"] > 1.2 * max(medians["ce"], medians["cw"])
 
 # %%
-# The way of an attack
-# --------------------
-# An attack of many small steps does not stay in the plane of its first one: its points are
-# projected on to the plane, filled with the colour of their true S, and the legend says how far
-# off they are.
+# The path of an attack
+# ---------------------
+# An attack with many small steps does not stay in the plane of its first step. The picture
+# projects its points onto the plane and fills them with the colour of their true S. The legend
+# says how far they are from the plane.
 display = DecisionSurfaceDisplay.from_estimator(
     net, X_test, y_test, index=index, radius=0.25, random_state=0,
     trajectory=BIM(eps=0.2, step_size=0.02, max_iter=12, loss="margin"),

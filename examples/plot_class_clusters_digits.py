@@ -2,15 +2,15 @@
 Class clusters of natural and robust networks
 =============================================
 
-What a residual network weighs for each class, once its non-linear parts are left out, says which
-classes it takes for relatives. Here are a natural and an adversarially trained network on the
-same handwritten digits, and four controls.
+The weights of a residual network for each class, once its non-linear parts are removed, tell
+which classes the network treats as similar. This example compares a natural and an adversarially
+trained network on the same handwritten digits with four controls.
 """
 
 # %%
-# Digits have no superclasses that everybody agrees on. So the yardstick is how much the classes
-# look alike: cosines between their mean images. The *resemblance* of a network is the
-# correlation, over all pairs of classes, between those and the cosines between its class weights.
+# Digits have no generally accepted superclasses. Instead the reference is how similar the classes
+# look: the cosines between their mean images. The *resemblance* of a network is the correlation,
+# over all pairs of classes, between these cosines and the cosines between its class weights.
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ def resemblance(net):
 
 
 # %%
-# The controls: a network that was never trained, one after its first epoch, one trained on noisy
+# The controls are a network that was never trained, one after its first epoch, one trained on noisy
 # images, and one with a penalty on its Jacobian. All are the same small residual network.
 
 shared = {
@@ -76,17 +76,17 @@ for name, net in nets.items():
     print(f"{name:18s}{rows[name][0]:8.3f}{rows[name][1]:8.3f}{rows[name][2]:13.2f}")
 
 # %%
-# The weights of the adversarially trained network follow the look of the classes far more than
-# those of the natural one.
+# The class weights of the adversarially trained network resemble the mean images far more than
+# those of the natural network.
 
 display = ClassDendrogramDisplay.from_estimators(
     {name: nets[name] for name in ("natural", "min-max")}, n_clusters=3
 )
 
 # %%
-# But so do those of the networks that saw noise or had a penalty on their Jacobian, which are
-# less robust. Resemblance and clusters are a diagnostic associated with adversarial training. They
-# are not a measure of robustness, and nothing to select a model by.
+# The same is true of the networks that were trained on noise or with a penalty on their Jacobian,
+# although they are less robust. Resemblance and clusters are a diagnostic associated with
+# adversarial training. They do not measure robustness, so do not select a model by them.
 
 assert rows["min-max"][2] > rows["natural"][2] + 0.1
 assert rows["min-max"][1] > rows["natural"][1] + 0.1

@@ -2,13 +2,13 @@
 Why classes cluster when a model is made robust
 ===============================================
 
-Twelve classes lie in three groups of four siblings. A linear model tells siblings apart by the
-differences between them, and groups by their centres. Training against perturbations decides
-which of the two is worth its weights.
+Twelve classes lie in three groups of four siblings. A linear model separates siblings by the
+differences between them, and groups by the differences between their centres. Training against
+perturbations decides which of these differences the weights use.
 """
 
 # %%
-# Half the distance between two siblings is what a perturbation needs to turn one into the other.
+# A perturbation needs half the distance between two siblings to turn one into the other.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -28,10 +28,10 @@ half = np.concatenate([pdist(centres[superclasses == group]) / 2 for group in ra
 print(f"half the distance of siblings: {half.min():.1f} to {half.max():.1f}")
 
 # %%
-# Softmax regression, trained against l2 perturbations of growing length. There is nothing to
-# linearise: the weights of a class are a row of the only matrix. The contrast is the mean cosine
-# between weights of siblings minus that between weights of other classes; the index compares the
-# three clusters that are found with the groups.
+# The model is a softmax regression, trained against l2 perturbations of growing length. It needs no
+# linearisation: the weights of a class are a row of its only matrix. The contrast is the mean
+# cosine between weights of siblings minus the mean cosine between weights of other classes. The
+# adjusted Rand index compares the three clusters that are found with the groups.
 
 strengths = [0.0, 1.5, 3.0, 4.0, 5.0]
 nets, agreements = {}, []
@@ -57,8 +57,9 @@ for eps in strengths:
     )
 
 # %%
-# As long as siblings can be kept apart, their differences pay, and these point anywhere. Beyond
-# that they stop paying, the weights turn towards the centres of the classes, and the groups show.
+# As long as siblings can be separated, their differences reduce the loss, and these differences
+# have no common direction. With larger perturbations they no longer do: the weights turn towards
+# the centres of the classes, and the groups appear.
 
 of_centres = ClassClustering(3).fit(centres).agreement(superclasses).contrast
 figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
@@ -70,16 +71,17 @@ axis.set(xlabel="strength of training, eps (l2)", ylabel="contrast", ylim=(-0.3,
 axis.legend(loc="upper left")
 
 # %%
-# The cosines between all classes, natural and robust. Rows are ordered by the tree beside them;
-# the frames hold the three clusters. At eps = 4 they are the groups, and the accuracy is still 1.
+# The picture shows the cosines between all classes, for natural and robust training. The tree
+# beside the rows determines their order, and the frames mark the three clusters. At eps = 4 the
+# clusters are the groups, and the accuracy is still 1.
 
 display = ClassDendrogramDisplay.from_estimators(
     {"natural": nets[0.0], "trained against eps = 4": nets[4.0]}, n_clusters=3, classes=names
 )
 
 # %%
-# No attack is needed for that. A strong penalty on the length of the weights does the same: it,
-# too, makes fine differences too dear.
+# This does not need an attack. A strong penalty on the length of the weights has the same effect,
+# because small differences between classes need long weights.
 
 shrunk = {}
 for C in (1, 1e-2, 1e-3, 1e-4):
@@ -88,8 +90,8 @@ for C in (1, 1e-2, 1e-3, 1e-4):
     print(f"C = {C:g}: accuracy {model.score(X, y):.3f}, contrast {shrunk[C].contrast:5.2f}")
 
 # %%
-# So clusters are a sign of weights that ignore what is small. Adversarial training is one way to
-# such weights, not the only one.
+# Clusters are therefore a sign of weights that ignore small differences. Adversarial training is
+# one way to such weights, but not the only one.
 
 weak, strong = agreements[1], agreements[3]
 assert weak.contrast < 0.05 and weak.adjusted_rand < 0.2

@@ -1,15 +1,15 @@
 """
-Clusters on demand: the clustering loss
-=======================================
+The clustering loss produces clusters, not robustness
+=====================================================
 
-If robust networks have class clusters, does a loss that asks for clusters make networks robust?
-:class:`~sklearn_robust.nets.ClusterRegNet` adds such a loss to adversarial training. It draws the
+Robust networks have class clusters. Does a loss that rewards clusters make networks robust?
+:class:`~sklearn_robust.nets.ClusterRegNet` adds such a loss to adversarial training. It pulls the
 logits of the classes of one superclass together.
 """
 
 # %%
-# Softmax regression on twelve classes in three superclasses, trained against short perturbations:
-# by themselves they leave no clusters in the weights.
+# The model is a softmax regression on twelve classes in three superclasses. It is trained against
+# perturbations that are too short to produce clusters by themselves.
 
 import matplotlib.pyplot as plt
 from torch import nn
@@ -62,8 +62,8 @@ for lam in strengths:
     )
 
 # %%
-# The loss does what it says to the clusters. Robustness stays where it was, and falls when the
-# loss is strong.
+# The loss produces clusters. Robust accuracy stays about the same, and falls when the loss is
+# strong.
 
 figure, axis = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
 places = range(len(strengths))
@@ -85,8 +85,8 @@ display = ClassDendrogramDisplay.from_estimators(
 )
 
 # %%
-# Perfect clusters, and about the same robustness: clusters accompany robust training, and do not
-# explain it. Compare under the same attack before relying on a gain.
+# The clusters are perfect, and robustness is about the same: clusters accompany robust training but
+# do not explain it. Compare models under the same attack before you rely on a gain.
 
 assert contrasts[0] < 0.05 and contrasts[2] > 0.5
 assert abs(robust[2] - robust[0]) < 0.15

@@ -2,18 +2,18 @@
 What a ball around every sample does to hypotheses
 ==================================================
 
-Of all lines that separate the training data, robustness keeps those that cut no ball around a
-sample, and the lines that are left agree better with each other on new data.
+Many lines separate the training data. Robustness keeps only those that cut no ball around a
+sample, and these lines agree better with each other on new data.
 
-The picture that opens Wen, Li and Jia, "Towards understanding the regularization of adversarial
-robustness on neural networks", ICML 2020, drawn here with real classifiers.
+This page draws the first picture of Wen, Li and Jia, "Towards understanding the regularization of
+adversarial robustness on neural networks", ICML 2020, with real classifiers.
 """
 
 # %%
-# Many lines without an error
-# ---------------------------
-# A perceptron stops at the first line without a training error, so each seed ends with another
-# one.
+# Lines without a training error
+# ------------------------------
+# A perceptron stops at the first line without a training error, so that each seed gives a different
+# line.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -32,7 +32,7 @@ X_new = centres[y_new] + rng.uniform(-0.25, 0.25, (2000, 2))
 
 lines = []
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", ConvergenceWarning)  # a few seeds never get there
+    warnings.simplefilter("ignore", ConvergenceWarning)  # a few seeds find no such line
     for seed in range(40):
         start = np.random.default_rng(seed).normal(size=3)
         line = Perceptron(eta0=0.1, max_iter=200, tol=None, random_state=seed)
@@ -43,8 +43,8 @@ with warnings.catch_warnings():
 # %%
 # The smallest margin decides
 # ---------------------------
-# The distance of a line to the nearest sample is its smallest margin in the input. A line is
-# weeded out when a ball of radius ``eps`` around some sample is larger than that.
+# The smallest margin of a line is its distance to the nearest sample. A line is removed if this
+# distance is smaller than the radius ``eps`` of the balls.
 smallest = np.array([margin_report(line, X, y, kinds="feature").feature.min() for line in lines])
 answers = np.array([line.predict(X_new) for line in lines])
 
@@ -63,14 +63,14 @@ def draw_line(ax, line, **look):
 
 radii = [0.0, 0.02, 0.05]
 figure, axes = plt.subplots(1, 3, figsize=(10, 4.2), layout="constrained", sharey=True)
-left, quarrels = [], []
+left, disagreements = [], []
 for ax, eps in zip(axes, radii, strict=True):
     kept = smallest > eps
     left.append(int(kept.sum()))
-    quarrels.append(disagreement(kept))
+    disagreements.append(disagreement(kept))
     for line, good in zip(lines, kept, strict=True):
         look = {"color": "#0072B2"} if good else {"color": "#D55E00", "linestyle": ":"}
-        look["label"] = "line that is kept" if good else "line weeded out"
+        look["label"] = "line that is kept" if good else "line that is removed"
         draw_line(ax, line, linewidth=1, alpha=0.7 if good else 0.5, zorder=1, **look)
     for label, marker, color in ((0, "o", "#767676"), (1, "s", "#009E73")):
         points = X[y == label]
@@ -87,9 +87,9 @@ names = sorted(entries)
 figure.legend([entries[name] for name in names], names, loc="outside lower center", ncols=4)
 
 # %%
-# The larger the ball, the fewer lines are left, and the less they disagree.
-for eps, n, quarrel in zip(radii, left, quarrels, strict=True):
-    print(f"eps = {eps:4g}: {n:3d} lines, which disagree on {100 * quarrel:4.1f} % of new samples")
+# With larger balls fewer lines are left, and they disagree less.
+for eps, n, share in zip(radii, left, disagreements, strict=True):
+    print(f"eps = {eps:4g}: {n:3d} lines, which disagree on {100 * share:4.1f} % of new samples")
 assert left[0] == len(lines) > left[1] > left[2] > 2
-assert quarrels[0] > quarrels[1] > quarrels[2]
+assert disagreements[0] > disagreements[1] > disagreements[2]
 plt.show()

@@ -1,10 +1,10 @@
 """
-Training for small gradients widens the plateau
-===============================================
+Training for small gradients flattens the decision surface
+==========================================================
 
-A network that is trained with a penalty on the gradient of its decision function sees no
-adversarial example, and yet its decision surface becomes flat, and its gradients gather on the
-digit [1]_. This example also shows the catch.
+A network that is trained with a penalty on the gradient of its decision function uses no
+adversarial example. Its decision surface nevertheless becomes flat, and its gradients concentrate
+on the digit [1]_. This example also shows why indicators overestimate its robustness.
 """
 
 # %%
@@ -33,24 +33,25 @@ nets = {
 # %%
 # The surface
 # -----------
-# Around the image whose distance to the natural network's boundary is the median of all, along a
-# random direction and that of a C&W attack:
-reach = {
+# The plane goes through the image with the median distance to the natural network's boundary, along
+# a random direction and that of a C&W attack:
+distance = {
     name: boundary_distance(net, X_test, y_test, norm="linf", max_distance=1)[:, 0]
     for name, net in nets.items()
 }
-index = int(np.argsort(reach["natural"])[len(X_test) // 2])
+index = int(np.argsort(distance["natural"])[len(X_test) // 2])
 displays = DecisionSurfaceDisplay.from_estimators(
     nets, X_test, y_test, index=index, radius=0.3, random_state=0
 )
 
 # %%
-# The range of S over the plane, and the median distance to the boundary over all test images:
+# The output gives the range of S over the plane, and the median distance to the boundary over all
+# test images:
 for display in displays:
     print(f"{display.name:9s} range of S {np.ptp(display.margin):5.1f}", end="   ")
-    print(f"median distance {np.median(reach[display.name]):.3f}")
+    print(f"median distance {np.median(distance[display.name]):.3f}")
 assert np.ptp(displays[1].margin) < np.ptp(displays[0].margin) / 2
-assert np.median(reach["Jacobian"]) > 1.5 * np.median(reach["natural"])
+assert np.median(distance["Jacobian"]) > 1.5 * np.median(distance["natural"])
 
 # %%
 # The gradients
@@ -58,8 +59,8 @@ assert np.median(reach["Jacobian"]) > 1.5 * np.median(reach["natural"])
 JacobianDisplay.from_estimators(nets, X_test, y_test, indices=8)
 
 # %%
-# They are smaller, and more of what is left of them lies on the digit. The share of the
-# gradient's l1 norm on pixels with ink, beside the share of pixels that have ink:
+# The gradients are smaller, and a larger part of them lies on the digit. The output gives the share
+# of the gradient's l1 norm on pixels with ink, and the share of pixels that have ink:
 ink = X_test > 0.3
 on_digit = {}
 for name, net in nets.items():
@@ -73,7 +74,7 @@ assert on_digit["Jacobian"] > on_digit["natural"] + 0.05
 # %%
 # Under attack
 # ------------
-# Accuracy against the worst of three losses, 40 steps each:
+# The curves show the worst-case accuracy over three losses with 40 steps each:
 curves = RobustnessCurveDisplay.from_estimators(
     nets, X_test, y_test, eps=[0, 0.03, 0.06, 0.1, 0.15, 0.2], attack=WorstCase(random_state=0)
 )
@@ -81,12 +82,11 @@ natural, jacobian = curves.accuracy.values()
 assert jacobian[3] > natural[3] + 0.2
 
 # %%
-# The catch
-# ---------
-# Training made the gradient small at the very points where indicators measure it. Trust in it is
-# misplaced: the share of samples whose margin exceeds ``eps`` times the norm of their gradient is
-# an estimate of robust accuracy to first order, and for this network far too good a one at large
-# radii.
+# Why not to trust the gradient alone
+# -----------------------------------
+# Training made the gradient small at exactly the points where indicators measure it. The share of
+# samples whose margin exceeds ``eps`` times the norm of their gradient estimates the robust
+# accuracy to first order. For this network the estimate is far too high at large radii.
 estimate = {
     name: np.array([(taylor_radius(net, X_test, y_test) > eps).mean() for eps in curves.eps])
     for name, net in nets.items()

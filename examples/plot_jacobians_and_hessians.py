@@ -2,15 +2,14 @@
 Gradient and curvature of natural and robust networks
 =====================================================
 
-The first two derivatives of the decision function say how much a small perturbation can do to it.
-A robust network has small gradients and little curvature, a natural one large ones [1]_. Whether
-these numbers predict how well a network withstands an attack is then measured over seven
-networks.
+The first two derivatives of the decision function tell how much a small perturbation can change
+it. A robust network has small gradients and little curvature, and a natural network large ones
+[1]_. This example then measures over seven networks whether these numbers predict robust accuracy.
 """
 
 # %%
-# Hessians need a network that is curved: logits of ReLU networks are piecewise linear, and their
-# Hessian is zero. These have the smooth activation SiLU.
+# Hessians need a network with curvature. The logits of ReLU networks are piecewise linear, so that
+# their Hessian is zero. The networks here have the smooth activation SiLU.
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import spearmanr
@@ -37,8 +36,8 @@ nets = {"natural": natural, "min-max": robust}
 # %%
 # Two networks
 # ------------
-# The paper's pair of numbers, mean magnitude of the gradient's entries and of the Hessian's
-# eigenvalues, with the shares of zeros among both:
+# The output gives the paper's two numbers, the mean magnitude of the gradient's entries and of the
+# Hessian's eigenvalues, with the share of zeros in the gradient and the mean margin:
 found = {
     name: robustness_indicator(net, X_test, y_test, random_state=0) for name, net in nets.items()
 }
@@ -51,19 +50,20 @@ assert found["min-max"].jacobian < found["natural"].jacobian / 1.5
 assert found["min-max"].curvature < found["natural"].curvature
 
 # %%
-# The spectra of both, over 100 images:
+# The spectra of both networks over 100 images:
 HessianSpectrumDisplay.from_estimators(nets, X_test[:100], y_test[:100])
 
 # %%
-# The gradients as images. Blue says where more ink would help the true class, red where it would
-# harm; each is scaled by itself, so that form and not size is compared:
+# The next picture shows the gradients as images. Blue marks pixels where more ink would help the
+# true class, red those where it would harm. Each image has its own scale, so that shapes can be
+# compared:
 JacobianDisplay.from_estimators(nets, X_test, y_test)
 
 # %%
 # Do the numbers predict robustness?
 # ----------------------------------
-# Seven networks, from natural to strongly regularised, and their worst-case accuracy over three
-# losses at ``eps=0.08``:
+# The output gives the worst-case accuracy of seven networks, from natural to strongly regularised,
+# over three losses at ``eps=0.08``:
 candidates = {"natural": natural, "min-max 0.1": robust}
 candidates["min-max 0.05"] = MinMaxNet(attack__eps=0.05, attack__max_iter=5, **shared)
 for lam in (0.003, 0.01, 0.03, 0.1):
@@ -82,7 +82,7 @@ for name, net in candidates.items():
     print(f"{name:13s} robust accuracy {score[-1]:.3f}  mean |J| {numbers.jacobian:.3f}")
 
 # %%
-# The rank correlation of each indicator with the accuracy is 1 where the two agree on the order:
+# The rank correlation of an indicator with robust accuracy is 1 if both order the networks alike:
 looks = {"natural": ("#767676", "o"), "min-max": ("#E69F00", "s"), "Jacobian": ("#0072B2", "^")}
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.4), layout="constrained", sharey=True)
 ranks = {}
@@ -102,10 +102,11 @@ axes[0].legend(frameon=False, loc="lower right")
 print({column: round(float(rank), 2) for column, rank in ranks.items()})
 
 # %%
-# All agree with the order, but weakly: they tell the natural network from the others, and little
-# among those. The network with the smallest gradient is not the most robust one. Too strong a
-# penalty makes a network that hardly looks at its input, and its indicators are the best of all.
-# Report them beside a robust score, and refit by that.
+# All correlations are positive but weak: the indicators separate the natural network from the
+# others, and say little about the order of those. The network with the smallest gradient is not
+# the most robust one. A penalty that is too strong makes a network that hardly uses its input, and
+# its indicators are the best of all. Report indicators beside a robust score, and refit by the
+# score.
 assert min(ranks.values()) > 0.2
 assert np.argmax(columns["-mean |J|"]) != np.argmax(score)
 

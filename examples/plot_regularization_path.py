@@ -1,22 +1,23 @@
 """
-Robust training regularises
-===========================
+Robust training acts as a regulariser
+=====================================
 
-On handwritten digits, the stronger the robust training, the smaller the gap between train and
-test loss, the closer the margins to the decision boundary, the lower the confidence, the narrower
-the spectrum of every layer, and, beyond some strength, the lower the accuracy.
+Stronger robust training on handwritten digits gives a smaller gap between train and test loss,
+margins closer to the decision boundary, lower confidence, a narrower spectrum of every layer and,
+beyond some strength, lower accuracy.
 
-This follows Wen, Li and Jia, "Towards understanding the regularization of adversarial robustness
-on neural networks", ICML 2020, on data so small that a sweep takes seconds. Not all of it holds
-everywhere: ``make sweep-regularization`` measures each claim on MNIST, for two ways of training.
+The example follows Wen, Li and Jia, "Towards understanding the regularization of adversarial
+robustness on neural networks", ICML 2020, on data so small that a sweep takes seconds. Not all of
+these claims hold for other data: ``make sweep-regularization`` measures each of them on MNIST, for
+two kinds of training.
 """
 
 # %%
 # A sweep over the strength
 # -------------------------
-# Two ways to train: on worst-case samples, stronger with ``eps``, and with a penalty on the input
-# Jacobian, stronger with ``lam``. One scorer measures what the claim speaks of, and attacks every
-# net alike.
+# There are two kinds of training: on adversarial examples, whose strength is ``eps``, and with a
+# penalty on the input Jacobian, whose strength is ``lam``. One scorer measures all quantities of
+# the claims, and attacks every net in the same way.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.model_selection import GridSearchCV
@@ -68,9 +69,9 @@ for ax, (name, (net, grid)) in zip(axes, sweeps.items(), strict=True):
     paths[name] = display.path
 
 # %%
-# With the strength the train loss rises and the gap shrinks, for both. The error of the strongest
-# is above that of natural training, on either side. All of this is asserted, so that this page
-# cannot claim what it does not show.
+# For both kinds of training the train loss rises with the strength and the gap shrinks. The test
+# error of the strongest training is above that of natural training. The assertions check all of
+# this.
 for name, path in paths.items():
     print(f"\n{name}, {path.param} =", *path["values"])
     for column in (
@@ -92,8 +93,9 @@ for name, path in paths.items():
 # %%
 # Margins at the boundary
 # -----------------------
-# Three nets, natural to strong. The margins of the strongest crowd near zero: fewer samples are far
-# on the right side, and none is as far on the wrong one as with natural training.
+# The picture compares three nets, from natural to strong training. The margins of the strongest
+# net are concentrated near zero: fewer samples are far on the right side of the boundary, and none
+# is as far on the wrong side as with natural training.
 nets = {
     f"eps = {eps:g}": MinMaxNet(attack__max_iter=3, attack__eps=eps, **network).fit(
         X[:160], y[:160]
@@ -107,11 +109,11 @@ assert robust.std() < 0.8 * natural.std()
 assert robust.min() > natural.min() and robust.max() < natural.max()
 
 # %%
-# Layers that treat all directions more alike
-# -------------------------------------------
-# The singular values of each layer spread less (above, right). In the last two layers the change
-# that an attack makes in the features comes closer to the change that noise of the same length
-# makes (below, right); in the first two it does not.
+# Layers with more uniform spectra
+# --------------------------------
+# The singular values of each layer spread less (previous picture, right). In the last two layers
+# the change that an attack makes in the features is closer to the change that noise of the same
+# length makes (next picture, right). In the first two layers it is not.
 spectra = LayerSpectrumDisplay.from_estimators(nets, X_test, ax=axes[1]).reports
 assert (spectra["eps = 0.15"]["std"] < spectra["eps = 0"]["std"]).all()
 

@@ -2,21 +2,21 @@
 How far to trust a robust accuracy
 ==================================
 
-Reports on handwritten digits: a support vector machine with a scaler and without, a forest, a net
-trained against attacks, and a net whose gradient has been hidden. The last looks robust to any
-attack that follows a gradient; the report says why not to believe it.
+This page shows reports on handwritten digits: of a support vector machine with a scaler and
+without, a forest, a net trained against attacks, and a net whose gradient is masked. The last one
+looks robust to any attack that follows a gradient, and the report says why not to believe it.
 
-The signs are those of Athalye, Carlini and Wagner, "Obfuscated gradients give a false sense of
-security", ICML 2018.
+The signs of gradient masking are those of Athalye, Carlini and Wagner, "Obfuscated gradients give
+a false sense of security", ICML 2018.
 """
 
 # %%
 # A pipeline
 # ----------
-# The view of the pipeline goes from raw pixels to the votes of the machine, so ``eps`` is in grey
-# levels, of which the image has one from 0 to 1. The scaler blows up pixels that hardly vary, so
-# that a small change of these is a large one to the machine. Nothing trips: the number is low, and
-# there is no sign that it should be lower still.
+# The differentiable model of the pipeline maps raw pixels to the votes of the machine, so that
+# ``eps`` is in the units of the pixels, which lie between 0 and 1. The scaler enlarges pixels that
+# hardly vary, so that a small change of these is a large change to the machine. No check trips: the
+# number is low, and there is no sign that it should be even lower.
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -41,7 +41,7 @@ print(report)
 assert "No sign of gradient masking" in report
 
 # %%
-# Without the scaler the same machine withstands far more.
+# Without the scaler the same machine is far more robust.
 plain = SVC().fit(X, y)
 print(robustness_report(plain, X_test, y_test, attack=attack))
 scores = [robust_score(model, X_test, y_test, attack=attack) for model in (pipeline, plain)]
@@ -50,8 +50,8 @@ assert scores[1] > scores[0] + 0.2
 # %%
 # A forest
 # --------
-# It has no gradient. Square, which asks for scores only, gives an upper bound, and the report
-# does not let anyone forget that.
+# A forest has no gradient. Square, which needs only scores, gives an upper bound of robust
+# accuracy, and the report says so.
 forest = RandomForestClassifier(50, random_state=0).fit(X, y)
 square = Square(eps=0.1, max_iter=300, random_state=0)
 report = robustness_report(forest, X_test, y_test, attack=square)
@@ -66,12 +66,12 @@ print(robustness_report(robust, X_test, y_test, attack=attack))
 
 
 # %%
-# A net that hides its gradient
-# -----------------------------
-# Pixels are rounded to five grey levels before a natural net sees them. Rounding has no slope,
-# so the attack has nothing to follow.
+# A net with a masked gradient
+# ----------------------------
+# The module rounds pixels to five grey levels before a natural net uses them. The gradient of
+# rounding is zero, so that a gradient attack cannot move.
 class Rounded(torch.nn.Module):
-    """A module that sees few grey levels."""
+    """A module that rounds its input to five grey levels."""
 
     def __init__(self, inner):
         super().__init__()
@@ -86,30 +86,31 @@ masked = NaturalNet.from_module(Rounded(natural.module_), classes=natural.classe
 print(robustness_report(masked, X_test, y_test, attack=attack))
 
 # %%
-# What the gradient does not see, scores do
-# -----------------------------------------
-# PGD leaves the masked net as it was at any eps; Square, which needs no slope, does not.
-judges = {"PGD": PGD(max_iter=20, random_state=0), "Square": Square(max_iter=300, random_state=0)}
+# A black-box attack finds what gradient attacks miss
+# ---------------------------------------------------
+# PGD does not lower the accuracy of the masked net at any eps. Square, which needs no gradient,
+# does.
+attacks = {"PGD": PGD(max_iter=20, random_state=0), "Square": Square(max_iter=300, random_state=0)}
 nets = {"natural": natural, "masked": masked, "trained against attacks": robust}
 radii = np.array([0.05, 0.1, 0.2])
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), sharey=True, layout="constrained")
 left = {}
-for axis, (judge, search) in zip(axes, judges.items(), strict=True):
+for axis, (title, search) in zip(axes, attacks.items(), strict=True):
     for (name, net), style in zip(nets.items(), ("o-", "s--", "^:"), strict=True):
         accuracy = [net.score(X_test, y_test)]
         for eps in radii:
             result = search.set_params(eps=eps).evaluate(net, X_test, y_test)
             accuracy.append((~result.fooled).mean())
-        left[judge, name] = accuracy
+        left[title, name] = accuracy
         axis.plot([0, *radii], accuracy, style, label=name)
-    axis.set(title=judge, xlabel="eps", ylim=(0, 1.02))
+    axis.set(title=title, xlabel="eps", ylim=(0, 1.02))
 axes[0].set_ylabel("accuracy")
 axes[0].legend(loc="lower left")
 plt.show()
 
 # %%
-# The claims, in numbers: PGD finds the masked net far more robust than Square does, and a net
-# that hides nothing is fooled more by PGD than by Square.
+# The assertions check the claims: the masked net is far more accurate under PGD than under Square,
+# and the other nets are less accurate under PGD than under Square.
 assert left["PGD", "masked"][2] == left["PGD", "masked"][0]
 assert left["Square", "masked"][2] < left["PGD", "masked"][2] - 0.2
 for name in ("natural", "trained against attacks"):

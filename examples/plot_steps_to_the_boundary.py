@@ -1,14 +1,14 @@
 """
-How many steps samples withstand
-================================
+How many attack steps samples withstand
+=======================================
 
-GAIRAT weights a training sample by kappa, the number of attack steps that it withstands: few steps
-mean that it is near the decision boundary. The paper (Zhang et al., ICLR 2021) shows three
-pictures of it, here for handwritten digits.
+GAIRAT weights a training sample by kappa, the number of attack steps that it withstands. Few steps
+mean that the sample is near the decision boundary. The paper (Zhang et al., ICLR 2021) shows three
+pictures of kappa; this page draws them for handwritten digits.
 """
 
 # %%
-# kappa costs nothing: it is read off the forward passes that the attack makes anyway.
+# kappa costs no extra time: it comes from the forward passes that the attack makes anyway.
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -26,15 +26,17 @@ shared = {"module": MLP, "max_epochs": 20, "lr": 3e-3, "attack__eps": 0.15, "ran
 net = GAIRATNet(**shared).fit(X_train, y_train)
 
 # %%
-# **Over the epochs.** Ever more samples withstand all ten steps; weights begin halfway.
+# **Over the epochs.** The number of samples that withstand all ten steps grows. Weighting begins
+# halfway.
 
 display = GeometryDisplay.from_history(net, name="GAIRAT on digits, eps = 0.15")
 means = [row @ np.arange(11) / row.sum() for row in display.counts]
 assert means[-1] > means[0]
 
 # %%
-# **As weights.** With the released code's ``lam = -1`` the paper's function gives half the weight
-# at four steps; the larger ``lam``, the flatter. In min-max training all samples weigh the same.
+# **As weights.** With ``lam = -1`` of the released code the paper's function gives half the weight
+# at four steps. A larger ``lam`` makes the function flatter. In min-max training all samples have
+# the same weight.
 
 functions = {
     "tanh, lam = -1": GAIRATNet(),
@@ -45,18 +47,20 @@ functions = {
 GeometryDisplay.from_weights(functions)
 
 # %%
-# **In the plane of two classes.** Logits of threes and eights along their two main directions. Test
-# images that withstand few steps lie nearer to the middle on average, but not all of them do: an
-# attack may end in one of the eight classes that the plane does not show.
+# **In the plane of two classes.** The picture shows the logits of threes and eights along their
+# two main directions. Test images that withstand few steps lie nearer to the middle on average,
+# but not all of them do, because an attack may end in one of the eight classes that the plane does
+# not show.
 
 display = GeometryDisplay.from_estimator(net, X_test, y_test, classes=(3, 8))
 kappa, distance = display.kappa, np.abs(display.points[:, 0])
 assert distance[kappa < 10].mean() < distance[kappa == 10].mean()
 
 # %%
-# **What is gained.** Accuracy under PGD on cross-entropy, the attack of training, and on the
-# margin, beside min-max training (597 test images, one seed, standard error about 2 points). The
-# first loss flatters GAIRAT: under the second it falls behind by far more.
+# **The gain.** The output gives the accuracy of GAIRAT and of min-max training under PGD on
+# cross-entropy, the attack of training, and on the margin (597 test images, one seed, standard
+# error about 2 points). Cross-entropy overestimates GAIRAT: under the margin it falls behind by
+# far more.
 
 baseline = MinMaxNet(**shared).fit(X_train, y_train)
 gaps = {}

@@ -2,13 +2,13 @@
 New classes of known superclasses
 =================================
 
-A classifier of classes meets samples of a class that it was never shown, and has to name its
-superclass: sub-population shift. Does training against perturbations help?
+A classifier has to predict the superclass of samples whose class was not in its training data.
+This is called sub-population shift. Does training against perturbations help?
 """
 
 # %%
-# Three superclasses of four classes each, close to one another. One class of each superclass is
-# held out, in turn.
+# The data have three superclasses of four classes each, close to one another. Each class of a
+# superclass is held out in turn.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -58,7 +58,7 @@ for column, eps in enumerate(strengths):
     )
 
 # %%
-# Each line is one choice of held-out classes.
+# Each line in the picture is one choice of held-out classes.
 
 figure, axis = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
 axis.plot(
@@ -71,10 +71,10 @@ axis.set(
 axis.legend(loc="lower right")
 
 # %%
-# On average the robust models know new classes better, by a few points. Nearly all of that comes
-# from the one choice of held-out classes where the natural model fails; for two of the four the
-# robust models are worse, by up to five points. These are blobs, built so that superclasses exist:
-# on pictures the effect has to be measured anew.
+# On average the robust models are better on new classes, by a few points. Nearly all of this gain
+# comes from the one choice of held-out classes where the natural model fails. For two of the four
+# choices the robust models are worse, by up to five points. The data are blobs that were made to
+# have superclasses; on images the effect has to be measured again.
 
 change = new[:, 2] - new[:, 0]
 print("change from eps 0 to eps 4:", *(f"{points:+.1f}" for points in 100 * change), "points")

@@ -2,13 +2,13 @@
 Two networks that look alike in parameter space and not in input space
 ======================================================================
 
-Pictures of the loss over the weights of a network say how easily it is trained, and little about
-how robust it is. Pictures over the input do. Here a network trained naturally and one trained by
-min-max optimisation are shown in both spaces, on 500 test images of handwritten digits [1]_.
+Pictures of the loss over the weights of a network tell how easily it is trained, but little about
+how robust it is. Pictures over the input show robustness. This example draws a network trained
+naturally and one trained by min-max optimisation in both spaces, with handwritten digits [1]_.
 """
 
 # %%
-# Two networks of the same form and the same first weights:
+# Both networks have the same architecture and the same initial weights:
 import numpy as np
 from sklearn.model_selection import train_test_split
 
@@ -34,15 +34,15 @@ for name, net in nets.items():
 # %%
 # In parameter space
 # ------------------
-# The mean loss on the training data, over two random directions that have, filter by filter, the
-# length of the weights. Both networks lie in a smooth bowl:
+# The picture shows the mean loss on the training data over two random directions that have, filter
+# by filter, the length of the weights. Both networks lie in a smooth bowl:
 weights = LossSurfaceDisplay.from_estimators(
     nets, X_train, y_train, grid_resolution=21, random_state=0
 )
 
 # %%
-# Nothing in these pictures says which of the two can be attacked. Over the plane the two losses
-# rise and fall together:
+# These pictures do not show which of the two can be attacked. The two losses rise and fall together
+# over the plane:
 responses = [display.response for display in weights]
 alike = np.corrcoef(*(np.log(response).ravel() for response in responses))[0, 1]
 print(f"correlation of the two surfaces (of log loss): {alike:.3f}")
@@ -51,10 +51,10 @@ assert alike > 0.9
 # %%
 # In input space
 # --------------
-# The decision function around one test image, over a random direction and the one that a C&W
-# attack takes. The coordinates are distances in the linf norm: 0.1 changes every pixel by a tenth
-# of its range. The image is the one whose distance to the natural network's boundary is the
-# median of all.
+# The picture shows the decision function around one test image, over a random direction and that
+# of a C&W attack. The coordinates are distances in the linf norm: 0.1 changes every pixel by a
+# tenth of its range. The image is the one with the median distance to the natural network's
+# boundary.
 distances = {
     name: boundary_distance(net, X_test, y_test, norm="linf", max_distance=1)[:, 0]
     for name, net in nets.items()
@@ -65,8 +65,9 @@ inputs = DecisionSurfaceDisplay.from_estimators(
 )
 
 # %%
-# The natural network sits beside a cliff, the other on a plateau. For all test images, the median
-# distance to the boundary along the attack's direction is
+# Around the natural network's image the decision function falls steeply; around the other's it is
+# nearly flat. The median distance to the boundary along the attack's direction, over all test
+# images, is
 for name, distance in distances.items():
     print(f"{name:8s} {np.median(distance):.3f}")
 assert np.median(distances["min-max"]) > 1.5 * np.median(distances["natural"])
