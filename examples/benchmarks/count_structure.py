@@ -1,7 +1,7 @@
 """Count what the design of the package promises: how often a call opens its model, and the like.
 
-``count_structure.py`` prints each count beside its limit. It runs in less than half a minute, on any
-version of the package that is first on the path.
+``count_structure.py`` prints each count beside its limit, in less than half a minute. It counts
+whichever version of the package is first on the path.
 """
 
 import ast
@@ -10,19 +10,18 @@ import inspect
 import pkgutil
 import sys
 import warnings
+from collections import Counter
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 import torch
+from _public_calls import DISPLAYS, INDICATORS, SCORES
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch.optim.adam import adam
 
 import sklearn_robust
-from sklearn_robust import MinMaxNet, NaturalNet, clustering, metrics, plotting, spectral
+from sklearn_robust import MinMaxNet, NaturalNet, robust_score
 from sklearn_robust import differentiable as package_of_models
 from sklearn_robust.attacks import PGD
 from sklearn_robust.datasets import load_digits_images
@@ -31,61 +30,6 @@ from sklearn_robust.modules import MLP
 PACKAGE = Path(sklearn_robust.__path__[0])
 NORMS = {"linf", "l2", "l1"}
 LOOPS = {"_evaluate", "robust_mask", "verdict"}  # methods of an attack that find robust samples
-ATTACK = PGD(eps=0.1, max_iter=3, random_state=0)
-
-SCORES = {
-    "robust_score": lambda *data: metrics.robust_score(*data, attack=ATTACK),
-    "prediction_stability": lambda *data: metrics.prediction_stability(*data, attack=ATTACK),
-    "make_robust_scorer": metrics.make_robust_scorer(ATTACK),
-    "robustness_curve, 4 eps": lambda *data: metrics.robustness_curve(
-        *data, eps=[0, 0.05, 0.1, 0.2], attack=ATTACK
-    ),
-    "robustness_report": lambda *data: metrics.robustness_report(*data, attack=ATTACK),
-    "make_regularization_scorer": spectral.make_regularization_scorer(ATTACK),
-    "attack.generate": ATTACK.generate,
-    "attack.evaluate": ATTACK.evaluate,
-}
-INDICATORS = {
-    "decision_margin": metrics.decision_margin,
-    "input_jacobian": metrics.input_jacobian,
-    "jacobian_norm": metrics.jacobian_norm,
-    "jacobian_sparsity": metrics.jacobian_sparsity,
-    "hessian_eigvals": lambda *data: metrics.hessian_eigvals(*data, of="loss"),
-    "hessian_norm": lambda *data: metrics.hessian_norm(*data, of="loss"),
-    "taylor_bound": lambda *data: metrics.taylor_bound(*data, eps=0.1),
-    "taylor_radius": metrics.taylor_radius,
-    "boundary_distance": lambda *data: metrics.boundary_distance(*data, max_distance=1),
-    "prediction_divergence": lambda *data: metrics.prediction_divergence(*data, eps=0.1),
-    "robustness_indicator": metrics.robustness_indicator,
-    "make_indicator_scorer": metrics.make_indicator_scorer("taylor_radius"),
-    "layer_spectra": lambda net, X, y: spectral.layer_spectra(net),
-    "margin_report": spectral.margin_report,
-    "feature_change_report": lambda *data: spectral.feature_change_report(*data, attack=ATTACK),
-    "class_weight_matrix": lambda net, X, y: clustering.class_weight_matrix(net, X),
-    "feature_distance_matrix": clustering.feature_distance_matrix,
-    "LinearizedClustering.fit": lambda net, X, y: clustering.LinearizedClustering(net).fit(X),
-}
-PLANE = {"index": 0, "grid_resolution": 5, "radius": 0.1, "random_state": 0}
-DISPLAYS = {
-    "DecisionSurface": lambda *data: plotting.DecisionSurfaceDisplay.from_estimator(*data, **PLANE),
-    "LossSurface": lambda *data: plotting.LossSurfaceDisplay.from_estimator(
-        *data, grid_resolution=5, random_state=0
-    ),
-    "Jacobian": lambda *data: plotting.JacobianDisplay.from_estimator(*data),
-    "HessianSpectrum": lambda *data: plotting.HessianSpectrumDisplay.from_estimator(
-        *data, of="loss"
-    ),
-    "RobustnessCurve": lambda *data: plotting.RobustnessCurveDisplay.from_estimator(
-        *data, eps=[0, 0.05, 0.1], attack=ATTACK
-    ),
-    "Margin": lambda *data: plotting.MarginDisplay.from_estimator(*data),
-    "LayerSpectrum": lambda net, X, y: plotting.LayerSpectrumDisplay.from_estimator(net),
-    "FeatureChange": lambda *data: plotting.FeatureChangeDisplay.from_estimator(
-        *data, attack=ATTACK, n_directions=2
-    ),
-    "ClassDendrogram": lambda net, X, y: plotting.ClassDendrogramDisplay.from_estimator(net),
-    "Geometry": lambda *data: plotting.GeometryDisplay.from_estimator(*data, classes=(0, 1)),
-}
 
 
 def opened(call, *data):
@@ -239,7 +183,7 @@ def public_functions():
             if inspect.isclass(thing):
                 yield from _methods(thing)
             elif callable(thing):
-                yield f"{module.__name__}.{name}", thing
+                yield thing
 
 
 def _methods(cls):
@@ -249,15 +193,15 @@ def _methods(cls):
                 function = inspect.unwrap(getattr(value, "__func__", value))
                 public = name == "__init__" or not name.startswith("_")
                 if public and inspect.isfunction(function):
-                    yield f"{base.__module__}.{base.__name__}.{name}", function
+                    yield function
 
 
 def annotations():
-    """Annotated and all arguments of public signatures; functions with and without a hint."""
-    functions = {function: name for name, function in public_functions()}
+    """Annotated and all arguments of public signatures, hinted returns, functions, and the rest."""
+    functions = set(public_functions())
     hinted = total = returns = 0
     missing = []
-    for function, name in functions.items():
+    for function in functions:
         signature = inspect.signature(function)
         arguments = [p for p in signature.parameters.values() if p.name not in ("self", "cls")]
         bare = [p.name for p in arguments if p.annotation is p.empty]
@@ -266,8 +210,9 @@ def annotations():
         has_return = signature.return_annotation is not signature.empty
         returns += has_return
         if bare or not has_return:
-            missing.append(name)
-    return hinted, total, returns, len(functions), missing
+            missing.append(function.__module__.split(".")[1])
+    where = [f"{name}: {count} functions" for name, count in Counter(missing).most_common()]
+    return hinted, total, returns, len(functions), where
 
 
 def upward_imports():
@@ -324,13 +269,13 @@ def main():
     share = f"{100 * hinted / total:.1f} %"
     show(f"annotated arguments of public signatures, of {total}", share, "100 %")
     share = f"{100 * returns / functions:.1f} %"
-    show(f"public functions with a return annotation, of {functions}", share, "100 %", missing[:20])
+    show(f"public functions with a return annotation, of {functions}", share, "100 %", missing)
 
-    call = lambda: metrics.robust_score(pipe, flat[:20], y[:20], attack=PGD(eps=0.1))  # noqa: E731
+    call = lambda: robust_score(pipe, flat[:20], y[:20], attack=PGD(eps=0.1))  # noqa: E731
     ours, _, files, stack = calls_until({torch.autograd.grad.__code__}, call)
     show("own calls from robust_score to the first gradient", ours, 300)
     show("own files on the way, and own frames on the stack", f"{files}, {stack}", "18, -")
-    codes = {inspect.unwrap(torch.optim.adam.adam).__code__}
+    codes = {inspect.unwrap(adam).__code__}
     call = lambda: MinMaxNet(max_epochs=1, device="cpu").fit(flat, y)  # noqa: E731
     ours, skorch, files, stack = calls_until(codes, call)
     show(f"own calls from MinMaxNet().fit to the optimiser ({skorch} of skorch)", ours, 400)
