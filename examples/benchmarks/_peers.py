@@ -1,6 +1,6 @@
 """One way of calling the attacks of all libraries: arrays in, adversarial arrays out.
 
-A library that is not installed, or has no such attack, is left out of the tables.
+The tables leave out a library that is not installed or does not have an attack.
 """
 
 import contextlib

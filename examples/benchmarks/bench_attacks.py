@@ -1,9 +1,9 @@
-"""Time to a verdict on each sample, relative to the attacks of other libraries.
+"""Time to find which samples an attack fools, relative to the attacks of other libraries.
 
 Run with ``make bench``, or ``python examples/benchmarks/bench_attacks.py --mnist mnist.npz``.
-One torch thread, process time, medians of interleaved rounds. A verdict is which samples are
-fooled: what the other libraries return is judged by one batched forward pass of the bare net. Ours
-takes fooled samples out of the batch, and has the estimator confirm each success.
+The script uses one torch thread and prints medians of process time over interleaved rounds. One
+batched forward pass of the bare net tells which adversarial examples of the other libraries fool
+it. Ours takes fooled samples out of the batch, and the estimator confirms each success.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from _nets import Subject, options, subjects
 from _peers import LIBRARIES, attack_of, fooled, quiet
 from _timing import print_table, ratios
 
-# At most this share of the peers' times.
+# Largest allowed share of the other libraries' times.
 LIMITS = {
     "all fall": {"PGD-40": {"torchattacks": 1 / 2.5, "foolbox": 1 / 3, "ART": 1 / 3}},
     "none falls": {"PGD-40": {"torchattacks": 1, "foolbox": 1, "ART": 1}},

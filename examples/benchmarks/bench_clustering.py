@@ -1,7 +1,8 @@
 """Cost of the class weights of a linearised network, relative to backward passes through it.
 
-Run with ``python examples/benchmarks/bench_clustering.py``. Networks with random weights, ten
-classes, 32 x 32 pixels, one torch thread, process time, medians of interleaved rounds.
+Run with ``python examples/benchmarks/bench_clustering.py``. The networks have random weights, ten
+classes and 32 x 32 pixels. The script uses one torch thread and prints medians of process time over
+interleaved rounds.
 """
 
 import torch

@@ -1,7 +1,8 @@
-"""Cost of surfaces and indicators, relative to the passes they are made of and to peers.
+"""Cost of surfaces and indicators, relative to the passes they consist of and to other libraries.
 
 Run with ``python examples/benchmarks/bench_indicators.py``. Untrained networks of the papers'
-shapes on random images, one torch thread, process time, medians of interleaved rounds.
+shapes get random images. The script uses one torch thread and prints medians of process time over
+interleaved rounds.
 """
 
 import copy

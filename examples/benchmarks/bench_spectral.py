@@ -1,7 +1,8 @@
-"""Cost of singular values, relative to the decompositions that they cannot do without.
+"""Cost of singular values, relative to the decompositions that they need in any case.
 
-Run with ``python examples/benchmarks/bench_spectral.py``. Layers and networks with random weights,
-float32, one torch thread, process time, medians of interleaved rounds.
+Run with ``python examples/benchmarks/bench_spectral.py``. Layers and networks have random weights
+in float32. The script uses one torch thread and prints medians of process time over interleaved
+rounds.
 """
 
 from functools import partial

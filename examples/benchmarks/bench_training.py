@@ -1,7 +1,7 @@
 """Cost of training and predicting, relative to the same work by hand in torch.
 
-Run with ``python examples/benchmarks/bench_training.py``. Random data of the papers' shapes, one
-torch thread, process time, medians of interleaved rounds.
+Run with ``python examples/benchmarks/bench_training.py``. The data are random and have the papers'
+shapes. The script uses one torch thread and prints medians of process time over interleaved rounds.
 """
 
 import warnings
@@ -51,7 +51,7 @@ def data(shape, n_samples):
 
 
 def half_learnable(shape, n_samples):
-    """Samples of which one half withstand an attack once learnt, and the other never fit.
+    """Samples of which one half become robust in training, and the other half are never fitted.
 
     The labels of one half follow from the picture, those of the other are drawn. So an attack
     that stops at an error takes about half of its steps, as on the papers' trained nets.

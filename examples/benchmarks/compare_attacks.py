@@ -1,8 +1,9 @@
 """Robust accuracy that our attacks leave, beside other libraries and the reference AutoAttack.
 
 Run with ``make compare-attacks``, or ``python examples/benchmarks/compare_attacks.py --mnist
-mnist.npz --cifar10 cifar10.npz``. Same nets, samples, radii and settings. With ``--autoattack``
-the standard AutoAttack is compared too, for 1,000 MNIST and 300 CIFAR-10 images (hours).
+mnist.npz --cifar10 cifar10.npz``. All libraries attack the same nets and samples with the same
+radii and settings. ``--autoattack`` compares the standard AutoAttack on 1,000 MNIST and 300
+CIFAR-10 images instead, which takes hours.
 """
 
 import json
@@ -34,7 +35,7 @@ def shortened(subject, n):
 
 
 def compare_attacks(chosen):
-    """Print one row an attack: what each library leaves."""
+    """Print one row per attack: the robust accuracy that each library leaves."""
     wanted = {"MNIST": chosen.n_samples, "CIFAR-10": chosen.n_samples}
     for subject in subjects(chosen, wanted):
         if subject.name not in RADII:
@@ -106,7 +107,7 @@ def verdict(who, subject):
 def main():
     """Print the tables asked for."""
     parser = options(__doc__.split("\n")[0])
-    parser.add_argument("--n-samples", type=int, default=200, help="samples a net")
+    parser.add_argument("--n-samples", type=int, default=200, help="samples per net")
     parser.add_argument("--autoattack", action="store_true", help="compare AutoAttack only")
     parser.add_argument("--n-mnist", type=int, default=1000, help="samples for AutoAttack")
     parser.add_argument("--n-cifar10", type=int, default=300, help="samples for AutoAttack")

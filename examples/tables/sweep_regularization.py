@@ -1,4 +1,4 @@
-"""Sweep the strength of robust training, and say which effects of a regulariser show.
+"""Sweep the strength of robust training, and report which effects of a regulariser appear.
 
 Run with ``make sweep-regularization``, or ``python examples/tables/sweep_regularization.py``.
 Without ``--data`` the samples are scikit-learn's handwritten digits; ``--data mnist.npz`` takes any
@@ -8,8 +8,8 @@ PGD and three splits.
 
 The claims are those of Wen, Li and Jia, "Towards understanding the regularization of adversarial
 robustness on neural networks", ICML 2020. The strength is ``attack__eps`` of MinMaxNet and ``lam``
-of JacobianRegNet; every net faces the same attack. Train and test side are measured on natural
-samples in eval mode; mean and standard deviation are over splits.
+of JacobianRegNet, and one attack is used for all nets. Training and test quantities are measured on
+natural samples in eval mode. Means and standard deviations are over splits.
 """
 
 import argparse
@@ -72,9 +72,9 @@ def options():
     parser.add_argument("--full", action="store_true", help="hours instead of minutes")
     nets = ["MinMaxNet", "JacobianRegNet"]
     parser.add_argument("--nets", nargs="+", choices=nets, default=nets, help="default: both")
-    parser.add_argument("--n-train", type=int, help="training samples of a split")
-    parser.add_argument("--n-test", type=int, help="test samples of a split")
-    parser.add_argument("--n-attack", type=int, help="samples of either side under attack")
+    parser.add_argument("--n-train", type=int, help="training samples per split")
+    parser.add_argument("--n-test", type=int, help="test samples per split")
+    parser.add_argument("--n-attack", type=int, help="training and test samples to attack")
     parser.add_argument("--n-splits", type=int)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--jobs", type=int, default=2, help="processes, one torch thread each")

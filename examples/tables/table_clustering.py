@@ -5,11 +5,12 @@ Run with ``make table-clustering``, or
 ``X_train, y_train, X_test, y_test``; without ``--data`` the images are downloaded. To try it, add
 ``--epochs 1 --n-train 500 --n-test 100 --n-attack 50 --n-auto 0 --seeds 0``.
 
-Each network is one line of the output file as soon as it is scored. A second run with the same
-options trains only what is missing there, so a run that was stopped goes on. The controls are an
-untrained network, one stopped early, one trained on noise and one with a Jacobian penalty.
+The script appends one line per network to the output file as soon as the network is scored. A
+second run with the same options trains only missing networks, so that a stopped run can be
+continued. The controls are an untrained network, one stopped early, one trained on noise and one
+with a Jacobian penalty.
 
-Beside the file a picture of the same name shows the trees of the natural and the min-max networks.
+A picture of the same name beside the file shows the trees of the natural and the min-max networks.
 """
 
 import argparse
@@ -65,7 +66,7 @@ class Block(nn.Module):
 
 
 class SmallResNet(nn.Module):
-    """The paper's kind of network, convolution before normalisation, with one block a stage."""
+    """The paper's kind of network, convolution before normalisation, one block per stage."""
 
     def __init__(self, input_shape, n_classes, channels):
         super().__init__()

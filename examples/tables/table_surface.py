@@ -1,4 +1,4 @@
-"""Train the networks of the decision-surface paper's tables and print our figures beside its.
+"""Train the networks of the decision-surface paper's tables; print our figures and the paper's.
 
 Run with ``make table-surface``, or ``python examples/tables/table_surface.py --data mnist.npz``.
 The file holds four arrays ``X_train, y_train, X_test, y_test``: grey images make Table 1 (MNIST),
@@ -7,14 +7,14 @@ images of three channels Table 2 (CIFAR-10). Without ``--data`` the images are d
 The paper is Yu, Liu, Wang, Zhao and Chen, "Interpreting adversarial robustness: a view from
 decision surface in input space", arXiv 1810.00144. Its attacks are FGSM, and BIM and C&W (BIM on
 the decision function) with 10 steps of 0.1, or of 1/255 for CIFAR-10, without a random start. It
-does not give optimiser, batch size, number of filters, nor the radius of its adversarial
-training; ours are Adam with a cosine schedule, 64, small networks, and on MNIST a radius of 0.03:
+does not give the optimiser, the batch size, the number of filters or the radius of its adversarial
+training. Ours are Adam with a cosine schedule, 64, small networks, and on MNIST a radius of 0.03;
 with 0.1 adversarial training is far stronger than the paper's. A sample counts as fooled if any
-step of an attack fools it. The stronger attack is the worst of three losses with 40 steps of PGD
-each. At the end stands how well indicators, found without an attack, rank the nets.
+step of an attack fools it. The stronger attack is the worst case over three losses with 40 steps of
+PGD each. The last lines tell how well indicators, computed without an attack, rank the nets.
 
-The output folder keeps checkpoints: a second run with the same options trains only what is missing,
-one with other options trains anew.
+The output folder keeps checkpoints. A second run with the same options trains only missing
+networks, and a run with other options trains all of them again.
 """
 
 import argparse

@@ -1,19 +1,19 @@
-"""Train the adversarial-training family on MNIST and print who is robust, and at what price.
+"""Train the adversarial-training family on MNIST and print robust accuracy and training time.
 
 Run with ``make table-training``, or ``python examples/tables/table_training.py --data mnist.npz``.
 The file holds four arrays ``X_train, y_train, X_test, y_test``; without it the images are
-downloaded. Rows that are done are kept in the output folder and not done again, so a run that was
-stopped goes on where it was; other settings need another folder.
+downloaded. The output folder keeps finished rows, so that a stopped run can be continued. Other
+settings need another folder.
 
-Every net has the same convolutional network, optimiser (Adam) and linf ball. A row has two
-lines: the last epoch, and the best, which is the one that resists 10 steps of PGD on the margin
-best on 500 training images that are held out. Test images choose nothing. "PGD-20" is
-cross-entropy with a random start, "C&W" the same with the margin; a sample counts as fooled if any
-iterate fools it. AutoAttack is the standard one, on fewer images. Times are processor seconds of
-an epoch, one thread, relative to natural training with the same seed.
+All nets have the same convolutional network, optimiser (Adam) and linf ball. A row has two lines:
+the last epoch, and the best epoch, which has the highest accuracy under 10 steps of PGD on the
+margin on 500 held-out training images. Test images are not used for any choice. "PGD-20" is
+cross-entropy with a random start, "C&W" the same with the margin. A sample counts as fooled if any
+iterate fools it. AutoAttack is the standard version, on fewer images. Times are processor seconds
+per epoch on one thread, relative to natural training with the same seed.
 
-Indicators are measured on AutoAttack's images, too: at the end stands how well each of them ranks
-all these nets, in Spearman's rho with the accuracy under AutoAttack.
+Indicators are measured on AutoAttack's images, too. The last lines give Spearman's rho of each
+indicator with the accuracy under AutoAttack, over all nets.
 """
 
 import argparse
@@ -58,11 +58,13 @@ def options():
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 0")
     parser.add_argument("--n-train", type=int, default=10_000)
-    parser.add_argument("--n-test", type=int, default=1000, help="images for the quick attacks")
+    parser.add_argument(
+        "--n-test", type=int, default=1000, help="images for all attacks but AutoAttack"
+    )
     parser.add_argument("--n-auto", type=int, default=200, help="images for AutoAttack")
     parser.add_argument("--channels", type=int, nargs=2, default=(16, 32))
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--n-jobs", type=int, default=-1, help="rows at a time; -1: one a core")
+    parser.add_argument("--n-jobs", type=int, default=-1, help="rows at a time; -1: one per core")
     parser.add_argument("--output", default="report/table-training", help="folder to write")
     return parser.parse_args()
 
