@@ -13,7 +13,7 @@ from .copying import frozen_twin
 from .dry_run import DryRun, dry_run_lock
 from .single_channel_conv import SingleChannelConv2d
 
-__all__ = ["FusedModule", "fused_copy"]
+__all__ = ["FusedModule", "can_be_fused", "fused_copy"]
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -77,7 +77,8 @@ def _fold_normalisation(module: nn.Module, x: torch.Tensor) -> None:
 def _is_plain(layer: nn.Module) -> bool:
     """Whether a layer computes as its class does: a subclass or a hook may change its weight."""
     plain = type(layer) in (*_CONVOLUTIONS, *_NORMALISATIONS)
-    return plain and not layer._forward_pre_hooks and not layer._forward_hooks
+    changed = layer._forward_pre_hooks or layer._forward_hooks or "forward" in vars(layer)
+    return plain and not changed
 
 
 def _pairs(run: DryRun) -> Iterator[tuple[Any, Any]]:
@@ -138,6 +139,11 @@ def _with_single_channel_layers(module: nn.Module) -> nn.Module:
     return module
 
 
+def can_be_fused(layer: nn.Module) -> bool:
+    """Whether a layer may compute in less time in a fused copy."""
+    return isinstance(layer, _CONVOLUTIONS)
+
+
 def fused_copy(module: nn.Module) -> nn.Module:
     """Copy of an eval-mode module that gives the same output, up to rounding, sooner.
 
@@ -157,7 +163,8 @@ def fused_copy(module: nn.Module) -> nn.Module:
         Frozen copy, or ``module`` itself where nothing can be gained.
     """
     layers = list(module.modules())
-    if not any(isinstance(layer, _CONVOLUTIONS) for layer in layers):
+    compiled = any("_orig_mod" in layer._modules for layer in layers)
+    if compiled or not any(can_be_fused(layer) for layer in layers):
         return module
     fused = frozen_twin(module)
     if any(isinstance(layer, nn.Conv2d) and layer.in_channels > 1 for layer in layers):
