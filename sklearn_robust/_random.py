@@ -32,10 +32,13 @@ def seed_of(random_state):
 
 @contextmanager
 def torch_seed(seed, device="cpu"):
-    """Seed torch's generators inside, and give them back as they were."""
+    """Seed torch's generators inside, and give them back as they were.
+
+    The generators belong to the whole process, so one thread is inside at a time.
+    """
     device = torch.device(device)
     cuda = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
+    with rng_lock(), torch.random.fork_rng(devices=cuda):
         if cuda:
             torch.manual_seed(seed)
         else:  # the other way would queue a call, and a trace of it, for a GPU never used

@@ -10,10 +10,10 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation as check
-from .._random import RowNoise, seed_of, torch_seed
+from .._random import RowNoise, seed_of
 from ..differentiable import open_model
 from ..differentiable._scores import with_names
-from ..differentiable._state import records
+from ..differentiable._state import records, seeded
 from ..exceptions import ZeroGradientWarning
 from ._arrays import batches_of
 from ._batch import AttackBatch, AttackResult, Box
@@ -215,7 +215,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
                 on_nan=self.on_nan,
                 **flags,
             )
-            with torch_seed(seed, x.device):  # for models that draw random numbers themselves
+            with seeded(view, x, seed):
                 result = attack(batch)
             yield result
 

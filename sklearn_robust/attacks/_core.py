@@ -7,8 +7,7 @@ import torch
 
 from .. import _validation as check
 from .._random import RowNoise, seed_of
-from ..differentiable import frozen
-from ..differentiable._state import records
+from ..differentiable._state import frozen_logits, records
 from ._batch import AttackBatch, Box
 from ._losses import check_loss
 from ._norms import make_ball
@@ -52,8 +51,8 @@ class TensorAttack:
         Parameters
         ----------
         logits : callable
-            Maps (n, ...) to logits (n, n_classes). A torch module (or a bound method of one)
-            is in eval mode meanwhile and comes back as it was.
+            Maps (n, ...) to logits (n, n_classes). Of a torch module (or a bound method of one)
+            a twin in eval mode is asked; the module itself is not touched.
         x : tensor of shape (n, ...)
             Clean samples.
         y : tensor of shape (n,), int64
@@ -97,9 +96,9 @@ class TensorAttack:
         bounds = self._box_around(x)
         if noise is None:
             noise = RowNoise(seed_of(self.random_state), x)
+        logits = frozen_logits(logits)
         batch = AttackBatch(logits=logits, x=x, y=y, box=Box(bounds, x), noise=noise, **flags)
-        with frozen(logits):
-            return self._attack(batch)
+        return self._attack(batch)
 
     def _box_around(self, x):
         """Box of a batch: that of ``fit``, if there was one; data that leave "auto" have none."""

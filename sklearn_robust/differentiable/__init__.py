@@ -12,6 +12,8 @@ other linear projections, Nystroem, RBFSampler, feature selectors, SimpleImputer
 of them by Pipeline, FeatureUnion and ColumnTransformer. ``register`` adds to either list.
 """
 
+import warnings
+
 from . import _meta, _unsupported, classifiers, transformers  # noqa: F401  (they fill the registry)
 from ._model import Model, open_model
 from ._module import AnyDtype, DifferentiableModel
@@ -30,3 +32,15 @@ __all__ = [
     "open_model",
     "register",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "View":
+        warnings.warn(
+            "sklearn_robust.differentiable.View is called DifferentiableModel now; the old name "
+            "goes in the next release.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return DifferentiableModel
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

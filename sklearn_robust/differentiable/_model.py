@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, singledispatch
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,16 @@ from ._module import DifferentiableModel
 from ._registry import as_module
 from ._scores import ScoreFunction, with_names
 
-__all__ = ["Model", "open_model"]
+__all__ = ["Model", "native_logits", "open_model"]
+
+
+@singledispatch
+def native_logits(estimator: Any) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    """Return the logits that an estimator's own prediction is made of, bit for bit.
+
+    Kinds of estimators register theirs; None means that an estimator predicts otherwise.
+    """
+    return None
 
 
 class Model:
@@ -37,6 +46,26 @@ class Model:
         Whether a gradient reaches the input.
     reason : str or None
         Why none does.
+
+    See Also
+    --------
+    open_model : Makes it.
+
+    Notes
+    -----
+    Threads may share one: nothing that it offers changes the estimator, the copy or any state of
+    the process. Where the estimator's ``predict`` is safe in threads, so is ``predict_codes``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_robust.differentiable import open_model
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = open_model(LogisticRegression(max_iter=1000).fit(X, y))
+    >>> model.logits(torch.tensor(X[:2])).shape, model.label_codes(X[:2], y[:2])
+    (torch.Size([2, 3]), array([0, 0]))
     """
 
     def __init__(self, estimator: Any) -> None:
@@ -70,22 +99,26 @@ class Model:
         return self.logits.fused
 
     @cached_property
-    def scores(self) -> Any:
+    def double(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        """The same logits, computed in float64 whatever the dtype of the samples."""
+        exact = self.logits.exact
+
+        def logits(x: torch.Tensor) -> torch.Tensor:
+            return exact(x.double()).double()
+
+        return logits
+
+    @cached_property
+    def scores(self) -> DifferentiableModel | ScoreFunction:
         """What a black-box attack asks: the logits where there are any, else scores."""
-        return self.module.fused if self.differentiable else ScoreFunction(self.estimator)
+        if not self.differentiable:
+            return ScoreFunction(self.estimator)
+        return self.fused if self.logits is self.module else self.module.fused
 
     @cached_property
     def native(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
         """Logits by which the estimator itself predicts; None if it predicts otherwise."""
-        if not getattr(self.estimator, "_predicts_by_logits", False):
-            return None
-
-        def logits(x: torch.Tensor) -> torch.Tensor:
-            z = self.estimator.decision_function(x.cpu().numpy().astype(np.float32, copy=False))
-            z = torch.as_tensor(z, device=x.device)
-            return z if z.ndim == 2 else torch.stack([-z, z], 1) / 2
-
-        return logits
+        return native_logits(self.estimator)
 
     @property
     def _source(self) -> Any:
@@ -122,10 +155,11 @@ class Model:
     def label_codes(self, X: NDArray[Any], y: ArrayLike) -> NDArray[np.int64]:
         """Class codes (n,) of the labels ``y`` of the samples ``X``."""
         check_labels(y)
-        if len(y) != len(X):
-            raise ValueError(f"X has {len(X)} samples and y has {len(y)} labels.")
+        labels: Any = y
+        if len(labels) != len(X):
+            raise ValueError(f"X has {len(X)} samples and y has {len(labels)} labels.")
         self._learn_classes(X)
-        return encode_labels(y, self.classes_, self.name)
+        return encode_labels(labels, self.classes_, self.name)
 
     def _learn_classes(self, X: NDArray[Any]) -> None:
         if self._source._classes is None:  # the first forward tells how many there are

@@ -1,19 +1,25 @@
 """The module that ``as_module`` returns."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from .. import _validation as check
-from ._fast.copying import copy_module
-from ._fast.fuse import fused_copy
+from ._fast.copying import copy_module, frozen_twin
+from ._fast.dry_run import draws_random_numbers
+from ._fast.fuse import can_be_fused, fused_copy
 from ._fast.reduced_precision import ReducedPrecision
 from ._layers.pairwise_voting import Smoothable, jumps
 
 __all__ = ["AnyDtype", "DifferentiableModel", "device_of"]
 
 
-def device_of(module):
+def device_of(module: nn.Module) -> torch.device:
     """Device of a module's tensors, the accelerator if they are on several; CPU if it has none."""
     devices = {t.device for t in (*module.parameters(), *module.buffers())}
     return max(devices, key=lambda device: device.type != "cpu", default=torch.device("cpu"))
@@ -40,23 +46,24 @@ class AnyDtype(nn.Module):
     torch.float64
     """
 
-    def __init__(self, module):
+    def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = copy_module(module).eval().requires_grad_(False)
-        self._others = {}
+        self._others: dict[torch.dtype, nn.Module] = {}
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> Any:
         """Logits in the dtype of ``x``."""
         own = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), x.dtype)
         if x.dtype == own:
             return self.module(x)
         if x.dtype not in self._others:
-            self._others[x.dtype] = copy_module(self.module).to(x.device, x.dtype)
+            with torch.inference_mode(False):
+                self._others[x.dtype] = frozen_twin(self.module).to(x.device, x.dtype)
         return self._others[x.dtype](x)
 
 
 class DifferentiableModel(nn.Module):
-    """Differentiable view of a fitted classifier: raw ``X`` in, logits out.
+    """Differentiable model of a fitted classifier: raw ``X`` in, logits out.
 
     Parameters
     ----------
@@ -74,7 +81,7 @@ class DifferentiableModel(nn.Module):
     classes_ : array of shape (n_classes,)
         Labels of the columns.
     device : torch.device
-        Where the view computes.
+        Where the model computes.
     surrogate : DifferentiableModel
         Model whose gradient is worth following: this one, unless its logits jump.
 
@@ -93,92 +100,105 @@ class DifferentiableModel(nn.Module):
     >>> from sklearn.svm import SVC
     >>> from sklearn_robust.differentiable import as_module
     >>> X, y = load_iris(return_X_y=True)
-    >>> view = as_module(SVC().fit(X, y))
-    >>> view.classes_
+    >>> model = as_module(SVC().fit(X, y))
+    >>> model.classes_
     array([0, 1, 2])
-    >>> bool((view.codes(X) == y).mean() > 0.9)
+    >>> bool((model.codes(X) == y).mean() > 0.9)
     True
-    >>> view.surrogate is view  # three classes are three duels, which jump
+    >>> model.surrogate is model  # votes between pairs of classes jump
     False
     """
 
-    def __init__(self, body, classes=None, *, input_shape=None, name="the model"):
+    def __init__(
+        self,
+        body: nn.Module,
+        classes: ArrayLike | None = None,
+        *,
+        input_shape: tuple[int, ...] | None = None,
+        name: str = "the model",
+    ) -> None:
         super().__init__()
         self.body = body
         self.input_shape = None if input_shape is None else tuple(input_shape)
         self.name = name
-        self._classes = None if classes is None else np.asarray(classes)
+        self._classes: NDArray[Any] | None = None if classes is None else np.asarray(classes)
+        self._draws: bool | None = None
         self.eval().requires_grad_(False).to(device_of(self))
 
     @property
-    def classes_(self):
+    def classes_(self) -> NDArray[Any]:
         """Labels of the columns, in order."""
         if self._classes is None:
             raise AttributeError
         return self._classes
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         if name == "classes_":  # torch asks here when the property raises
             raise AttributeError(f"The classes of {self.name} are known after its first forward.")
         return super().__getattr__(name)
 
     @property
-    def surrogate(self):
+    def surrogate(self) -> DifferentiableModel:
         """Model whose gradient is worth following: this one, unless its logits jump."""
         if not jumps(self.body):
             return self
-        view = copy_module(self)
-        for part in view.modules():
+        model = frozen_twin(self)
+        for part in model.modules():
             if isinstance(part, Smoothable):
                 part.smooth = True
-        return view
+        return model
 
     @property
-    def exact(self):
+    def exact(self) -> DifferentiableModel:
         """Model that computes in full precision: this one, unless it is accelerated."""
         if not any(isinstance(part, ReducedPrecision) for part in self.modules()):
             return self
-        view = copy_module(self)
-        for part in view.modules():
+        model = frozen_twin(self)
+        for part in model.modules():
             if isinstance(part, ReducedPrecision):
                 part.full = True
-        return view
+        return model
 
     @property
-    def fused(self):
+    def fused(self) -> DifferentiableModel:
         """Model that computes the same, up to rounding, in less time; for attacks."""
-        if not any(isinstance(part, nn.Conv2d | nn.BatchNorm1d) for part in self.modules()):
+        if not any(can_be_fused(part) for part in self.modules()):
             return self
-        parts = [part.module for part in self.modules() if isinstance(part, AnyDtype)]
-        view = copy_module(self, {id(part): part for part in parts})  # folding copies those
-        for part in view.modules():
+        model = frozen_twin(self)
+        for part in model.modules():
             if isinstance(part, AnyDtype):
-                part.module = fused_copy(part.module)
-        return view
+                part.module, part._others = fused_copy(part.module), {}
+        return model
 
     @property
-    def device(self):
-        """Where the view computes."""
+    def device(self) -> torch.device:
+        """Where the model computes."""
         return device_of(self)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (n, n_classes) of the samples ``x`` ``(n, *sample_shape)``."""
         z = check.logits_in(self.name, self.body(x))
         if self._classes is None:
             self._classes = np.arange(z.shape[1])
         if len(self._classes) != z.shape[1]:
             raise ValueError(
-                f"{self.name} returns {z.shape[1]} logits a sample but has {len(self._classes)} "
+                f"{self.name} returns {z.shape[1]} logits per sample but has {len(self._classes)} "
                 "classes: give it one output for each class, in the order of classes_."
             )
         return z
 
-    def tensor(self, X):
-        """``X`` as a tensor of its own on the view's device."""
+    def draws_random(self, x: torch.Tensor) -> bool:
+        """Whether the model draws from torch's generators, by a dry run of one of the samples."""
+        if self._draws is None and len(x):
+            self._draws = draws_random_numbers(self.exact, x[:1])
+        return bool(self._draws)
+
+    def tensor(self, X: NDArray[Any]) -> torch.Tensor:
+        """``X`` as a tensor of its own on the model's device."""
         return torch.tensor(X, device=self.device)
 
     @torch.no_grad()
-    def codes(self, X, batch_size=1024):
+    def codes(self, X: NDArray[Any], batch_size: int = 1024) -> NDArray[np.int64]:
         """Predicted class codes (n,) of the array ``X``."""
         parts = [
             self(self.tensor(X[start : start + batch_size])).argmax(1).cpu()

@@ -1,14 +1,20 @@
 """Any fitted classifier as a source of scores, differentiable or not."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ._decision_scores import class_scores
+from ._fast.dry_run import draws_random_numbers
 
 __all__ = ["ScoreFunction", "with_names"]
 
 
-def with_names(estimator, X):
+def with_names(estimator: Any, X: Any) -> Any:
     """``X`` as the estimator was fitted on it: a frame, where it knows names of columns."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is None or X.shape[1:] != (len(names),):
@@ -21,7 +27,7 @@ def with_names(estimator, X):
 
 
 class ScoreFunction:
-    """What a black-box attack sees of a classifier: its scores, one column a class.
+    """What a black-box attack sees of a classifier: its scores, one column per class.
 
     Parameters
     ----------
@@ -36,8 +42,9 @@ class ScoreFunction:
 
     device = torch.device("cpu")
 
-    def __init__(self, estimator):
+    def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
+        self._draws: bool | None = None
         self.name = type(estimator).__name__
         if not hasattr(estimator, "classes_"):
             raise TypeError(f"{self.name} has no classes_: an attack needs a fitted classifier.")
@@ -46,11 +53,11 @@ class ScoreFunction:
         if self.input_shape is None and hasattr(estimator, "n_features_in_"):
             self.input_shape = (estimator.n_features_in_,)
 
-    def __call__(self, x):
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Scores (n, n_classes) of the samples ``x``."""
         return torch.as_tensor(self._scores(x.detach().numpy()))
 
-    def _scores(self, X):
+    def _scores(self, X: Any) -> NDArray[np.float64]:
         X, n_classes = with_names(self.estimator, X), len(self.classes_)
         if hasattr(self.estimator, "decision_function"):
             z = np.asarray(self.estimator.decision_function(X), dtype=np.float64)
@@ -66,10 +73,16 @@ class ScoreFunction:
             "which gives probabilities to any classifier."
         )
 
-    def tensor(self, X):
+    def draws_random(self, x: torch.Tensor) -> bool:
+        """Whether the scores draw from torch's generators, by a dry run of one of the samples."""
+        if self._draws is None and len(x):
+            self._draws = draws_random_numbers(self, x[:1])
+        return bool(self._draws)
+
+    def tensor(self, X: NDArray[Any]) -> torch.Tensor:
         """``X`` as a tensor of its own."""
         return torch.tensor(X)
 
-    def codes(self, X):
+    def codes(self, X: NDArray[Any]) -> NDArray[np.int64]:
         """Class codes (n,) of the largest scores."""
         return self._scores(X).argmax(1)

@@ -1,15 +1,27 @@
-"""Borrow a module for an attack and hand it back exactly as it was."""
+"""What an attack needs of a module: frozen, seeded, and able to give gradients."""
 
-from contextlib import contextmanager, nullcontext
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
+from types import MethodType
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
-__all__ = ["frozen", "module_of", "records"]
+from .._random import torch_seed
+from ._fast.copying import frozen_twin
+from ._module import DifferentiableModel
+from ._scores import ScoreFunction
+
+__all__ = ["frozen", "frozen_logits", "module_of", "records", "seeded"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def module_of(logits):
+def module_of(logits: Any) -> nn.Module | None:
     """Find the torch module behind a callable.
 
     Parameters
@@ -24,7 +36,7 @@ def module_of(logits):
 
     See Also
     --------
-    frozen : Borrows that module.
+    frozen : Holds that module in eval mode.
 
     Examples
     --------
@@ -38,12 +50,61 @@ def module_of(logits):
     """
     if isinstance(logits, nn.Module):
         return logits
-    owner = getattr(logits, "__self__", None)
+    owner = logits.__self__ if isinstance(logits, MethodType) else None
     return owner if isinstance(owner, nn.Module) else None
 
 
+def frozen_logits(logits: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same callable of a frozen twin of its module, which no other thread uses.
+
+    Parameters
+    ----------
+    logits : callable
+        A module or a bound method of one; any other callable is returned as it is, and so is a
+        module that is frozen already.
+
+    Returns
+    -------
+    frozen : callable
+        Computes in eval mode, without gradients of weights. The module itself is not touched.
+    """
+    module = module_of(logits)
+    if module is None or _is_frozen(module):
+        return logits
+    twin = frozen_twin(module)
+    return MethodType(logits.__func__, twin) if isinstance(logits, MethodType) else twin
+
+
+def _is_frozen(module: nn.Module) -> bool:
+    trained = any(p.requires_grad for p in module.parameters())
+    return not trained and not any(part.training for part in module.modules())
+
+
 @contextmanager
-def _borrowed(module):
+def seeded(
+    model: DifferentiableModel | ScoreFunction, x: torch.Tensor, seed: int
+) -> Iterator[None]:
+    """Context in which a model that draws random numbers itself draws those of ``seed``.
+
+    The generators come back as they were. Other models never touch them, so attacks on these
+    run in several threads at once; attacks on a random model take turns.
+
+    Parameters
+    ----------
+    model : DifferentiableModel or ScoreFunction
+        What is about to be called.
+    x : tensor of shape (n, ...)
+        Samples; one of them is enough to see whether the model draws.
+    seed : int
+        Seed.
+    """
+    random = model.draws_random(x)
+    with torch_seed(seed, x.device) if random else nullcontext():
+        yield
+
+
+@contextmanager
+def _borrowed(module: nn.Module) -> Iterator[None]:
     modes = [(part, part.training) for part in module.modules()]
     live = [p for p in module.parameters() if p.requires_grad]
     try:
@@ -59,11 +120,12 @@ def _borrowed(module):
             p.requires_grad_(True)
 
 
-def frozen(logits):
+def frozen(logits: Any) -> AbstractContextManager[None]:
     """Context in which the module behind a callable is in eval mode and has no trainable part.
 
     Each part's own ``training`` flag and each parameter's ``requires_grad`` come back when the
-    context ends, also after an exception.
+    context ends, also after an exception. Other threads see the change: use it on a module that
+    belongs to this thread, such as that of a net inside its own fit.
 
     Parameters
     ----------
@@ -94,17 +156,17 @@ def frozen(logits):
     return nullcontext() if module is None else _borrowed(module)
 
 
-def records(function):
+def records(function: _Function) -> _Function:
     """Let a function that needs gradients be called inside ``torch.inference_mode`` as well.
 
     Trainers validate in that mode, in which no tensor can ever take part in a gradient.
     """
 
     @wraps(function)
-    def recording(*args, **kwargs):
+    def recording(*args: Any, **kwargs: Any) -> Any:
         if not torch.is_inference_mode_enabled():
             return function(*args, **kwargs)
         with torch.inference_mode(False), torch.no_grad():
             return function(*args, **kwargs)
 
-    return recording
+    return recording  # type: ignore[return-value]

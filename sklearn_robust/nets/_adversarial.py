@@ -14,7 +14,7 @@ from ..attacks import WorstCase
 from ..attacks._minimum_norm import MinimumNormAttack
 from ..differentiable import frozen
 from ._base import BaseNet
-from ._engine.fused_logits import quick_logits
+from ._engine.fused_logits import fused_logits
 from ._engine.replay import replayable
 
 __all__ = ["AdversarialNet"]
@@ -140,7 +140,7 @@ class AdversarialNet(BaseNet):
     @replayable
     def _search(self, attack, x, y, observe=None):
         with frozen(self.module_):
-            logits = quick_logits(self, attack)
+            logits = fused_logits(self, attack)
             noise = getattr(self, "noise_", None)
             return attack.perturb(logits, x, y, observe=observe, noise=noise)
 

@@ -1,4 +1,4 @@
-"""The one place where skorch is made to keep scikit-learn's promises."""
+"""Base of all nets: a skorch classifier that keeps scikit-learn's promises."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from torch import nn
 
 from .. import _validation as check
 from ..attacks import auto_batch_size
-from ..differentiable import frozen
+from ..differentiable._fast.copying import frozen_twin
 from ._engine import datasets as _data
 from ._engine.datasets import is_coded
 from ._engine.device import resolve_device
@@ -16,6 +16,7 @@ from ._engine.fit import Trainer
 from ._engine.module_checks import check_dtype, check_shape, check_tensor
 from ._engine.precision import forward_precision
 from ._engine.recipes import recipe_given
+from ._engine.replayed_outputs import ReplayedOutputs
 from ._engine.signature import merge_signatures
 from ._persistence import save_load as _io
 
@@ -194,16 +195,15 @@ class BaseNet(Trainer):
         # skorch's callbacks hand over datasets or batches whose labels are codes, and compare.
         return codes if is_coded(X) or self._is_replayed() else self.classes_[codes]
 
-    def _is_replayed(self):
-        """Whether one of skorch's scoring callbacks has put outputs in place of forward passes."""
-        return "forward_iter" in vars(self)
+    def __setattr__(self, name, value):
+        if name == "forward_iter":  # skorch's scoring callbacks set it while they score
+            value = ReplayedOutputs(self, value)
+        super().__setattr__(name, value)
 
-    @property
-    def _predicts_by_logits(self):
-        """Whether ``predict`` is the largest of what ``decision_function`` says; for attacks."""
-        cls = type(self)
-        same = cls.predict is BaseNet.predict
-        return same and cls.decision_function is BaseNet.decision_function
+    def _is_replayed(self):
+        """Whether a scoring callback of this thread has put outputs in place of forward passes."""
+        replayed = vars(self).get("forward_iter")
+        return replayed is not None and replayed.serves_this_thread()
 
     def _logits(self, X):
         self.check_is_fitted()
@@ -212,10 +212,24 @@ class BaseNet(Trainer):
         X = _data.samples_of(X) if is_dataset(X) else X
         X = check.validate_samples(self, X, reset=False)
         check.check_sample_shape(X, self.input_shape_, type(self).__name__)
-        size = auto_batch_size(X[0].size, self.device_)
-        with frozen(self.module_), torch.inference_mode():
+        return self._frozen()._forward_batches(X)
+
+    def _frozen(self):
+        """This net with a frozen twin of its module, which no other thread uses or changes."""
+        net = object.__new__(type(self))
+        vars(net).update(vars(self), module_=frozen_twin(self.module_), amp_=False)
+        return net
+
+    def _forward_batches(self, X):
+        """Logits (n, n_classes) of checked samples, in batches of the size that suits the device.
+
+        For a frozen net alone.
+        """
+        device = self.device_
+        size = auto_batch_size(X[0].size, device)
+        with torch.inference_mode():
             parts = [
-                self.compute_logits(torch.tensor(X[start : start + size], device=self.device_))
+                self.compute_logits(torch.tensor(X[start : start + size], device=device))
                 for start in range(0, len(X), size)
             ]
             z = torch.cat(parts).cpu().numpy()
@@ -251,7 +265,7 @@ class BaseNet(Trainer):
         Parameters
         ----------
         module : torch.nn.Module
-            Returns logits (n, n_classes); copy_module.
+            Returns logits (n, n_classes); copied.
         classes : array-like of shape (n_classes,)
             Label of each column.
         **params

@@ -78,6 +78,7 @@ def test_folding_changes_neither_output_nor_input_gradient(name):
 def test_batch_normalisation_after_a_convolution_is_gone():
     module, shape = CASES["cifar"]
     quick = fused_copy(trained_statistics(copy.deepcopy(module), shape))
+    quick(torch.rand(2, *shape, dtype=torch.float64))
     x = torch.rand(2, 4, 8, 8)
     norms = [part for part in quick.modules() if isinstance(part, nn.BatchNorm2d)]
     assert norms and all(norm(x) is x for norm in norms)

@@ -220,7 +220,7 @@ def test_outputs_that_are_no_logits_are_refused(module, message):
 
 def test_logits_must_match_the_classes():
     view = DifferentiableModel(nn.Linear(4, 3), classes=["a", "b"], name="Net")
-    with pytest.raises(ValueError, match="Net returns 3 logits a sample but has 2 classes"):
+    with pytest.raises(ValueError, match="Net returns 3 logits per sample but has 2 classes"):
         view(torch.zeros(2, 4))
 
 

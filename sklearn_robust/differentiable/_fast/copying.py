@@ -1,18 +1,47 @@
 """Copies of modules, whatever a user's module keeps on itself."""
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Iterator
+from types import BuiltinFunctionType, FunctionType
+from typing import Any
 
 import torch
 from torch import nn
 
-__all__ = ["copy_module", "copy_state"]
+__all__ = ["copy_module", "copy_state", "frozen_twin"]
+
+# Attributes of these types are never changed in place.
+_IMMUTABLE = (
+    bool,
+    bytes,
+    complex,
+    float,
+    int,
+    str,
+    type,
+    type(None),
+    torch.device,
+    torch.dtype,
+    BuiltinFunctionType,
+    FunctionType,
+)
+_COPY_PROTOCOL = {
+    "__deepcopy__",
+    "__getstate__",
+    "__reduce__",
+    "__reduce_ex__",
+    "__setstate__",
+    "__slots__",
+}
 
 
-def copy_module(module, memo=None):
+def copy_module(module: nn.Module, memo: dict[int, Any] | None = None) -> Any:
     """Deep copy of a module that may hold tensors with a graph, which ``copy.deepcopy`` refuses.
 
     An activation that a module keeps, or a weight that is computed by pruning or normalisation,
-    is copy_module without its graph.
+    is copied without its graph.
 
     Parameters
     ----------
@@ -30,7 +59,7 @@ def copy_module(module, memo=None):
     return copy.deepcopy(module, {**graphs, **(memo or {})})
 
 
-def copy_state(module):
+def copy_state(module: nn.Module) -> dict[str, Any]:
     """State dict of a module that no longer changes with it."""
     return {
         name: value.detach().clone() if isinstance(value, torch.Tensor) else copy.deepcopy(value)
@@ -38,7 +67,76 @@ def copy_state(module):
     }
 
 
-def _computed(value, seen):
+def frozen_twin(module: nn.Module) -> Any:
+    """Copy of a module in eval mode that shares the memory of its weights.
+
+    Flags, hooks, buffers and all other attributes belong to the twin alone, so threads may use the
+    module and its twins at the same time. An attribute that cannot be copied is shared.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        What to copy; neither it nor its flags change at any time.
+
+    Returns
+    -------
+    twin : torch.nn.Module
+        Its weights need no gradient, and follow those of ``module`` when these change in place.
+    """
+    memo: dict[int, Any] = {}
+    with torch.inference_mode(False), torch.no_grad():
+        for part in module.modules():
+            for weight in part._parameters.values():
+                if weight is not None:
+                    memo[id(weight)] = nn.Parameter(weight.detach(), requires_grad=False)
+            for buffer in part._buffers.values():
+                if buffer is not None:
+                    memo[id(buffer)] = buffer.detach().clone()
+        twin = _twin(module, memo)
+    for part in twin.modules():
+        if part.training:
+            part.training = False
+    return twin
+
+
+def _twin(part: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    if id(part) in memo:
+        return memo[id(part)]
+    if "_orig_mod" in part._modules:  # a compiled module: a copy would be compiled anew
+        memo[id(part)] = _twin(part._modules["_orig_mod"], memo) if part.training else part
+        return memo[id(part)]
+    if _copies_itself(type(part)):
+        return copy.deepcopy(part, memo)
+    twin = memo[id(part)] = type(part).__new__(type(part))
+    content = vars(twin)
+    for name, value in list(vars(part).items()):
+        if name == "_modules":
+            content[name] = {n: m if m is None else _twin(m, memo) for n, m in value.items()}
+        elif isinstance(value, _IMMUTABLE):
+            content[name] = value
+        else:
+            content[name] = _private(value, memo)
+    return twin
+
+
+def _copies_itself(cls: type) -> bool:
+    """Whether a class says how it is copied; torch's layers do so for old files alone."""
+    own = (base for base in cls.__mro__ if not base.__module__.startswith("torch.nn.modules."))
+    return any(_COPY_PROTOCOL & vars(base).keys() for base in own if base is not object)
+
+
+def _private(value: Any, memo: dict[int, Any]) -> Any:
+    if isinstance(value, dict) and not value:  # most of a module's attributes: tables of no hooks
+        return copy.copy(value)
+    for tensor in _computed(value, set()):
+        memo.setdefault(id(tensor), tensor.detach())
+    try:
+        return copy.deepcopy(value, memo)
+    except Exception:  # a lock, a generator, an open file
+        return value
+
+
+def _computed(value: Any, seen: set[int]) -> Iterator[torch.Tensor]:
     """Yield the tensors with a graph that a module holds, also in lists, tuples and dicts."""
     if id(value) in seen:
         return
@@ -49,5 +147,5 @@ def _computed(value, seen):
         return
     parts = vars(value) if isinstance(value, nn.Module) else value
     if isinstance(parts, (dict, list, tuple)):
-        for part in parts.values() if isinstance(parts, dict) else parts:
+        for part in list(parts.values()) if isinstance(parts, dict) else parts:
             yield from _computed(part, seen)

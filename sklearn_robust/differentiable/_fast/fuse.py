@@ -1,82 +1,156 @@
 """A faster copy of a frozen module: batch normalisation fused, convolutions channels-last."""
 
-from collections import Counter
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 import torch
-from torch import fx, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from .copying import copy_module
+from .copying import frozen_twin
+from .dry_run import DryRun, dry_run_lock
 from .single_channel_conv import SingleChannelConv2d
 
-__all__ = ["fused_copy"]
+__all__ = ["FusedModule", "can_be_fused", "fused_copy"]
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_TOLERANCE = 1e-3  # of the largest logit: far above rounding, far below a wrong layer
 
 
-class _LeafTracer(fx.Tracer):
-    """Trace down to the modules without children, whoever wrote them."""
+class FusedModule(nn.Module):
+    """Frozen module whose batch normalisation is fused when the first batch is known.
 
-    def is_leaf_module(self, module, name):
-        """Whether to look no further."""
-        return not any(True for _ in module.children()) and not isinstance(module, nn.Sequential)
+    A dry run of one sample shows which normalisation follows which convolution. Where the fused
+    module does not give that sample the same output, or may compute otherwise another time, the
+    normalisation stays.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        In eval mode; belongs to this object from now on.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self.ready = False
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """Output of the module."""
+        if not self.ready and len(x):
+            with dry_run_lock():  # no thread computes before the module is as it will stay
+                if not self.ready:
+                    self._prepare(x)
+        return self.module(x)
+
+    def _prepare(self, x: torch.Tensor) -> None:
+        with (
+            torch.inference_mode(False),
+            torch.no_grad(),
+            torch.autocast(x.device.type, enabled=False),
+        ):
+            _fold_normalisation(self.module, x[:1].detach().clone())
+            self.module = _with_single_channel_layers(self.module)
+        self.ready = True
 
 
-def _fuse(layer, norm):
-    """One convolution that does in eval mode what two layers do, or None."""
-    # A subclass, a parametrised weight or a hook may make its weight anew.
-    if type(layer) not in _CONVOLUTIONS or type(norm) not in _NORMALISATIONS:
-        return None
-    if not norm.track_running_stats or layer.weight.dtype != norm.running_mean.dtype:
-        return None
-    hooked = (hooks for part in (layer, norm) for hooks in _hooks(part))
-    return None if any(hooked) else fuse_conv_bn_eval(layer, norm)
+def _fold_normalisation(module: nn.Module, x: torch.Tensor) -> None:
+    """Fold in place, and undo it where the output of ``x`` is not the same."""
+    folded = []
+    try:
+        run = DryRun(module, [part for part in module.modules() if _is_plain(part)], x)
+        for convolution, norm in _pairs(run):
+            folded.append((convolution, convolution.weight, convolution.bias, norm))
+            _fold(convolution, norm)
+        same = not folded or _agree(module(x), run.output)
+    except Exception:  # the user's own code may raise anything on a single sample
+        same = False
+    if not same:
+        for convolution, weight, bias, norm in folded:
+            convolution.weight, convolution.bias = weight, bias
+            vars(norm).pop("forward", None)
 
 
-def _hooks(layer):
-    return layer._forward_pre_hooks, layer._forward_hooks
+def _is_plain(layer: nn.Module) -> bool:
+    """Whether a layer computes as its class does: a subclass or a hook may change its weight."""
+    plain = type(layer) in (*_CONVOLUTIONS, *_NORMALISATIONS)
+    changed = layer._forward_pre_hooks or layer._forward_hooks or "forward" in vars(layer)
+    return plain and not changed
 
 
-def _same(x):
+def _pairs(run: DryRun) -> Iterator[tuple[Any, Any]]:
+    """Yield each convolution whose output only one normalisation reads, and that layer."""
+    made_by = {id(z): layer for layer, z in run.outputs.items() if type(layer) in _CONVOLUTIONS}
+    for norm, z in run.inputs.items():
+        convolution: Any = made_by.get(id(z))
+        if convolution is None or type(norm) not in _NORMALISATIONS or z is run.output:
+            continue
+        if run.calls[norm] > 1 or run.calls[convolution] > 1 or not run.read_by(z, norm):
+            continue
+        statistics = norm.running_mean
+        if statistics is None or convolution.weight.dtype != statistics.dtype:
+            continue
+        if all(_reads_own(run, layer) for layer in (convolution, norm)):
+            yield convolution, norm
+
+
+def _reads_own(run: DryRun, layer: nn.Module) -> bool:
+    """Whether no other code reads the layer's weights, which folding changes."""
+    own = (*layer.parameters(), *layer.buffers())
+    return all(run.read_by(tensor, layer) for tensor in own)
+
+
+def _fold(convolution: Any, norm: Any) -> None:
+    """Let the convolution do in eval mode what both layers do."""
+    # The same layer may be known by other names: change it, and not who holds it.
+    convolution.weight, convolution.bias = fuse_conv_bn_weights(
+        convolution.weight,
+        convolution.bias,
+        norm.running_mean,
+        norm.running_var,
+        norm.eps,
+        norm.weight,
+        norm.bias,
+    )
+    norm.forward = _same
+
+
+def _same(x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def _fold_normalisation(module):
-    """Fold in place; the module keeps its own ``forward``, which a trace would freeze."""
-    nodes = _LeafTracer().trace(module).nodes
-    users = Counter(node.target for node in nodes if node.op == "call_module")
-    # A layer whose weight is read by itself must keep it.
-    users.update(node.target.rpartition(".")[0] for node in nodes if node.op == "get_attr")
-    for node in nodes:
-        source = node.args[0] if node.op == "call_module" and node.args else None
-        if getattr(source, "op", None) != "call_module" or len(source.users) > 1:
-            continue
-        if users[node.target] > 1 or users[source.target] > 1:
-            continue
-        layer, norm = module.get_submodule(source.target), module.get_submodule(node.target)
-        fused = _fuse(layer, norm)
-        if fused is not None:
-            # The same layer may be known by other names: change it, and not who holds it.
-            layer.weight, layer.bias = fused.weight, fused.bias
-            norm.forward = _same
-    return module
+def _agree(found: Any, wanted: Any) -> bool:
+    """Whether two outputs, or the first parts of them, differ by rounding alone."""
+    if isinstance(wanted, (list, tuple)):
+        found, wanted = found[0], wanted[0]
+    scale = _TOLERANCE * float(wanted.abs().max())
+    return torch.allclose(found, wanted, rtol=0, atol=scale, equal_nan=True)
 
 
-def _tile_grey(module):
-    """Put a faster copy in the place of each convolution of grey images that has a parent."""
+def _with_single_channel_layers(module: nn.Module) -> nn.Module:
+    """Put a faster copy in the place of each convolution of one channel that has a parent."""
     for parent in list(module.modules()):
         for name, layer in parent.named_children():
             if SingleChannelConv2d.suits(layer):
                 setattr(parent, name, SingleChannelConv2d(layer))
+    return module
 
 
-def fused_copy(module):
+def can_be_fused(layer: nn.Module) -> bool:
+    """Whether a layer may compute in less time in a fused copy."""
+    return isinstance(layer, _CONVOLUTIONS)
+
+
+def fused_copy(module: nn.Module) -> nn.Module:
     """Copy of an eval-mode module that gives the same output, up to rounding, sooner.
 
     Batch normalisation is fused into the convolution before it, and on a CPU convolutions are laid
-    out channels-last, those of grey images so that their gradient is fast. A module that cannot
-    be traced keeps its batch normalisation.
+    out channels-last, those of one channel so that their gradient is fast. Other weights share
+    their memory with ``module``. A module that draws random numbers, or decides by the values of
+    its tensors, keeps its batch normalisation.
 
     Parameters
     ----------
@@ -89,14 +163,12 @@ def fused_copy(module):
         Frozen copy, or ``module`` itself where nothing can be gained.
     """
     layers = list(module.modules())
-    normalised = any(isinstance(layer, _NORMALISATIONS) for layer in layers)
-    fused = copy_module(module)
-    if normalised:
-        try:
-            fused = _fold_normalisation(fused)
-        except Exception:  # tracing runs the user's own code on proxies: anything may be raised
-            fused = copy_module(module)
+    compiled = any("_orig_mod" in layer._modules for layer in layers)
+    if compiled or not any(can_be_fused(layer) for layer in layers):
+        return module
+    fused = frozen_twin(module)
     if any(isinstance(layer, nn.Conv2d) and layer.in_channels > 1 for layer in layers):
         fused = fused.to(memory_format=torch.channels_last)
-    _tile_grey(fused)
-    return fused.eval().requires_grad_(False)
+    if any(isinstance(layer, _NORMALISATIONS) for layer in layers):
+        return FusedModule(fused).eval()
+    return _with_single_channel_layers(fused)

@@ -1,15 +1,21 @@
-"""Quicker logits for attacks of many steps on a batch."""
+"""Faster logits for attacks of many steps on a batch."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
 from torch import nn
 
 from ...differentiable._fast.fuse import fused_copy
 from .._base import BaseNet
 
-__all__ = ["quick_logits"]
+__all__ = ["fused_logits"]
 
 
-def quick_logits(net, attack):
-    """Logits of a net's frozen module, from a quicker copy where that pays for itself.
+def fused_logits(net: BaseNet, attack: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Logits of a net's frozen module, from a faster copy where that pays for itself.
 
     A copy with convolutions laid out channels-last and batch normalisation fused costs about one
     step of an attack and saves a fifth to a third of each, on a CPU.
@@ -21,12 +27,9 @@ def quick_logits(net, attack):
     images = any(isinstance(part, nn.Conv2d) for part in net.module_.modules())
     if own or brief or net.device_.type != "cpu" or not images:
         return net.compute_logits
-    try:
-        fused = fused_copy(net.module_)
-    except RuntimeError:  # some modules hold tensors that cannot be copied
-        return net.compute_logits
+    fused = fused_copy(net.module_)
 
-    def logits(x):
+    def logits(x: torch.Tensor) -> torch.Tensor:
         z = fused(x)
         return z[0] if isinstance(z, (tuple, list)) else z
 

@@ -1,10 +1,16 @@
-"""Differentiable views of skorch nets, other people's included."""
+"""Differentiable models of skorch nets, other people's included."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from skorch import NeuralNet, NeuralNetBinaryClassifier
 from torch import nn
 
 from ...differentiable import AnyDtype, register
+from ...differentiable._model import native_logits
 from .._base import BaseNet
 
 __all__ = []
@@ -19,11 +25,11 @@ class LogProbabilities(nn.Module):
         Maps samples to probabilities (n, n_classes).
     """
 
-    def __init__(self, body):
+    def __init__(self, body: nn.Module) -> None:
         super().__init__()
         self.body = body
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Log-probabilities (n, n_classes)."""
         p = self.body(x)
         p = p[0] if isinstance(p, (tuple, list)) else p
@@ -41,11 +47,11 @@ class TwoColumns(nn.Module):
         Logit above which the second class is predicted.
     """
 
-    def __init__(self, body, threshold=0.0):
+    def __init__(self, body: nn.Module, threshold: float = 0.0) -> None:
         super().__init__()
         self.body, self.threshold = body, threshold
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (n, 2)."""
         z = self.body(x)
         z = z[0] if isinstance(z, (tuple, list)) else z
@@ -54,17 +60,32 @@ class TwoColumns(nn.Module):
 
 
 @register(BaseNet)
-def _own_net(net):
+def _own_net(net: BaseNet) -> nn.Module:
     return AnyDtype(net.module_)
 
 
+@native_logits.register(BaseNet)
+def _native(net: BaseNet) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    cls = type(net)
+    changed = cls.predict is not BaseNet.predict
+    if changed or cls.decision_function is not BaseNet.decision_function:
+        return None
+    frozen = net._frozen()
+
+    def logits(x: torch.Tensor) -> torch.Tensor:
+        X = x.cpu().numpy().astype(np.float32, copy=False)
+        return torch.as_tensor(frozen._forward_batches(X), device=x.device)
+
+    return logits
+
+
 @register(NeuralNet)
-def _skorch_net(net):
+def _skorch_net(net: NeuralNet) -> nn.Module:
     body = AnyDtype(net.module_)
     return LogProbabilities(body) if isinstance(net.criterion_, nn.NLLLoss) else body
 
 
 @register(NeuralNetBinaryClassifier)
-def _skorch_binary_net(net):
+def _skorch_binary_net(net: NeuralNetBinaryClassifier) -> nn.Module:
     p = torch.tensor(float(net.threshold))
     return TwoColumns(AnyDtype(net.module_), float(torch.logit(p)))
