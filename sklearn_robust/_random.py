@@ -1,26 +1,34 @@
-"""Random numbers that belong to their user: forked torch state, and noise tied to rows."""
+"""Random numbers that leave the global generators alone: forked torch state, noise per row."""
+
+from __future__ import annotations
 
 import math
 import numbers
 import os
 import secrets
+import sys
 import threading
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
+from typing import Any
 
+import numpy as np
 import torch
 from sklearn.utils import check_random_state
+from torch import Tensor
 
-__all__ = ["RowNoise", "StreamNoise", "rng_lock", "seed_of", "torch_seed"]
+__all__ = ["Noise", "RowNoise", "StreamNoise", "rng_lock", "seed_of", "torch_seed"]
 
 _GOLDEN = -7046029254386353131  # 2^64 / golden ratio, as a signed 64-bit integer
 _MIX = (-4658895280553007687, -7723592293110705685)  # multipliers of splitmix64
 
 
-def seed_of(random_state):
-    """Integer seed of a scikit-learn ``random_state``; an integer gives itself every time.
+def seed_of(random_state: int | np.random.RandomState | None) -> int:
+    """Integer seed of a scikit-learn ``random_state``; an integer is its own seed.
 
-    None is another seed every time, from the system: the global generators are not touched.
+    None gives a new seed on every call, drawn from the system: the global generators are not
+    touched.
     """
     if random_state is None:
         return secrets.randbelow(2**31 - 1)
@@ -31,8 +39,8 @@ def seed_of(random_state):
 
 
 @contextmanager
-def torch_seed(seed, device="cpu"):
-    """Seed torch's generators inside, and give them back as they were.
+def torch_seed(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
+    """Seed torch's generators inside the context, and restore their state afterwards.
 
     The generators belong to the whole process, so one thread is inside at a time.
     """
@@ -41,56 +49,67 @@ def torch_seed(seed, device="cpu"):
     with rng_lock(), torch.random.fork_rng(devices=cuda):
         if cuda:
             torch.manual_seed(seed)
-        else:  # the other way would queue a call, and a trace of it, for a GPU never used
+        else:  # torch.manual_seed would queue a call, with its traceback, for a GPU never used
             torch.default_generator.manual_seed(seed)
         yield
 
 
-def rng_lock():
-    """Context that one thread of a process is in at a time; its own calls may nest."""
-    return _TURN
+_LOCK = threading.RLock()
 
 
-def _new_turn():
-    global _TURN
-    _TURN = threading.RLock()
+def rng_lock() -> AbstractContextManager[Any]:
+    """Context that one thread of a process is in at a time; calls of one thread may nest."""
+    return _LOCK
 
 
-_new_turn()
-if hasattr(os, "register_at_fork"):  # a process that is forked meanwhile begins with a free one
-    os.register_at_fork(after_in_child=_new_turn)
+def _renew_lock() -> None:
+    global _LOCK
+    _LOCK = threading.RLock()
 
 
-def _shift(v, bits):
+if sys.platform != "win32":  # a process forked while the lock is held starts with a free one
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+def _shift(v: Tensor, bits: int) -> Tensor:
     """Logical right shift of signed 64-bit integers."""
     return (v >> bits) & ((1 << (64 - bits)) - 1)
 
 
-def _scramble(v):
+def _scramble(v: Tensor) -> Tensor:
     """Finaliser of splitmix64: a bijection of 64-bit integers that looks random."""
     v = (v ^ _shift(v, 30)) * _MIX[0]
     v = (v ^ _shift(v, 27)) * _MIX[1]
     return v ^ _shift(v, 31)
 
 
-class _Noise:
-    """Uniform numbers in (0, 1), and what follows from them."""
+class Noise:
+    """Source of uniform numbers in (0, 1), and of what follows from them."""
 
-    def uniform(self, x, stream):
+    def __getitem__(self, rows: Tensor | slice) -> Noise:
+        """Noise of some of the rows."""
         raise NotImplementedError
 
-    def normal(self, x, stream):
-        """Draw normal numbers of mean 0 and variance 1, shape of ``x``."""
+    def spawn(self, number: int) -> Noise:
+        """Other noise for the same rows."""
+        raise NotImplementedError
+
+    def uniform(self, x: Tensor, stream: int) -> Tensor:
+        """Uniform numbers in (0, 1), shape of ``x``."""
+        raise NotImplementedError
+
+    def normal(self, x: Tensor, stream: int) -> Tensor:
+        """Numbers of a normal distribution of mean 0 and variance 1, shape of ``x``."""
         u = self.uniform(x, stream).double()
         return (math.sqrt(2) * torch.erfinv(2 * u - 1)).to(x.dtype)
 
-    def scalar(self, x, stream):
-        """One uniform number a row, shape (n, 1, ..., 1)."""
+    def scalar(self, x: Tensor, stream: int) -> Tensor:
+        """One uniform number per row, shape (n, 1, ..., 1)."""
         rows = x.flatten(1)[:, :1].reshape(-1, *[1] * (x.ndim - 1))
         return self.uniform(rows, stream)
 
 
-class RowNoise(_Noise):
+class RowNoise(Noise):
     """Noise that is a function of the seed and the row's own values.
 
     Splitting or reordering the rows changes no row's noise, so a verdict does not depend on
@@ -101,15 +120,15 @@ class RowNoise(_Noise):
     seed : int
         Seed.
     x : tensor of shape (n, ...)
-        The clean rows that key the noise.
+        Clean rows that key the noise.
     """
 
-    def __init__(self, seed, x):
+    def __init__(self, seed: int, x: Tensor) -> None:
         self._source = seed, x
 
     @cached_property
-    def key(self):
-        """Number of each row, (n,) int64; not asked for by attacks that draw nothing."""
+    def key(self) -> Tensor:
+        """Number of each row, (n,) int64; computed when first needed."""
         seed, x = self._source
         offset = torch.tensor(seed, dtype=torch.int64, device=x.device)
         start = _scramble(offset * _MIX[0] + 1)
@@ -117,21 +136,23 @@ class RowNoise(_Noise):
         weights = _scramble(start + torch.arange(bits.shape[1], device=x.device) * _GOLDEN) | 1
         return _scramble((bits * weights).sum(1) + start)
 
-    def __getitem__(self, rows):
+    def __getitem__(self, rows: Tensor | slice) -> RowNoise:
         """Noise of some of the rows."""
-        picked = object.__new__(RowNoise)
-        picked.key = self.key[rows]
-        return picked
+        return self._keyed(self.key[rows])
 
-    def spawn(self, number):
+    def spawn(self, number: int) -> RowNoise:
         """Other noise for the same rows."""
-        other = object.__new__(RowNoise)
         step = torch.full_like(self.key, number) * _GOLDEN
-        other.key = _scramble(self.key + step)
-        return other
+        return self._keyed(_scramble(self.key + step))
 
-    def uniform(self, x, stream):
-        """Uniform numbers in (0, 1), shape of ``x``; another ``stream``, other numbers."""
+    @staticmethod
+    def _keyed(key: Tensor) -> RowNoise:
+        noise = object.__new__(RowNoise)
+        noise.key = key
+        return noise
+
+    def uniform(self, x: Tensor, stream: int) -> Tensor:
+        """Uniform numbers in (0, 1), shape of ``x``; each ``stream`` has its own numbers."""
         n_values = x[0].numel() if len(x) else 0
         column = torch.arange(n_values, device=x.device) + (stream << 32)
         state = _scramble(self.key[:, None] + (column + 1) * _GOLDEN)
@@ -139,29 +160,35 @@ class RowNoise(_Noise):
         return u.to(x.dtype).reshape(x.shape)
 
 
-class StreamNoise(_Noise):
-    """Noise drawn in turn from one ``torch.Generator``: the quicker kind, for training."""
+class StreamNoise(Noise):
+    """Noise drawn in turn from one ``torch.Generator``: the faster kind, for training.
 
-    def __init__(self, generator):
+    Parameters
+    ----------
+    generator : torch.Generator
+        Source of all numbers, shared by all rows.
+    """
+
+    def __init__(self, generator: torch.Generator) -> None:
         self.generator = generator
 
-    def __getitem__(self, rows):
-        """Noise of some of the rows: the stream serves all alike."""
+    def __getitem__(self, rows: Tensor | slice) -> StreamNoise:
+        """Noise of some of the rows: all rows share the stream."""
         return self
 
-    def spawn(self, number):
+    def spawn(self, number: int) -> StreamNoise:
         """Other noise: the stream never repeats."""
         return self
 
-    def uniform(self, x, stream):
+    def uniform(self, x: Tensor, stream: int) -> Tensor:
         """Uniform numbers in (0, 1), shape of ``x``."""
         u = torch.rand(x.shape, generator=self.generator, dtype=x.dtype, device=x.device)
         return u.clamp_min_(torch.finfo(x.dtype).eps / 4)
 
-    def state_dict(self):
-        """State of the stream, as modules give theirs."""
+    def state_dict(self) -> dict[str, Tensor]:
+        """State of the stream."""
         return {"generator": self.generator.get_state()}
 
-    def load_state_dict(self, state):
-        """Go on where a stream was."""
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore the state of a stream."""
         self.generator.set_state(state["generator"])

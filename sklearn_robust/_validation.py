@@ -1,13 +1,21 @@
-"""Checks at the door: each says what came, what was wanted and what to type."""
+"""Input validation: each message says what came, what was wanted and what to type.
 
-import numbers
-from collections.abc import Sequence
+The checks of parameters in :mod:`._parameters` are importable from here, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
+
+from ._parameters import check_attack, check_choice, check_count, check_number, check_shape
 
 __all__ = [
     "check_attack",
@@ -27,18 +35,40 @@ __all__ = [
     "logits_in",
     "power_scaler",
     "refuse_bytes",
-    "wrap_shape_errors",
     "svm_gamma",
     "validate_samples",
+    "wrap_shape_errors",
 ]
 
 NORMS = {"linf": "linf", "l2": "l2", "l1": "l1", np.inf: "linf", 2: "l2", 1: "l1"}
 
 
-def refuse_bytes(X):
-    """Refuse images of bytes, whose values would be a million times beyond any usual eps."""
-    # A frame has a dtype for each column.
-    kinds = {str(kind) for kind in np.ravel(getattr(X, "dtypes", getattr(X, "dtype", None)))}
+@runtime_checkable
+class _Frame(Protocol):
+    """Table with a name and a dtype per column."""
+
+    columns: Any
+    dtypes: Any
+
+
+@runtime_checkable
+class _Typed(Protocol):
+    """Array, tensor or column with one dtype."""
+
+    dtype: Any
+
+
+@runtime_checkable
+class _ArrayLike(Protocol):
+    """Object that numpy can read at once."""
+
+    def __array__(self) -> Any: ...
+
+
+def refuse_bytes(X: Any) -> None:
+    """Refuse images of bytes, whose values are far above any usual eps."""
+    kind = X.dtypes if isinstance(X, _Frame) else X.dtype if isinstance(X, _Typed) else None
+    kinds = {str(kind) for kind in np.ravel(np.asarray(kind, dtype=object))}
     if not kinds <= {"uint8", "torch.uint8"} or 0 in X.shape:
         return
     top = int(X.max().max())
@@ -49,13 +79,13 @@ def refuse_bytes(X):
         )
 
 
-def _as_array(X):
-    X = np.asarray(X) if isinstance(X, Sequence) and hasattr(X, "__array__") else X
+def _as_array(X: Any) -> Any:
+    X = np.asarray(X) if isinstance(X, Sequence) and isinstance(X, _ArrayLike) else X
     refuse_bytes(X)
     return X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
 
 
-def validate_samples(estimator, X, y="no_validation", **kwargs):
+def validate_samples(estimator: Any, X: Any, y: Any = "no_validation", **kwargs: Any) -> Any:
     """scikit-learn's ``validate_data`` for samples of any shape, as float32 in C order."""
     X = _as_array(X)
     kwargs = {"dtype": np.float32, "allow_nd": True, "order": "C", **kwargs}
@@ -64,29 +94,31 @@ def validate_samples(estimator, X, y="no_validation", **kwargs):
     return validate_data(estimator, X, y, **kwargs)
 
 
-def check_samples(X, dtype=np.float32, *, of=None):
+def check_samples(
+    X: Any, dtype: DTypeLike | list[Any] = np.float32, *, of: Any = None
+) -> NDArray[Any]:
     """Return finite samples (n, ...) in C order, or say what is wrong with them.
 
-    They are float32, or of the first of several dtypes unless they already are of another.
+    The result has dtype ``dtype``: of several, its own where it is among them, else the first.
     The columns of a frame must be those that the estimator ``of`` was fitted on.
     """
     _check_columns(X, of)
     return check_array(_as_array(X), dtype=dtype, order="C", allow_nd=True, input_name="X")
 
 
-def _check_columns(X, estimator):
-    """Refuse a frame of other columns, or in another order: positions tell features apart."""
-    wanted, given = getattr(estimator, "feature_names_in_", None), getattr(X, "columns", None)
-    if wanted is None or given is None or len(given) != len(wanted):
+def _check_columns(X: Any, estimator: Any) -> None:
+    """Refuse a frame whose columns differ from those of ``fit``, or come in another order."""
+    wanted = getattr(estimator, "feature_names_in_", None)
+    if wanted is None or not isinstance(X, _Frame) or len(X.columns) != len(wanted):
         return
-    if [*given] != [*wanted]:
+    if [*X.columns] != [*wanted]:
         raise ValueError(
-            f"X has the columns {[*given][:5]}, but {type(estimator).__name__} was fitted on "
+            f"X has the columns {[*X.columns][:5]}, but {type(estimator).__name__} was fitted on "
             f"{[*wanted][:5]}, or on another order of them: type X[estimator.feature_names_in_]."
         )
 
 
-def check_sample_shape(X, wanted, who):
+def check_sample_shape(X: Any, wanted: Sequence[int] | None, who: str) -> None:
     """Raise unless every sample of ``X`` has the shape the estimator was fitted on."""
     if wanted is not None and tuple(X.shape[1:]) != tuple(wanted):
         raise ValueError(
@@ -95,13 +127,13 @@ def check_sample_shape(X, wanted, who):
         )
 
 
-def _describe(shape):
+def _describe(shape: Sequence[int]) -> str:
     # The words "n features" are those that scikit-learn's own tools look for.
     return f"{shape[0]} features" if len(shape) == 1 else f"sample shape {tuple(shape)}"
 
 
-def check_labels(y):
-    """Raise if there are no labels where they are needed."""
+def check_labels(y: Any) -> None:
+    """Raise if ``y`` is None."""
     if y is None:
         raise ValueError(
             "y is None: give the true labels, one for each sample. The measure that needs none is "
@@ -109,7 +141,7 @@ def check_labels(y):
         )
 
 
-def encode_labels(y, classes, who):
+def encode_labels(y: ArrayLike, classes: ArrayLike, who: str) -> NDArray[np.int64]:
     """Class codes (n,) int64 of the labels ``y``; a label that is not a class is an error."""
     y = np.asarray(y)
     if y.ndim != 1:
@@ -126,60 +158,17 @@ def encode_labels(y, classes, who):
     return codes.astype(np.int64)
 
 
-def _is_sorted(classes):
+def _is_sorted(classes: NDArray[Any]) -> bool:
     return bool(np.all(classes[:-1] <= classes[1:]))
 
 
-def _search(classes, y):
+def _search(classes: NDArray[Any], y: NDArray[Any]) -> NDArray[np.intp]:
     order = np.argsort(classes)
     return order[np.minimum(np.searchsorted(classes[order], y), len(classes) - 1)]
 
 
-def check_choice(name, value, choices):
-    """Raise unless ``value`` is one of ``choices``."""
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} is {value!r}; choose one of {sorted(choices)}.")
-    return value
-
-
-def check_number(name, value, *, low=0.0, high=np.inf, strict=False):
-    """Raise unless ``value`` is a number from ``low`` to ``high``, above ``low`` if strict."""
-    good = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not good or not low <= value <= high or (strict and value == low):
-        wanted = f"a number {'above' if strict else 'of at least'} {low:g}"
-        if high < np.inf:
-            wanted += f" and at most {high:g}"
-        raise ValueError(f"{name} is {value!r}; give {wanted}.")
-    return float(value)
-
-
-def check_count(name, value, *, low=1):
-    """Raise unless ``value`` is an integer of at least ``low``."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < low:
-        raise ValueError(f"{name} is {value!r}; give an integer of at least {low}.")
-    return int(value)
-
-
-def check_attack(attack):
-    """Raise unless ``attack`` is an attack instance."""
-    if isinstance(attack, type) or not hasattr(attack, "evaluate"):
-        raise TypeError(f"attack is {attack!r}; give an attack instance, such as PGD(eps=0.1).")
-    return attack
-
-
-def check_shape(name, shape):
-    """Shape of one sample as a tuple of positive integers."""
-    axes = tuple(shape) if isinstance(shape, (tuple, list, np.ndarray, torch.Size)) else ()
-    if not axes or not all(isinstance(n, numbers.Integral) and n > 0 for n in axes):
-        raise ValueError(
-            f"{name} is {shape!r}; give the shape of one sample as a tuple of positive integers, "
-            "such as (3, 32, 32) for images or (4,) for rows."
-        )
-    return tuple(int(n) for n in axes)
-
-
-def logits_in(who, z):
-    """Logits (n, n_classes), the first of several outputs of a model; refused if they are none."""
+def logits_in(who: str, z: Any) -> torch.Tensor:
+    """Logits (n, n_classes): a model's output, or the first of several; else an error."""
     if isinstance(z, (tuple, list)) and z:
         z = z[0]
     if not isinstance(z, torch.Tensor) or z.ndim != 2 or z.shape[1] < 2:
@@ -187,19 +176,19 @@ def logits_in(who, z):
         came = f"an output of shape {tuple(z.shape)}" if tensor else type(z).__name__
         raise ValueError(
             f"{who} returns {came}; a classifier returns logits of shape (n_samples, n_classes) "
-            "with at least two classes: of one output z (n_samples, 1) make "
+            "with at least two classes. Turn one output z (n_samples, 1) into "
             "torch.cat([-z, z], 1) / 2."
         )
     return z
 
 
 @contextmanager
-def wrap_shape_errors(who, shape):
-    """Say which samples the model fails on, and that their shape may be why."""
+def wrap_shape_errors(who: str, shape: Sequence[int]) -> Iterator[None]:
+    """Turn a model's own error into one that names the shape of the samples it failed on."""
     try:
         yield
     except (RuntimeError, IndexError) as error:
-        if type(error) not in (RuntimeError, IndexError):  # out of memory, say
+        if type(error) not in (RuntimeError, IndexError):  # such as out of memory
             raise
         reason = str(error).split("\n")[0].rstrip(".")
         raise ValueError(
@@ -310,11 +299,11 @@ def check_bounds(bounds, X):
 # scikit-learn keeps these fitted values under private names only.
 
 
-def svm_gamma(model):
+def svm_gamma(model: Any) -> float:
     """Kernel coefficient that an SVC or NuSVC computed for ``gamma="scale"`` or ``"auto"``."""
     return float(model._gamma)
 
 
-def power_scaler(transformer):
+def power_scaler(transformer: Any) -> Any:
     """Scaler behind a PowerTransformer, or None if it does not standardise."""
     return transformer._scaler if transformer.standardize else None

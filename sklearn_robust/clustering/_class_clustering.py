@@ -1,10 +1,17 @@
 """Hierarchical clustering of classes by their weights."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.cluster.hierarchy import cophenet, cut_tree, leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import pdist, squareform
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.metrics import adjusted_rand_score
+from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import _validation as check
@@ -18,7 +25,7 @@ _LINKAGES = ["average", "complete", "single", "ward", "weighted"]
 
 
 class ClassClustering(ClusterMixin, BaseEstimator):
-    """Put classes together whose weights point the same way.
+    """Clustering of classes by the directions of their weights.
 
     Parameters
     ----------
@@ -46,7 +53,7 @@ class ClassClustering(ClusterMixin, BaseEstimator):
     distances_ : array of shape (n_classes - 1,)
         Height of each merge.
     linkage_matrix_ : array of shape (n_classes - 1, 4)
-        The tree for ``scipy.cluster.hierarchy``, neighbours as similar as can be.
+        The tree for ``scipy.cluster.hierarchy``, with neighbours as similar as possible.
     leaf_order_ : array of shape (n_classes,)
         Classes in the order of the drawn tree.
     correlation_ : array of shape (n_classes, n_classes)
@@ -62,7 +69,7 @@ class ClassClustering(ClusterMixin, BaseEstimator):
     n_leaves_, n_connected_components_ : int
         Number of classes, and 1.
     n_features_in_ : int
-        Number of inputs that the classes weigh.
+        Number of inputs, one weight each.
 
     See Also
     --------
@@ -88,22 +95,27 @@ class ClassClustering(ClusterMixin, BaseEstimator):
     0.84
     """
 
+    labels_: NDArray[np.int64]
+    children_: NDArray[np.int64]
+    correlation_: NDArray[np.float64]
+    distance_matrix_: NDArray[np.float64]
+
     def __init__(
         self,
-        n_clusters=2,
+        n_clusters: int | None = 2,
         *,
-        distance_threshold=None,
-        linkage="average",
-        metric="cosine",
-        center=None,
-    ):
+        distance_threshold: float | None = None,
+        linkage: str = "average",
+        metric: str = "cosine",
+        center: str | None = None,
+    ) -> None:
         self.n_clusters = n_clusters
         self.distance_threshold = distance_threshold
         self.linkage = linkage
         self.metric = metric
         self.center = center
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> ClassClustering:
         """Build the tree and cut it.
 
         Parameters
@@ -124,19 +136,19 @@ class ClassClustering(ClusterMixin, BaseEstimator):
             If there are fewer than three classes, or fewer classes than clusters.
         """
         self._check_parameters()
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        if len(X) < 3:
+        weights = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        if len(weights) < 3:
             raise ValueError(
-                f"there are weights of {len(X)} classes (n_samples = {len(X)}), too few for a "
-                "tree: clusters of classes need at least three."
+                f"there are weights of {len(weights)} classes (n_samples = {len(weights)}), too "
+                "few for a tree: clusters of classes need at least three."
             )
-        if self.n_clusters is not None and self.n_clusters > len(X):
+        if self.n_clusters is not None and self.n_clusters > len(weights):
             raise ValueError(
-                f"n_clusters is {self.n_clusters}, but there are {len(X)} classes: give at most "
-                "that."
+                f"n_clusters is {self.n_clusters}, but there are {len(weights)} classes: give "
+                "n_clusters of at most that."
             )
-        self.correlation_ = weight_correlation(X, center=self.center)
-        distance = self._distance(X)
+        self.correlation_ = weight_correlation(weights, center=self.center)
+        distance = self._distance(weights)
         self.distance_matrix_ = squareform(distance)
         tree = linkage(distance, self.linkage)
         self.linkage_matrix_ = optimal_leaf_ordering(tree, distance)
@@ -144,7 +156,7 @@ class ClassClustering(ClusterMixin, BaseEstimator):
         self.children_ = tree[:, :2].astype(np.int64)
         self.distances_ = tree[:, 2]
         self.cophenetic_correlation_ = _correlation(cophenet(tree), distance)
-        self.n_leaves_, self.n_connected_components_ = len(X), 1
+        self.n_leaves_, self.n_connected_components_ = len(weights), 1
         self.n_clusters_ = self.n_clusters
         if self.n_clusters is None:
             self.n_clusters_ = int(np.sum(self.distances_ >= self.distance_threshold)) + 1
@@ -153,7 +165,7 @@ class ClassClustering(ClusterMixin, BaseEstimator):
         self.silhouette_ = silhouette(self.distance_matrix_, self.labels_)
         return self
 
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: ArrayLike | Mapping[Any, Any] | None = None) -> float:
         """Agreement of the clusters with known superclasses, or how well they are separated.
 
         Parameters
@@ -169,16 +181,17 @@ class ClassClustering(ClusterMixin, BaseEstimator):
             Adjusted Rand index with ``y``; without it the mean silhouette by these weights.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        if len(X) != len(self.labels_):
+        weights = validate_data(self, X, dtype=np.float64, reset=False)
+        if len(weights) != len(self.labels_):
             raise ValueError(
-                f"there are weights of {len(X)} classes, but {len(self.labels_)} were clustered."
+                f"there are weights of {len(weights)} classes, but {len(self.labels_)} "
+                "were clustered."
             )
         if y is None:
-            return silhouette(squareform(self._distance(X)), self.labels_)
-        return float(adjusted_rand_score(superclass_codes(y, range(len(X)))[0], self.labels_))
+            return silhouette(squareform(self._distance(weights)), self.labels_)
+        return float(adjusted_rand_score(superclass_codes(y, range(len(weights)))[0], self.labels_))
 
-    def agreement(self, superclasses):
+    def agreement(self, superclasses: ArrayLike | Mapping[Any, Any]) -> Bunch:
         """Compare the tree and its clusters with known superclasses.
 
         Parameters
@@ -206,7 +219,7 @@ class ClassClustering(ClusterMixin, BaseEstimator):
         codes, _ = superclass_codes(superclasses, range(self.n_leaves_))
         return agreement(self, codes)
 
-    def _check_parameters(self):
+    def _check_parameters(self) -> None:
         check.check_choice("linkage", self.linkage, _LINKAGES)
         check.check_choice("metric", self.metric, ["cosine", "euclidean"])
         if (self.n_clusters is None) == (self.distance_threshold is None):
@@ -220,17 +233,17 @@ class ClassClustering(ClusterMixin, BaseEstimator):
             check.check_count("n_clusters", self.n_clusters)
         if self.linkage == "ward" and self.metric != "euclidean":
             raise ValueError(
-                "linkage='ward' needs metric='euclidean'; normalize(W) of sklearn.preprocessing "
-                "first, if the lengths of the rows are not to count."
+                "linkage='ward' needs metric='euclidean'; to ignore the lengths of the rows, "
+                "normalize(W) of sklearn.preprocessing first."
             )
 
-    def _distance(self, X):
+    def _distance(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Condensed distances of all pairs of classes."""
         if self.metric == "euclidean":
             return pdist(centered(X, self.center))
         return squareform(1 - weight_correlation(X, center=self.center), checks=False)
 
 
-def _correlation(a, b):
+def _correlation(a: NDArray[Any], b: NDArray[Any]) -> float:
     """Pearson's correlation; NaN where one of them is constant."""
     return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) and np.ptp(b) else float("nan")

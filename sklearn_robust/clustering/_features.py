@@ -1,16 +1,28 @@
-"""How far apart the classes' outputs lie."""
+"""Distances between the outputs of the classes."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
 from .. import _validation as check
-from ..differentiable import as_module
+from ..differentiable import DifferentiableModel, open_model
 
 __all__ = ["feature_distance_matrix"]
 
 
-def feature_distance_matrix(estimator, X, y, *, max_per_class=None, normalize="row"):
+def feature_distance_matrix(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    max_per_class: int | None = None,
+    normalize: str | None = "row",
+) -> NDArray[np.float64]:
     """Squared distances between the classes' mean outputs.
 
     Parameters
@@ -22,7 +34,7 @@ def feature_distance_matrix(estimator, X, y, *, max_per_class=None, normalize="r
     y : array-like of shape (n_samples,)
         Their labels.
     max_per_class : int, default=None
-        Take the first samples of each class only; the paper's code takes 128.
+        Number of samples used, the first ones of each class; the paper's code uses 128.
     normalize : {"row", None}, default="row"
         "row" divides each row by its largest entry, like the paper, so the matrix is not
         symmetric. None leaves the distances as they are.
@@ -68,32 +80,35 @@ def feature_distance_matrix(estimator, X, y, *, max_per_class=None, normalize="r
         check.check_choice("normalize", normalize, ["row"])
     if max_per_class is not None:
         check.check_count("max_per_class", max_per_class)
-    X = check.check_samples(X, of=estimator)
-    check_consistent_length(X, y)
-    view = as_module(estimator)
-    check.check_sample_shape(X, view.input_shape, view.name)
-    z = _logits(view, X[:1])
-    codes = check.encode_labels(y, view.classes_, view.name)
-    rows = [np.flatnonzero(codes == c)[:max_per_class] for c in range(z.shape[1])]
+    opened = open_model(estimator)
+    model = opened.module
+    samples = check.check_samples(X, of=opened.estimator)
+    check_consistent_length(samples, y)
+    check.check_sample_shape(samples, opened.input_shape, opened.name)
+    n_classes = _logits(model, samples[:1]).shape[1]
+    codes = opened.label_codes(samples, y)
+    rows = [np.flatnonzero(codes == c)[:max_per_class] for c in range(n_classes)]
     missing = [
-        label for label, own in zip(view.classes_.tolist(), rows, strict=True) if not len(own)
+        label for label, own in zip(opened.classes_.tolist(), rows, strict=True) if not len(own)
     ]
     if missing:
         raise ValueError(f"X has no samples of the classes {missing[:5]}: pass some of each class.")
-    means = np.stack([_logits(view, X[own]).mean(axis=0) for own in rows])
+    means = np.stack([_logits(model, samples[own]).mean(axis=0) for own in rows])
     distance = ((means[:, None] - means) ** 2).mean(axis=2)
     if normalize is None:
         return distance
     if not distance.any():
         raise ValueError(
-            f"{view.name} gives all classes the same mean logits, so their distances have no "
+            f"{opened.name} gives all classes the same mean logits, so their distances have no "
             "scale: type normalize=None, or train the network further."
         )
     return distance / distance.max(axis=1, keepdims=True)
 
 
 @torch.no_grad()
-def _logits(view, X, batch_size=256):
+def _logits(
+    model: DifferentiableModel, X: NDArray[Any], batch_size: int = 256
+) -> NDArray[np.float64]:
     starts = range(0, len(X), batch_size)
-    parts = [view(view.tensor(X[start : start + batch_size])) for start in starts]
+    parts = [model(model.tensor(X[start : start + batch_size])) for start in starts]
     return torch.cat(parts).double().cpu().numpy()

@@ -1,31 +1,44 @@
 """A network without its non-linear parts."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .. import _validation as check
-from ..differentiable import DifferentiableModel, as_module
+from .._random import rng_lock
+from ..differentiable import DifferentiableModel, Model, open_model
 from ..differentiable._fast.copying import copy_module
 from ..exceptions import NotLinearizableError
 from ._ops import LinearOps, mark
 
-__all__ = ["linearize"]
+__all__ = ["Linearized", "known_classes", "linearize", "open_network"]
 
-_TOLERANCE = 1e-6  # of the slope; that of an affine network is the same bit for bit
-_TINY = 1e-20  # a slope that float32 would not hold with all its digits
-_ROUNDING = 1e4  # roundings that the value of an affine network may be off, relative to its terms
+_TOLERANCE = (
+    1e-6  # relative change of a gradient; that of an affine network is the same bit for bit
+)
+_TINY = 1e-20  # size of a gradient that float32 would not hold with all its digits
+_ROUNDING = 1e4  # error of the value of an affine network, in roundings of its terms
 _PAIRS = 8  # of inputs to try where a function may not be affine
 
 
-class _Probe(NamedTuple):
+@runtime_checkable
+class _Net(Protocol):
+    """Fitted net, with its torch module."""
+
+    module_: Any
+
+
+class _Evaluation(NamedTuple):
     """A network at one input."""
 
-    x: torch.Tensor  # (1, *shape)
-    terms: torch.Tensor  # (1, n_classes): logits times their weights
-    slope: torch.Tensor  # (1, *shape), of the sum of the terms
+    x: Tensor  # (1, *shape)
+    terms: Tensor  # (1, n_classes): logits times their weights
+    gradient: Tensor  # (1, *shape), of the sum of the terms
 
 
 class Linearized(nn.Module):
@@ -45,109 +58,124 @@ class Linearized(nn.Module):
     affine : bool
         Whether it is known to be affine.
     dtype : torch.dtype
-        Precision that its slope needs, known by then.
+        Precision that its gradient needs, known by then.
     """
 
-    def __init__(self, body, batch_norm, name):
+    affine: bool
+    dtype: torch.dtype | None
+
+    def __init__(self, body: nn.Module, batch_norm: str, name: str) -> None:
         super().__init__()
         self.body, self.batch_norm, self.name = body, batch_norm, name
         self.affine, self.dtype = False, None
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """Affine logits (n, n_classes)."""
         self.ensure_affine(x.shape[1:], x.device)
         return self.run(x, LinearOps(self.batch_norm))
 
-    def run(self, x, ops):
-        """Logits with the functions that ``ops`` puts in the place of others."""
-        with ops:  # a copy, since a network may write on its input
+    def run(self, x: Tensor, ops: LinearOps) -> Tensor:
+        """Logits with the replacements that ``ops`` makes."""
+        with ops:  # a copy of x, since a network may write on its input
             z = self.body(mark(x.clone()))
         return check.logits_in(self.name, z)
 
-    def ensure_affine(self, shape, device):
-        """Raise unless slopes and values at very different inputs fit one affine map; once.
+    def ensure_affine(self, shape: Sequence[int], device: torch.device) -> None:
+        """Raise unless gradients and values at very different inputs fit one affine map; once.
 
-        The way back through an affine network uses no value of the way forward, so the slopes of
-        one random combination of logits agree to the last bit. What autograd does not see, a
+        The way back through an affine network uses no value of the way forward, so the gradients
+        of one random combination of logits agree to the last bit. What autograd does not see, a
         detached part or a step, shows in the values.
         """
         if self.affine:
             return
+        with rng_lock():  # one thread settles the precision
+            if not self.affine:
+                self._settle(shape, device)
+
+    def _settle(self, shape: Sequence[int], device: torch.device) -> None:
+        """Find the precision in which the network is affine, and convert it, or raise."""
         ops, own = LinearOps(self.batch_norm), _own_type(self.body)
         for self.dtype in _precisions(own, device):
             if self.dtype != own:
                 self.body.to(self.dtype)
-            size, turn, gap = self._examine(shape, device, ops)
-            if _TINY < size < 1 / _TINY and gap <= _ROUNDING:
+            size, change, error = self._examine(shape, device, ops)
+            if _TINY < size < 1 / _TINY and error <= _ROUNDING:
                 break
-        self._judge(size, turn, gap, ops)
+        self._refuse_unless_affine(size, change, error, ops)
         ops.warn()
         self.affine = True
 
-    def _examine(self, shape, device, ops):
-        """Size of the slope, and how far other inputs are from what the first one foretells."""
+    def _examine(
+        self, shape: Sequence[int], device: torch.device, ops: LinearOps
+    ) -> tuple[float, float, float]:
+        """Size of the gradient, and how far other inputs are from the map of the first one."""
         inputs = (x.to(device, self.dtype) for x in _inputs(shape, ops))
-        first = self._probe(next(inputs), ops)
+        first = self._evaluate(next(inputs), ops)
         worst = np.zeros(3)
         for x in inputs:
-            worst = np.maximum(worst, _compare(first, self._probe(x, ops)))  # keeps NaN
+            worst = np.maximum(worst, _compare(first, self._evaluate(x, ops)))  # keeps NaN
             if worst[1] > _TOLERANCE:
                 break
-        return worst.tolist()
+        size, change, error = worst.tolist()
+        return size, change, error
 
-    def _probe(self, x, ops):
+    def _evaluate(self, x: Tensor, ops: LinearOps) -> _Evaluation:
         """Logits at ``x``, each with a weight of its own, and the gradient of their sum."""
         try:
             with check.wrap_shape_errors(self.name, x.shape[1:]):
-                z, pull_back = torch.func.vjp(lambda x: self.run(x, ops), x)
+                z, pull_back, *_ = torch.func.vjp(lambda x: self.run(x, ops), x)
         except NotLinearizableError as error:
             raise NotLinearizableError(f"{self.name} cannot be linearised: {error}") from error
         weights = torch.linspace(1, 2, z.shape[1], dtype=z.dtype, device=z.device).sqrt()
-        return _Probe(x, weights * z, pull_back(weights.expand_as(z))[0])
+        return _Evaluation(x, weights * z, pull_back(weights.expand_as(z))[0])
 
-    def _judge(self, size, turn, gap, ops):
-        if turn <= _TOLERANCE and gap <= _ROUNDING:
+    def _refuse_unless_affine(
+        self, size: float, change: float, error: float, ops: LinearOps
+    ) -> None:
+        if change <= _TOLERANCE and error <= _ROUNDING:
             return
         suspects = ", ".join(sorted(ops.suspects))
         if size == 0:
             reason = "what is left is constant: no input reaches the logits"
-        elif suspects or np.isfinite([turn, gap]).all():
+        elif suspects or np.isfinite([change, error]).all():
             reason = f"what is left is still not affine, because of {suspects or 'its own code'}"
         else:
-            reason = "its slope overflows"
+            reason = "its gradient overflows"
         raise NotLinearizableError(
-            f"{self.name} cannot be linearised: {reason}. Average the slopes of the network itself "
-            "instead, class_weight_matrix(estimator, X, method='mean_jacobian')."
+            f"{self.name} cannot be linearised: {reason}. Average the gradients of the network "
+            "itself instead, class_weight_matrix(estimator, X, method='mean_jacobian')."
         )
 
 
-def _compare(first, other):
-    """Size of two slopes, the change from one to the other, and the error of a value.
+def _compare(first: _Evaluation, other: _Evaluation) -> list[float]:
+    """Size of two gradients, the change from one to the other, and the error of a value.
 
-    The error is that of going from one input to the other along the slope at the first, in
+    The error is that of going from one input to the other along the gradient at the first, in
     roundings of the terms that it is made of.
     """
-    slopes, way = torch.stack([first.slope, other.slope]), first.slope * (other.x - first.x)
-    turn = (first.slope - other.slope).norm() / torch.maximum(*map(torch.norm, slopes))
+    gradients = torch.stack([first.gradient, other.gradient])
+    way = first.gradient * (other.x - first.x)
+    change = (first.gradient - other.gradient).norm() / torch.maximum(*map(torch.norm, gradients))
     error = (other.terms - first.terms).sum() - way.sum()
     terms = first.terms.abs().sum() + other.terms.abs().sum() + way.abs().sum()
-    gap = error.abs() / terms / torch.finfo(first.terms.dtype).eps
-    return [float(slopes.abs().max()), float(turn), float(gap)]
+    roundings = error.abs() / terms / torch.finfo(first.terms.dtype).eps
+    return [float(gradients.abs().max()), float(change), float(roundings)]
 
 
-def _own_type(body):
+def _own_type(body: nn.Module) -> torch.dtype:
     """Precision of the network's weights; models without weights compute in float64."""
     return next((p.dtype for p in body.parameters() if p.is_floating_point()), torch.float64)
 
 
-def _precisions(own, device):
+def _precisions(own: torch.dtype, device: torch.device) -> Iterator[torch.dtype]:
     """Give the precision of the weights, at least float32, and float64 in case it is too coarse."""
     yield torch.promote_types(own, torch.float32)
     if own != torch.float64 and torch.device(device).type != "mps":  # which has no float64
         yield torch.float64
 
 
-def _inputs(shape, ops):
+def _inputs(shape: Sequence[int], ops: LinearOps) -> Iterator[Tensor]:
     """Pairs of inputs (1, *shape) with all signs opposite; one if no function is suspect by then.
 
     The second one of a pair has values from hundredths to ten thousands.
@@ -161,8 +189,8 @@ def _inputs(shape, ops):
         yield -x * 10 ** (6 * torch.rand(x.shape, generator=generator, dtype=x.dtype) - 2)
 
 
-def linearize(estimator, *, batch_norm="fold"):
-    """Leave the non-linear parts of a fitted network out.
+def linearize(estimator: Any, *, batch_norm: str = "fold") -> DifferentiableModel:
+    """Leave out the non-linear parts of a fitted network.
 
     Parameters
     ----------
@@ -177,14 +205,14 @@ def linearize(estimator, *, batch_norm="fold"):
     -------
     module : torch.nn.Module
         The affine map ``f(x) = W x + b`` from raw samples ``(n, *sample_shape)`` to logits
-        (n, n_classes), a view as :func:`~sklearn_robust.differentiable.as_module` returns.
+        (n, n_classes), a model as :func:`~sklearn_robust.differentiable.as_module` returns.
 
     Raises
     ------
     NotLinearizableError
         If the rest is not affine: gates, attention, recurrence, or a way through the network that
-        depends on the data. The message names the functions to blame. It comes with the first
-        call if the shape of a sample is not known before.
+        depends on the data. The message names the functions that may be the cause. The error comes
+        with the first call if the shape of a sample is not known before.
 
     See Also
     --------
@@ -215,31 +243,45 @@ def linearize(estimator, *, batch_norm="fold"):
     False
     """
     check.check_choice("batch_norm", batch_norm, ["fold", "drop"])
-    _refuse_script(estimator)
-    view = as_module(estimator)
-    body = _uncompiled(copy_module(view.body) if view is estimator else view.body)
-    linear = Linearized(body, batch_norm, view.name)
-    classes, shape = getattr(view, "classes_", None), view.input_shape
-    affine = DifferentiableModel(linear, classes, input_shape=shape, name=f"linearised {view.name}")
+    opened = open_network(estimator)
+    model = opened.module
+    given = opened is estimator or model is estimator  # an opened model is not ours to change
+    body = _uncompiled(copy_module(model.body) if given else model.body)
+    linear = Linearized(body, batch_norm, model.name)
+    shape = model.input_shape
+    affine = DifferentiableModel(
+        linear, known_classes(opened), input_shape=shape, name=f"linearised {model.name}"
+    )
     if shape is not None:
         linear.ensure_affine(shape, affine.device)
     return affine
 
 
-def _refuse_script(estimator):
-    module = getattr(estimator, "module_", estimator)
+def known_classes(model: Model) -> Any:
+    """Labels of the classes; None for a bare module that has not run yet."""
+    try:
+        return model.classes_
+    except AttributeError:
+        return None
+
+
+def open_network(estimator: Any) -> Model:
+    """Open a network to linearise; refuse TorchScript, which hides its functions."""
+    module = estimator.module_ if isinstance(estimator, _Net) else estimator
     if isinstance(module, nn.Module):
         if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
             raise NotLinearizableError(
-                "a TorchScript module cannot be looked into, so it cannot be linearised: pass the "
+                "a TorchScript module hides its functions, so it cannot be linearised: pass the "
                 "Python module that it was made from."
             )
+    return open_model(estimator)
 
 
-def _uncompiled(body):
+def _uncompiled(body: nn.Module) -> nn.Module:
     """Take compiled modules out of their wrappers."""
     for parent in list(body.modules()):
         for name, child in list(parent.named_children()):
-            if hasattr(child, "_orig_mod"):
-                setattr(parent, name, child._orig_mod)
+            original = dict(child.named_children()).get("_orig_mod")
+            if original is not None:
+                setattr(parent, name, original)
     return body

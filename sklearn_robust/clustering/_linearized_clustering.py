@@ -1,11 +1,19 @@
 """Clusters of the classes of a fitted network."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.metrics import adjusted_rand_score
+from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation as check
-from ..differentiable import as_module
+from ..differentiable import open_model
 from ._class_clustering import ClassClustering
 from ._measures import agreement
 from ._taxonomy import superclass_codes
@@ -13,11 +21,9 @@ from ._weights import class_weight_matrix
 
 __all__ = ["LinearizedClustering"]
 
-_SHARED = ("children", "contrast", "correlation", "distances", "n_clusters", "silhouette")
-
 
 class LinearizedClustering(ClusterMixin, BaseEstimator):
-    """Superclasses that a fitted network has made of its classes, and of the samples by them.
+    """Clustering of the classes of a fitted network, and of the samples by their classes.
 
     Parameters
     ----------
@@ -48,7 +54,7 @@ class LinearizedClustering(ClusterMixin, BaseEstimator):
     classes_ : array of shape (n_classes,)
         Labels of the classes.
     weights_ : array of shape (n_classes, n_inputs)
-        What the network weighs for each class, see :func:`class_weight_matrix`.
+        Weights of the network for each class, see :func:`class_weight_matrix`.
     clustering_ : ClassClustering
         Fitted to these weights; it has the tree in other forms, too.
     children_, distances_, correlation_, contrast_, silhouette_, n_clusters_
@@ -86,16 +92,16 @@ class LinearizedClustering(ClusterMixin, BaseEstimator):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        n_clusters=2,
-        distance_threshold=None,
-        linkage="average",
-        metric="cosine",
-        center=None,
-        method="linearized",
-        batch_norm="fold",
-    ):
+        n_clusters: int | None = 2,
+        distance_threshold: float | None = None,
+        linkage: str = "average",
+        metric: str = "cosine",
+        center: str | None = None,
+        method: str = "linearized",
+        batch_norm: str = "fold",
+    ) -> None:
         self.estimator = estimator
         self.n_clusters = n_clusters
         self.distance_threshold = distance_threshold
@@ -105,7 +111,7 @@ class LinearizedClustering(ClusterMixin, BaseEstimator):
         self.method = method
         self.batch_norm = batch_norm
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> LinearizedClustering:
         """Cluster the classes, and the samples by their predicted classes.
 
         Parameters
@@ -123,30 +129,31 @@ class LinearizedClustering(ClusterMixin, BaseEstimator):
         Raises
         ------
         NotLinearizableError
-            If the network cannot be linearised; ``method="mean_jacobian"`` takes any.
+            If the network cannot be linearised; ``method="mean_jacobian"`` works for any.
         """
-        X = check.validate_samples(self, X)
-        view = as_module(self.estimator)
-        check.check_sample_shape(X, view.input_shape, view.name)
+        samples = check.validate_samples(self, X)
+        opened = open_model(self.estimator)
+        check.check_sample_shape(samples, opened.input_shape, opened.name)
         self.weights_ = class_weight_matrix(
-            self.estimator, X, method=self.method, batch_norm=self.batch_norm
+            opened, samples, method=self.method, batch_norm=self.batch_norm
         )
-        self.clustering_ = ClassClustering(
+        fitted = self.clustering_ = ClassClustering(
             self.n_clusters,
             distance_threshold=self.distance_threshold,
             linkage=self.linkage,
             metric=self.metric,
             center=self.center,
         ).fit(self.weights_)
-        codes = view.codes(X)
-        self.classes_, self.class_labels_ = view.classes_, self.clustering_.labels_
-        for name in _SHARED:
-            setattr(self, f"{name}_", getattr(self.clustering_, f"{name}_"))
-        self.input_shape_ = X.shape[1:]
+        codes = opened.module.codes(samples)
+        self.classes_, self.class_labels_ = opened.classes_, fitted.labels_
+        self.children_, self.distances_ = fitted.children_, fitted.distances_
+        self.correlation_, self.n_clusters_ = fitted.correlation_, fitted.n_clusters_
+        self.contrast_, self.silhouette_ = fitted.contrast_, fitted.silhouette_
+        self.input_shape_ = samples.shape[1:]
         self.labels_ = self.class_labels_[codes]
         return self
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Superclass of the predicted class of each sample.
 
         Parameters
@@ -160,11 +167,11 @@ class LinearizedClustering(ClusterMixin, BaseEstimator):
             Clusters, numbered as in ``class_labels_``.
         """
         check_is_fitted(self)
-        X = check.validate_samples(self, X, reset=False)
-        check.check_sample_shape(X, self.input_shape_, type(self).__name__)
-        return self.class_labels_[as_module(self.estimator).codes(X)]
+        samples = check.validate_samples(self, X, reset=False)
+        check.check_sample_shape(samples, self.input_shape_, type(self).__name__)
+        return self.class_labels_[open_model(self.estimator).module.codes(samples)]
 
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Agreement of the samples' clusters with ``y``, or contrast of the clusters.
 
         Parameters
@@ -182,7 +189,7 @@ class LinearizedClustering(ClusterMixin, BaseEstimator):
         labels = self.predict(X)
         return self.contrast_ if y is None else float(adjusted_rand_score(y, labels))
 
-    def agreement(self, superclasses):
+    def agreement(self, superclasses: ArrayLike | Mapping[Any, Any]) -> Bunch:
         """Compare the tree of classes and its clusters with known superclasses.
 
         Parameters

@@ -1,8 +1,13 @@
 """The clustering loss of the paper, as a criterion."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
 
 from .. import _functional as F
 from .. import _validation as check
@@ -15,7 +20,7 @@ AVERAGES = ["class", "superclass"]
 class ClusterLoss(nn.CrossEntropyLoss):
     """Cross-entropy plus a penalty on logits that differ within a superclass.
 
-    A criterion for any net that has one: ``MinMaxNet(criterion=ClusterLoss,
+    It is a criterion for any net that has one: ``MinMaxNet(criterion=ClusterLoss,
     criterion__superclasses=[0, 0, 1, 1])`` penalises the logits of the adversarial samples, and
     TRADESNet those of the clean ones, which is where its criterion acts. MARTNet has none.
 
@@ -28,11 +33,11 @@ class ClusterLoss(nn.CrossEntropyLoss):
     average : {"class", "superclass"}, default="class"
         Whether every class counts the same, or every superclass.
     **kwargs
-        Those of :class:`torch.nn.CrossEntropyLoss`; ``reduction`` can only be "mean".
+        Parameters of :class:`torch.nn.CrossEntropyLoss`; ``reduction`` can only be "mean".
 
     See Also
     --------
-    sklearn_robust.nets.ClusterRegNet : ReplayCache labels, or finds the superclasses itself.
+    sklearn_robust.nets.ClusterRegNet : takes labels, or finds the superclasses itself.
 
     Notes
     -----
@@ -55,7 +60,15 @@ class ClusterLoss(nn.CrossEntropyLoss):
     0.5
     """
 
-    def __init__(self, superclasses, lam=0.1, average="class", **kwargs):
+    superclasses: Tensor
+
+    def __init__(
+        self,
+        superclasses: ArrayLike,
+        lam: float = 0.1,
+        average: str = "class",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         check.check_choice("reduction", self.reduction, ["mean"])  # like that of the penalty
         self.lam = check.check_number("lam", lam)
@@ -63,12 +76,12 @@ class ClusterLoss(nn.CrossEntropyLoss):
         codes = np.asarray(superclasses)
         if codes.ndim != 1 or codes.dtype.kind not in "iu" or codes.min(initial=0) < 0:
             raise ValueError(
-                f"superclasses is {superclasses!r}; give the number of its superclass for each "
-                "class, from 0, such as [0, 0, 1, 1]; ClusterRegNet takes names, too."
+                f"superclasses is {superclasses!r}; give the number of the superclass of each "
+                "class, from 0, such as [0, 0, 1, 1]. ClusterRegNet takes names, too."
             )
         self.register_buffer("superclasses", torch.as_tensor(codes.astype(np.int64)))
 
-    def forward(self, input, target):
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Mean loss of the logits ``input`` (n, n_classes) and the class codes ``target`` (n,)."""
         if input.shape[1] != len(self.superclasses):
             raise ValueError(

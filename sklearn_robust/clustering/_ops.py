@@ -1,11 +1,16 @@
-"""What becomes of each torch function on the way through a linearised network."""
+"""Replacement of torch functions on the way through a linearised network."""
+
+from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-import torch
+from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from ..differentiable._layers.blocks import confine
 from ..exceptions import NotLinearizableError
 
 __all__ = ["LinearOps", "mark"]
@@ -14,14 +19,14 @@ __all__ = ["LinearOps", "mark"]
 # the same function are one entry.
 _IDENTITY = frozenset(
     """
-    celu clamp clamp_max clamp_min clip confine elu expit gelu hardshrink hardsigmoid hardswish
+    celu clamp clamp_max clamp_min clip elu expit gelu hardshrink hardsigmoid hardswish
     hardtanh leaky_relu log_sigmoid log_softmax logsigmoid mish prelu relu relu6 rrelu selu sigmoid
     silu softmax softplus softshrink softsign special_expit special_log_softmax special_softmax
     tanh tanhshrink threshold
     alpha_dropout dropout dropout1d dropout2d dropout3d feature_alpha_dropout feature_dropout
     """.split()
-)
-_HEADS = frozenset(["softmax", "softmin", "special_softmax"])
+) | {confine.__name__}
+_SOFTMAXES = frozenset(["softmax", "softmin", "special_softmax"])
 _NORMS = frozenset(["group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"])
 _CONTROL = frozenset(
     ["__array__", "__bool__", "__float__", "__index__", "__int__", "item", "numpy", "tolist"]
@@ -49,21 +54,31 @@ _AFFINE = frozenset(
 )
 
 
-def mark(tensor):
-    """Say that a tensor depends on the input; what is computed from it will, too."""
-    tensor._from_input = True
+_AVERAGES: dict[str, Callable[..., Tensor]] = {
+    "max_pool1d": F.avg_pool1d,
+    "max_pool2d": F.avg_pool2d,
+    "max_pool3d": F.avg_pool3d,
+    "adaptive_max_pool1d": F.adaptive_avg_pool1d,
+    "adaptive_max_pool2d": F.adaptive_avg_pool2d,
+    "adaptive_max_pool3d": F.adaptive_avg_pool3d,
+}
+
+
+def mark(tensor: Tensor) -> Tensor:
+    """Mark a tensor as one that depends on the input; results computed from it will be marked."""
+    tensor._from_input = True  # type: ignore[attr-defined]
     return tensor
 
 
-def _marked(value):
+def _count_marked(value: Any) -> int:
     """Count the tensors that depend on the input, in nested lists too."""
-    if isinstance(value, torch.Tensor):
+    if isinstance(value, Tensor):
         return int(getattr(value, "_from_input", False))
-    return sum(map(_marked, value)) if isinstance(value, (list, tuple)) else 0
+    return sum(map(_count_marked, value)) if isinstance(value, (list, tuple)) else 0
 
 
-def _mark_all(value):
-    if isinstance(value, torch.Tensor):
+def _mark_all(value: Any) -> Any:
+    if isinstance(value, Tensor):
         return mark(value)
     if isinstance(value, (list, tuple)):
         for part in value:
@@ -71,12 +86,38 @@ def _mark_all(value):
     return value
 
 
+class _Call(NamedTuple):
+    """Call of a torch function on values that depend on the input."""
+
+    function: Callable[..., Any]
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    @property
+    def input(self) -> Any:
+        """First argument."""
+        return self.args[0] if self.args else self.kwargs.get("input")
+
+    def run(self) -> Any:
+        """Call the function itself."""
+        return self.function(*self.args, **self.kwargs)
+
+    def is_affine(self) -> bool:
+        """Whether the function is known to be affine in what depends on the input."""
+        if self.name in _AFFINE:
+            return True
+        if self.name in _PRODUCTS:
+            return _count_marked(self.args) + _count_marked(tuple(self.kwargs.values())) == 1
+        return self.name in _QUOTIENTS and not _count_marked(self.args[1:])
+
+
 class LinearOps(TorchFunctionMode):
-    """Mode in which what happens to the input is affine; all else is computed as ever.
+    """Mode of one thread in which all functions of the input are affine.
 
     Activations, dropout and a softmax at the end are left out, max-pooling averages, BatchNorm
     uses its running statistics or is left out, other normalisations are left out with a warning.
-    Only functions of the input are replaced: one that shapes a weight is left alone.
+    Only functions of the input are replaced, not those that shape a weight.
 
     Parameters
     ----------
@@ -91,63 +132,58 @@ class LinearOps(TorchFunctionMode):
         Normalisations left out.
     """
 
-    def __init__(self, batch_norm):
+    def __init__(self, batch_norm: str) -> None:
         super().__init__()
         self.batch_norm = batch_norm
-        self.suspects = set()
-        self.dropped = set()
+        self.suspects: set[str] = set()
+        self.dropped: set[str] = set()
         self.softmax_left_out = False
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        n_marked = _marked(args) + _marked(tuple(kwargs.values()))
-        if not n_marked:
+        if not (_count_marked(args) or _count_marked(tuple(kwargs.values()))):
             return func(*args, **kwargs)
         name = getattr(func, "__name__", str(func))
         name = name if name.startswith("__") else name.strip("_")
-        result = self._replacement(func, name, args, kwargs, n_marked)
+        result = self._replacement(_Call(func, name, args, kwargs))
         if args and (name == "__setitem__" or result is args[0]):  # written on in place
-            _mark_all([args[0], args[0]._base])  # a view is written on through to its base
+            _mark_all([args[0], args[0]._base])  # writing on a view changes its base
         return _mark_all(result)
 
-    def _replacement(self, func, name, args, kwargs, n_marked):
-        x = args[0] if args else kwargs.get("input")
-        self.softmax_left_out |= name in _HEADS
-        if name in _IDENTITY or (name == "log" and self.softmax_left_out):
-            return x
-        if name == "softmin":
-            return -x
-        if name in _NORMS:
-            self.dropped.add(name)
-            return x
-        if name in _CONTROL:
+    def _replacement(self, call: _Call) -> Any:
+        """Call the affine function that replaces another."""
+        self.softmax_left_out |= call.name in _SOFTMAXES
+        if call.name in _IDENTITY or (call.name == "log" and self.softmax_left_out):
+            return call.input
+        if call.name == "softmin":
+            return -call.input
+        if call.name in _NORMS:
+            self.dropped.add(call.name)
+            return call.input
+        if call.name in _CONTROL:
             raise NotLinearizableError(
-                f"the way through the network depends on the data ({name} of values computed from "
-                "the input), so there is no single linear network behind it."
+                f"the way through the network depends on the data ({call.name} of values computed "
+                "from the input), so no single linear network describes it."
             )
-        if func is F.batch_norm:
-            return self._batch_norm(*args, **kwargs)
-        if "max_pool" in name:
-            return _average_pool(name, *args, **kwargs)
-        if not (
-            name in _AFFINE
-            or (name in _PRODUCTS and n_marked == 1)
-            or (name in _QUOTIENTS and not _marked(args[1:]))
-        ):
-            self.suspects.add(name.strip("_"))
-        return func(*args, **kwargs)
+        if call.function is F.batch_norm:
+            return self._batch_norm(*call.args, **call.kwargs)
+        if "max_pool" in call.name:
+            return _average_pool(call.name, *call.args, **call.kwargs)
+        if not call.is_affine():
+            self.suspects.add(call.name.strip("_"))
+        return call.run()
 
     def _batch_norm(
         self,
-        input,
-        running_mean,
-        running_var,
-        weight=None,
-        bias=None,
-        training=False,
-        momentum=0.1,
-        eps=1e-5,
-    ):
+        input: Tensor,
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        training: bool = False,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+    ) -> Tensor:
         if self.batch_norm == "drop":
             return input
         if running_mean is None or running_var is None:
@@ -157,23 +193,29 @@ class LinearOps(TorchFunctionMode):
             )
         return F.batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
 
-    def warn(self):
+    def warn(self) -> None:
         """Warn of the normalisations that were left out."""
         if self.dropped:
             warnings.warn(
                 f"The linearised network leaves out {', '.join(sorted(self.dropped))}: a "
                 "normalisation by each sample's own statistics is not affine.",
-                stacklevel=4,
+                stacklevel=5,
             )
 
 
-def _average_pool(name, input, *args, **kwargs):
+def _average_pool(name: str, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """Average where the network takes a maximum: same kernel, stride and padding."""
-    if name.startswith("adaptive_max_pool"):
+    average = _AVERAGES.get(name.removesuffix("_with_indices"))
+    if name.startswith("fractional"):
+        raise NotLinearizableError(
+            f"{name} pools windows of random sizes, which no average-pooling does."
+        )
+    if average is None:
+        indices, pooled = True, input
+    elif name.startswith("adaptive"):
         size = args[0] if args else kwargs["output_size"]
-        average = getattr(F, "adaptive_avg_" + name.removeprefix("adaptive_max_")[:6])
         pooled, indices = average(input, size), kwargs.get("return_indices", False)
-    elif name.startswith("max_pool"):
+    else:
         names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
         given = {**dict(zip(names, args, strict=False)), **kwargs}
         indices, dilation = given.pop("return_indices", False), given.pop("dilation", 1)
@@ -182,13 +224,7 @@ def _average_pool(name, input, *args, **kwargs):
                 "a max-pooling with dilation has no average-pooling of the same geometry."
             )
         given = {key: value for key, value in given.items() if value not in (None, [], ())}
-        pooled = getattr(F, "avg_" + name.removeprefix("max_")[:6])(input, **given)
-    elif name.startswith("fractional"):
-        raise NotLinearizableError(
-            f"{name} pools windows of random sizes, which no average-pooling does."
-        )
-    else:
-        indices, pooled = True, input
+        pooled = average(input, **given)
     if indices or "indices" in name:
         raise NotLinearizableError(
             f"{name} returns or takes the places of the maxima, which an average does not have."

@@ -1,8 +1,15 @@
 """Agreement of a network's class clusters with known superclasses, as a scorer."""
 
+from __future__ import annotations
+
 import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import ArrayLike
 
 from .. import _validation as check
+from ..differentiable import open_model
 from ._class_clustering import ClassClustering
 from ._measures import MEASURES
 from ._taxonomy import superclass_codes
@@ -15,7 +22,7 @@ _PARAMS = list(inspect.signature(class_weight_matrix).parameters)[2:]  # without
 
 
 class ClusteringScorer:
-    """Scorer ``(estimator, X, y=None) -> float``; made by :func:`make_clustering_scorer`.
+    """Scorer ``(estimator, X, y=None) -> float``; :func:`make_clustering_scorer` makes it.
 
     Parameters
     ----------
@@ -24,33 +31,41 @@ class ClusteringScorer:
     metric : str
         Measure of agreement.
     params : dict
-        Of :func:`class_weight_matrix`.
+        Parameters of :func:`class_weight_matrix`.
     """
 
-    def __init__(self, superclasses, metric="contrast", params=None):
+    def __init__(
+        self,
+        superclasses: ArrayLike | Mapping[Any, Any],
+        metric: str = "contrast",
+        params: dict[str, Any] | None = None,
+    ) -> None:
         self.superclasses = superclasses
         self.metric = metric
         self.params = params or {}
 
-    def __call__(self, estimator, X, y=None, **kwargs):
+    def __call__(self, estimator: Any, X: ArrayLike, y: Any = None, **kwargs: Any) -> float:
         """Agreement of a fitted estimator's class weights; X shows the shape of a sample."""
-        weights = class_weight_matrix(estimator, X, **self.params)
-        labels = class_labels(estimator, len(weights))
+        opened = open_model(estimator)
+        weights = class_weight_matrix(opened, X, **self.params)
+        labels = class_labels(opened, len(weights))
         codes, names = superclass_codes(self.superclasses, labels)
         return MEASURES[self.metric](ClassClustering(len(names)).fit(weights), codes)
 
-    def _accept_sample_weight(self):
+    def _accept_sample_weight(self) -> bool:
         # scikit-learn's multi-metric scorer asks its members before it passes weights on.
         return False
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         given = {"metric": self.metric, **self.params}
         rest = "".join(f", {name}={value!r}" for name, value in given.items())
         return f"make_clustering_scorer({self.superclasses!r}{rest})"
 
 
-def make_clustering_scorer(superclasses, metric="contrast", **params):
-    """Make a scorer of how far a network's class weights show known superclasses.
+def make_clustering_scorer(
+    superclasses: ArrayLike | Mapping[Any, Any], metric: str = "contrast", **params: Any
+) -> ClusteringScorer:
+    """Make a scorer of the agreement of a network's class weights with known superclasses.
 
     Parameters
     ----------
@@ -58,7 +73,7 @@ def make_clustering_scorer(superclasses, metric="contrast", **params):
         Superclass of each class in the order of ``classes_``, or the classes of each superclass.
     metric : {"contrast", "silhouette", "adjusted_rand", "dendrogram_purity"}, default="contrast"
         As in :meth:`ClassClustering.agreement`. The adjusted Rand index cuts the tree into as many
-        clusters as there are superclasses; with few classes it is soon 1, so prefer the
+        clusters as there are superclasses; with few classes it is easily 1, so prefer the
         others.
     **params
         Parameters of :func:`class_weight_matrix`, such as ``method`` and ``batch_norm``.

@@ -1,11 +1,17 @@
 """A classifier of classes as a classifier of superclasses."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
+from torch import Tensor, nn
 
 from .. import _validation as check
 from ..differentiable import as_module, register
@@ -18,8 +24,8 @@ from ._weights import class_weight_matrix
 __all__ = ["SuperclassClassifier"]
 
 
-def _has(name):
-    def check_estimator(self):
+def _has(name: str) -> Callable[[SuperclassClassifier], bool]:
+    def check_estimator(self: SuperclassClassifier) -> bool:
         wanted = "predict_proba" if self.aggregate == "sum" else name
         getattr(getattr(self, "estimator_", self.estimator), wanted)
         return True
@@ -30,13 +36,13 @@ def _has(name):
 class SuperclassClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Predict superclasses with a classifier of their classes.
 
-    It meets samples of classes that it was never shown, as long as their superclass was: the
-    sub-population shift of the paper.
+    It predicts the superclass of samples whose classes were not in ``fit``, as long as their
+    superclass was: the sub-population shift of the paper.
 
     Parameters
     ----------
     estimator : classifier
-        Learns the classes; a clone is fitted. Wrap a fitted one in
+        Classifier of the classes; a clone is fitted. Wrap a fitted one in
         :class:`sklearn.frozen.FrozenEstimator` to use it as it is.
     superclasses : "auto", array-like of shape (n_classes,) or dict, default="auto"
         Superclass of each class in sorted order, or the classes of each superclass. "auto" takes
@@ -66,8 +72,8 @@ class SuperclassClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     -----
     ``fit`` wants classes, ``score`` superclasses. In searches and cross-validation, which have
     one y for both, give a scorer that translates: ``scoring=lambda model, X, y: model.score(X,
-    superclasses[y])``. Attacks and robust scores see through it: a sample counts as fooled when
-    its superclass changes.
+    superclasses[y])``. Attacks and robust scores support it: a sample counts as fooled when its
+    superclass changes.
 
     References
     ----------
@@ -88,13 +94,20 @@ class SuperclassClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     1.0
     """
 
-    def __init__(self, estimator, superclasses="auto", *, aggregate="argmax", n_clusters=2):
+    def __init__(
+        self,
+        estimator: Any,
+        superclasses: str | ArrayLike | Mapping[Any, Any] = "auto",
+        *,
+        aggregate: str = "argmax",
+        n_clusters: int = 2,
+    ) -> None:
         self.estimator = estimator
         self.superclasses = superclasses
         self.aggregate = aggregate
         self.n_clusters = n_clusters
 
-    def fit(self, X, y, **fit_params):
+    def fit(self, X: ArrayLike, y: ArrayLike, **fit_params: Any) -> SuperclassClassifier:
         """Fit the classifier of classes.
 
         Parameters
@@ -135,17 +148,17 @@ class SuperclassClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self
 
     @property
-    def n_features_in_(self):
+    def n_features_in_(self) -> int:
         """Number of features of the classifier of classes."""
         return self.estimator_.n_features_in_
 
     @property
-    def feature_names_in_(self):
+    def feature_names_in_(self) -> NDArray[Any]:
         """Names of the features of the classifier of classes."""
         return self.estimator_.feature_names_in_
 
     @available_if(_has("predict_proba"))
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Sum of the probabilities of each superclass's classes.
 
         Parameters
@@ -163,7 +176,7 @@ class SuperclassClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.predict_proba(X) @ members
 
     @available_if(_has("decision_function"))
-    def decision_function(self, X):
+    def decision_function(self, X: ArrayLike) -> NDArray[Any]:
         """Largest decision of each superclass's classes; with "sum" the log of its probability.
 
         Parameters
@@ -187,7 +200,7 @@ class SuperclassClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             z = np.stack([own[:, rows].max(axis=1) for rows in _members(self)], axis=1)
         return z[:, 1] - z[:, 0] if z.shape[1] == 2 else z
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Superclass of each sample.
 
         Parameters
@@ -208,7 +221,7 @@ class SuperclassClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self.classes_[self.superclass_codes_[codes]]
 
 
-def _members(model):
+def _members(model: SuperclassClassifier) -> list[NDArray[np.intp]]:
     """Numbers of the classes of each superclass."""
     codes = model.superclass_codes_
     return [np.flatnonzero(codes == code) for code in range(len(model.classes_))]
@@ -223,12 +236,12 @@ class Superclasses(nn.Module):
         Fitted.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: SuperclassClassifier) -> None:
         super().__init__()
         self.body = as_module(model.estimator_).body
         self.rows, self.aggregate = _members(model), model.aggregate
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """Logits (n, n_superclasses)."""
         if self.aggregate == "sum":
             log_p = output_of(self.body, "log_proba", x)

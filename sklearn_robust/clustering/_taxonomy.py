@@ -1,14 +1,20 @@
 """Superclasses as users write them: one for each class, or a dictionary of their classes."""
 
+from __future__ import annotations
+
 import numbers
 from collections.abc import Mapping, Set
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["superclass_codes"]
 
 
-def superclass_codes(superclasses, classes, *, groups=True):
+def superclass_codes(
+    superclasses: ArrayLike | Mapping[Any, Any], classes: ArrayLike, *, groups: bool = True
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Superclass of each class.
 
     Parameters
@@ -26,7 +32,7 @@ def superclass_codes(superclasses, classes, *, groups=True):
     codes : array of shape (n_classes,), int64
         Position in ``names``.
     names : array of shape (n_superclasses,)
-        Names of the superclasses: sorted, or as they come where they cannot be compared.
+        Names of the superclasses: sorted, or in the given order where they cannot be compared.
     """
     classes = np.asarray(classes)
     if isinstance(superclasses, Mapping):
@@ -49,8 +55,8 @@ def superclass_codes(superclasses, classes, *, groups=True):
     return codes, names
 
 
-def _row(names):
-    """Names as an array of one axis: tuples, and text among numbers, stay what they are."""
+def _row(names: Any) -> NDArray[Any]:
+    """Names as an array of one axis: tuples, and text among numbers, keep their types."""
     listed = names if isinstance(names, (list, tuple)) else []
     mixed = len({isinstance(name, str) for name in listed}) > 1
     if mixed or any(isinstance(name, tuple) for name in listed):
@@ -58,7 +64,7 @@ def _row(names):
     return np.asarray(names)
 
 
-def _numbered(given, names):
+def _numbered(given: NDArray[Any], names: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Code of each class's superclass, and the names, sorted where they can be."""
     try:
         names, codes = np.unique(given, return_inverse=True)
@@ -69,7 +75,7 @@ def _numbered(given, names):
     return codes.astype(np.int64), names
 
 
-def _check_direction(superclasses, place):
+def _check_direction(superclasses: Mapping[Any, Any], place: dict[Any, int]) -> None:
     """Raise if the keys are classes and the values superclasses."""
     values = [*superclasses.values()]
     single = all(isinstance(value, (str, numbers.Number, np.generic)) for value in values)
@@ -80,7 +86,7 @@ def _check_direction(superclasses, place):
         )
 
 
-def _from_dict(superclasses, classes):
+def _from_dict(superclasses: Mapping[Any, Any], classes: NDArray[Any]) -> NDArray[np.int64]:
     place = {label: number for number, label in enumerate(classes.tolist())}
     _check_direction(superclasses, place)
     codes = np.full(len(classes), -1)

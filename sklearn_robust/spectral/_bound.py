@@ -1,26 +1,41 @@
 """The two terms of a generalisation bound for robust networks."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist, pdist
 from sklearn.utils import Bunch, check_random_state
 
 from .. import _validation as check
 from ..attacks import DeepFool
 from ..attacks._minimum_norm import check_nearest
-from ._layers import last_matrix, layers_of
+from ..differentiable import Model
+from ._layers import last_layer, layers_of
 from ._margin_report import logits_of, open_samples
+from ._modules import own_dtype
 from ._solve import spectrum_of
-from ._trace import own_dtype, trace_of
+from ._trace import Trace, trace_of
 
 __all__ = ["generalization_bound_terms"]
 
 
 def generalization_bound_terms(
-    estimator, X, y, *, eps, gamma=1.0, eta=0.05, attack=None, max_samples=1000, random_state=0
-):
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    eps: float,
+    gamma: float = 1.0,
+    eta: float = 0.05,
+    attack: Any = None,
+    max_samples: int = 1000,
+    random_state: int | np.random.RandomState | None = 0,
+) -> Bunch:
     r"""Terms of a bound on the generalisation error of a robust network (experimental).
 
     Parameters
@@ -38,18 +53,19 @@ def generalization_bound_terms(
     eta : float, default=0.05
         The bound holds with probability 1 - eta.
     attack : attack, default=None
-        Finds the smallest margin in the input; None is ``DeepFool(norm="l2", bounds=None)``.
+        Minimum-norm attack for the smallest margin in the input; None is
+        ``DeepFool(norm="l2", bounds=None)``.
     max_samples : int, default=1000
         Number of samples from which the covering number is estimated.
     random_state : int, RandomState or None, default=0
-        Seed of their choice.
+        Seed of the choice of samples.
 
     Returns
     -------
     terms : Bunch
         ``margin_term`` and ``covering_term``, the two summands; ``bound``, their sum; ``vacuous``,
-        whether that is 1 or more and so says nothing. Behind them: ``u_min``, the product of
-        ``class_distance`` (smallest distance of two rows of the last weight matrix),
+        whether the sum is 1 or more, so that it says nothing. They are made of ``u_min``, the
+        product of ``class_distance`` (smallest distance of two rows of the last weight matrix),
         ``sigma_min_product`` (smallest singular values of all layers before it) and
         ``input_margin_min`` (smallest distance found of a correctly classified sample to the
         boundary); ``dimension`` and ``constant``, k and C of the covering number
@@ -74,7 +90,7 @@ def generalization_bound_terms(
     for a network of linear layers, ReLU and max-pooling that is robust within eps, m samples of a
     k-dimensional manifold, and
     ``u_min = min ||w_y - w_y'|| * prod sigma_min * input_margin_min``. The statement is recalled
-    from the paper, its constants are not checked. For networks of any use it is vacuous: the
+    from the paper, its constants are not checked. For practical networks it is vacuous: the
     smallest singular value of a convolution is nearly 0, and (C / eps)^k is far above m. Look at
     the terms as diagnostics; a shortcut makes even the product of the layers meaningless.
 
@@ -102,21 +118,22 @@ def generalization_bound_terms(
     check.check_number("gamma", gamma, strict=True)
     check.check_number("eta", eta, high=1, strict=True)
     check.check_count("max_samples", max_samples, low=10)
-    view, X, codes = open_samples(estimator, X, y)
-    trace = trace_of(view, view.tensor(X[:2]).to(own_dtype(view)))
-    last = last_matrix(trace)
+    opened, samples, codes = open_samples(estimator, X, y)
+    model = opened.module
+    trace = trace_of(model, model.tensor(samples[:2]).to(own_dtype(model)))
+    last = last_layer(trace)
     if last is None:
-        raise ValueError(f"{view.name} does not end in a linear layer, as the bound demands.")
+        raise ValueError(f"{opened.name} does not end in a linear layer, which the bound needs.")
     terms = Bunch(note=_note(trace))
-    terms.class_distance = float(pdist(last[0].double().cpu().numpy()).min())
+    terms.class_distance = float(pdist(last.matrix.double().cpu().numpy()).min())
     terms.sigma_min_product = _product(trace)
-    terms.input_margin_min = _smallest_margin(estimator, view, X, codes, attack)
+    terms.input_margin_min = _smallest_margin(opened, samples, codes, attack)
     terms.u_min = terms.class_distance * terms.sigma_min_product * terms.input_margin_min
     terms.margin_term = max(0.0, 1 - terms.u_min / gamma)
-    terms.dimension, terms.constant = _dimension(X, max_samples, random_state)
+    terms.dimension, terms.constant = _dimension(samples, max_samples, random_state)
     with np.errstate(over="ignore"):
         terms.covering_number = float(np.float64(terms.constant / eps) ** terms.dimension)
-    m = len(X)
+    m = len(samples)
     square = 2 * math.log(2) * terms.covering_number / m + 2 * math.log(1 / eta) / m
     terms.covering_term = math.sqrt(square)
     terms.bound = terms.margin_term + terms.covering_term
@@ -124,12 +141,12 @@ def generalization_bound_terms(
     return terms
 
 
-def _note(trace):
+def _note(trace: Trace) -> str:
     joined = any(node.op == "add" and len(node.inputs) > 1 for node in trace.nodes)
     return "the model has shortcuts, for which the product means nothing" if joined else ""
 
 
-def _product(trace):
+def _product(trace: Trace) -> float:
     """Product of the smallest singular values of all layers but the last."""
     smallest = []
     with torch.no_grad():
@@ -140,15 +157,20 @@ def _product(trace):
     return math.prod(smallest[:-1])
 
 
-def _smallest_margin(estimator, view, X, codes, attack):
-    right = logits_of(view, X).argmax(1).numpy() == codes
+def _smallest_margin(
+    opened: Model, X: NDArray[Any], codes: NDArray[np.int64], attack: Any
+) -> float:
+    """Smallest distance found of a correctly classified sample to the boundary."""
+    right = logits_of(opened.module, X).argmax(1).numpy() == codes
     if not right.any():
         return 0.0
     attack = DeepFool(norm="l2", bounds=None) if attack is None else check_nearest(attack, "l2")
-    return float(attack.evaluate(estimator, X[right]).distance.min())
+    return float(attack.evaluate(opened, X[right]).distance.min())
 
 
-def _dimension(X, max_samples, random_state):
+def _dimension(
+    X: NDArray[Any], max_samples: int, random_state: int | np.random.RandomState | None
+) -> tuple[float, float]:
     """Fit log N = k log(C / r) to the radii of a greedy farthest-point net of the samples."""
     points = np.asarray(X, dtype=np.float64).reshape(len(X), -1)
     if len(points) > max_samples:
@@ -157,7 +179,7 @@ def _dimension(X, max_samples, random_state):
     far = cdist(points[:1], points)[0]
     radii = []
     for _ in range(len(points) // 2):  # beyond, each sample is a ball of its own
-        place = far.argmax()
+        place = int(far.argmax())
         if far[place] <= 0:
             break
         radii.append(far[place])
@@ -167,5 +189,5 @@ def _dimension(X, max_samples, random_state):
             f"X has only {len(radii) + 1} points in different places, too few to estimate the "
             "dimension of the data: give more samples."
         )
-    slope, offset = np.polyfit(-np.log(radii), np.log(np.arange(1, len(radii) + 1)), 1)
-    return float(slope), float(np.exp(offset / slope))
+    dimension, offset = np.polyfit(-np.log(radii), np.log(np.arange(1, len(radii) + 1)), 1)
+    return float(dimension), float(np.exp(offset / dimension))

@@ -1,41 +1,50 @@
 """How much the features of each layer change when the input does."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
+from torch import Tensor
 
 from .. import _validation as check
 from .._functional import flat_norm
 from .._random import RowNoise, seed_of
 from ..attacks import PGD
 from ..attacks._arrays import batches_of
-from ..differentiable import as_module
-from ._features import hidden_layers, tapped
-from ._trace import own_dtype, trace_of
+from ..attacks._base import BaseAttack
+from ..differentiable import DifferentiableModel, open_model
+from ._features import FeatureReader, hidden_layers
+from ._modules import own_dtype
+from ._trace import trace_of
 
 __all__ = ["feature_change_report"]
 
 
 def feature_change_report(
-    estimator,
-    X,
-    y=None,
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike | None = None,
     *,
-    attack=None,
-    n_directions=8,
-    noise="sphere",
-    layers=None,
-    samples=False,
-    batch_size=None,
-    random_state=0,
-    verbose=0,
-):
+    attack: Any = None,
+    n_directions: int = 8,
+    noise: str = "sphere",
+    layers: str | Sequence[str] | None = None,
+    samples: bool = False,
+    batch_size: int | None = None,
+    random_state: int | np.random.RandomState | None = 0,
+    verbose: int = 0,
+) -> Bunch:
     """Change of the features of every layer, under attack and in random directions.
 
     Parameters
     ----------
     estimator : fitted classifier, Pipeline or torch.nn.Module
-        What to look at.
+        Model to measure.
     X : array-like of shape (n_samples, ...)
         Samples.
     y : array-like of shape (n_samples,), optional
@@ -52,7 +61,7 @@ def feature_change_report(
     samples : bool, default=False
         Whether to keep the change of every sample.
     batch_size : int, default=None
-        Samples computed together; None fits the cache.
+        Samples computed together; None chooses a number that fits the cache.
     random_state : int, RandomState or None, default=0
         Seed of the directions.
     verbose : int, default=0
@@ -61,7 +70,7 @@ def feature_change_report(
     Returns
     -------
     report : Bunch
-        Columns with one entry a layer, in the order of the run, ready for
+        Columns with one entry per layer, in the order of the run, ready for
         ``pandas.DataFrame(report)``: ``name``, ``type``, and each both as ``adversarial_...`` and
         as ``random_...``
 
@@ -115,15 +124,18 @@ def feature_change_report(
     check.check_count("n_directions", n_directions)
     check.check_choice("noise", noise, ["sphere", "sign"])
     attack = PGD(random_state=0) if attack is None else check.check_attack(attack)
-    view = as_module(estimator)
-    X = check.check_samples(X, of=estimator)
-    names = _choose(view, X, layers)
-    X_adv = attack.generate(estimator, X, y)
+    opened = open_model(estimator)
+    X = check.check_samples(X, of=opened.estimator)
+    model = opened.module
+    names = _choose(model, X, layers)
+    target = opened if isinstance(attack, BaseAttack) else opened.estimator
+    X_adv = attack.generate(target, X, y)
     seed, parts = seed_of(random_state), []
-    with tapped(view, list(names)) as held, torch.no_grad():
-        for rows in batches_of(X, batch_size, view.device, verbose, "feature changes"):
-            pair = [view.tensor(part[rows]).to(own_dtype(view)) for part in (X, X_adv)]
-            parts.append(_changes(view, held, list(names), *pair, n_directions, noise, seed))
+    reader = FeatureReader(model, list(names))
+    with torch.no_grad():
+        for rows in batches_of(X, batch_size, model.device, verbose, "feature changes"):
+            x, x_adv = (model.tensor(part[rows]).to(own_dtype(model)) for part in (X, X_adv))
+            parts.append(_changes(reader, x, x_adv, n_directions, noise, seed))
     columns = zip(*parts, strict=True)
     size, step, adversarial, random = (np.concatenate(part, -1) for part in columns)
     if not step.any():
@@ -141,32 +153,35 @@ def feature_change_report(
     return report
 
 
-def _choose(view, X, layers):
-    """Names and classes of the modules to look at."""
-    x = view.tensor(X[:2]).to(own_dtype(view))
+def _choose(
+    model: DifferentiableModel, X: NDArray[Any], layers: str | Sequence[str] | None
+) -> dict[str, str]:
+    """Names and classes of the modules to measure."""
+    trace = trace_of(model, model.tensor(X[:2]).to(own_dtype(model)))
     if layers is None:
-        return hidden_layers(view, x)
+        return hidden_layers(trace)
     layers = [layers] if isinstance(layers, str) else layers
-    known = {call.name: type(call.module).__name__ for call in trace_of(view, x).calls}
+    known = {call.name: type(call.module).__name__ for call in trace.calls}
     unknown = [name for name in layers if name not in known]
     if unknown:
         raise ValueError(
-            f"layers has {unknown}, which {view.name} lacks; choose from {list(known)}."
+            f"layers has {unknown}, which {model.name} lacks; choose from {list(known)}."
         )
     return {name: known[name] for name in layers}
 
 
-def _changes(view, held, names, x, x_adv, n_directions, noise, seed):
+def _changes(
+    reader: FeatureReader, x: Tensor, x_adv: Tensor, n_directions: int, noise: str, seed: int
+) -> list[NDArray[Any]]:
     """Sizes (n_layers, n) of the features and (n,) of the step, and the changes.
 
     The adversarial changes have shape (n_layers, n), the random ones (n_layers, n_directions, n).
     """
-    view(x)
-    clean = [held[name] for name in names]
+    clean = reader(x)
 
-    def change(moved):
-        view(moved)
-        gaps = [flat_norm(held[name] - h, 2) for name, h in zip(names, clean, strict=True)]
+    def change(moved: Tensor) -> Tensor:
+        features = reader(moved)
+        gaps = [flat_norm(features[name] - h, 2) for name, h in clean.items()]
         return torch.stack(gaps).double().cpu()
 
     step = flat_norm((x_adv - x).double(), 2)
@@ -177,12 +192,14 @@ def _changes(view, held, names, x, x_adv, n_directions, noise, seed):
         d = d.sign() if noise == "sign" else d
         length = step.to(d) / flat_norm(d, 2)
         moves.append(change(x + length.reshape(-1, *[1] * (x.ndim - 1)) * d))
-    size = torch.stack([flat_norm(h, 2) for h in clean]).double().cpu()
+    size = torch.stack([flat_norm(h, 2) for h in clean.values()]).double().cpu()
     results = size, step.cpu(), change(x_adv), torch.stack(moves, 1)
     return [result.numpy() for result in results]
 
 
-def _fill(report, kind, change, size, step):
+def _fill(
+    report: Bunch, kind: str, change: NDArray[Any], size: NDArray[Any], step: NDArray[Any]
+) -> None:
     """Write the columns of one kind of perturbation from the changes (n_layers, n)."""
     report[f"{kind}_mean"] = change.mean(1)
     report[f"{kind}_std"] = change.std(1)
@@ -193,7 +210,7 @@ def _fill(report, kind, change, size, step):
         report[f"{kind}_{name}"] = _mean_ratio(change, np.broadcast_to(base, change.shape))
 
 
-def _mean_ratio(values, base):
+def _mean_ratio(values: NDArray[Any], base: NDArray[Any]) -> NDArray[Any]:
     """Mean quotient of each row, without the entries whose base is zero; NaN if none is left."""
     alive = base > 0
     ratio = np.divide(values, base, out=np.zeros_like(values), where=alive)

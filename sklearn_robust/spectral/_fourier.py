@@ -1,4 +1,4 @@
-"""Singular values of a convolution whose image is bent round to a torus."""
+"""Singular values of a convolution on a torus, whose opposite edges are joined."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import itertools
 import math
 
 import torch
+from torch import Tensor
+
+from ._maps import Convolution
 
 __all__ = ["circular_spectrum", "covering_grid", "periodic_grid"]
 
 _CHUNK = 1 << 24  # complex numbers decomposed together
 
 
-def periodic_grid(conv):
-    """Numbers of output pixels of the convolution on a torus, one an axis.
+def periodic_grid(conv: Convolution) -> tuple[int, ...]:
+    """Count the output pixels of the convolution on a torus, along each axis.
 
     The input has ``stride`` times as many; that differs from the layer's own size where the
     stride does not divide it.
@@ -22,7 +25,7 @@ def periodic_grid(conv):
     return tuple(n // s if n % s == 0 else out for n, s, out in axes)
 
 
-def covering_grid(conv):
+def covering_grid(conv: Convolution) -> tuple[tuple[int, ...], float]:
     """Grid of a torus that holds all of the convolution, and how much it may exceed its values.
 
     The convolution is a submatrix of the one on that torus, times a matrix that repeats rows or
@@ -30,31 +33,33 @@ def covering_grid(conv):
     """
     axes = [_covering_axis(conv, axis) for axis in range(len(conv.size))]
     grid, repeats = zip(*axes, strict=True)
-    return grid, math.sqrt(math.prod(repeats))
+    return tuple(grid), math.sqrt(math.prod(repeats))
 
 
-def _covering_axis(conv, axis):
-    n, reach, s = conv.size[axis], conv.reach[axis], conv.stride[axis]
+def _covering_axis(conv: Convolution, axis: int) -> tuple[int, int]:
+    n, field, s = conv.size[axis], conv.receptive_field[axis], conv.stride[axis]
     if conv.mode == "circular" and n % s == 0:
-        return n // s, math.ceil(conv.out_size[axis] * s / n)  # once round, and on from the start
+        return n // s, math.ceil(conv.out_size[axis] * s / n)  # once around, and on from the start
     pad = 0 if conv.mode == "zeros" else sum(conv.padding[axis])
     repeats = math.ceil((n + pad) / n) if conv.mode == "circular" else 1 + pad
-    return math.ceil((n + pad + reach - 1) / s), repeats
+    return math.ceil((n + pad + field - 1) / s), repeats
 
 
-def capped_grid(conv, grid, max_grid):
+def capped_grid(conv: Convolution, grid: tuple[int, ...], max_grid: int | None) -> tuple[int, ...]:
     """Smaller grid with the same mean of the second and of the fourth powers.
 
     ``n`` output pixels sum the second powers exactly from n >= k on and the fourth powers from
-    n >= 2 k - 1 on, k being the number of output pixels that the kernel reaches.
+    n >= 2 k - 1 on, k being the number of output pixels that the kernel covers.
     """
     if max_grid is None:
         return grid
-    axes = zip(grid, conv.reach, conv.stride, strict=True)
-    return tuple(min(n, max(max_grid, 2 * math.ceil(reach / s) - 1)) for n, reach, s in axes)
+    axes = zip(grid, conv.receptive_field, conv.stride, strict=True)
+    return tuple(min(n, max(max_grid, 2 * math.ceil(field / s) - 1)) for n, field, s in axes)
 
 
-def circular_spectrum(conv, grid=None, max_grid=None):
+def circular_spectrum(
+    conv: Convolution, grid: tuple[int, ...] | None = None, max_grid: int | None = None
+) -> tuple[Tensor, Tensor, tuple[int, ...]]:
     """Distinct singular values and multiplicities of the convolution on a torus.
 
     Fourier modes of the output block-diagonalise it (Sedghi, Gupta, Long, 2019): at each frequency
@@ -64,9 +69,9 @@ def circular_spectrum(conv, grid=None, max_grid=None):
     Parameters
     ----------
     conv : Convolution
-        Its padding plays no part: a shift is orthogonal.
+        The layer; its padding has no effect, since a shift is orthogonal.
     grid : tuple, optional
-        Output pixels along each axis; None takes those of the layer.
+        Output pixels along each axis; None means those of the layer.
     max_grid : int, optional
         Cap of the grid, for statistics.
 
@@ -92,11 +97,11 @@ def circular_spectrum(conv, grid=None, max_grid=None):
     turn = 2 * math.pi * (frequency.double() / torch.tensor(grid).double()) @ taps.double().T
     wave = torch.polar(torch.ones_like(turn), turn).to(kernel.device)
     step = max(1, _CHUNK // math.prod(shape))
-    values = []
+    parts = []
     for part in wave.split(step):
         response = _response(part, kernel, blocks, (groups, n_out, n_in))
-        values.append(torch.linalg.svdvals(response.reshape(-1, *shape)))
-    values = torch.cat(values)  # (n_frequencies, groups, min(n_out, n_in * n_blocks))
+        parts.append(torch.linalg.svdvals(response.reshape(-1, *shape)))
+    values = torch.cat(parts)  # (n_frequencies, groups, min(n_out, n_in * n_blocks))
     # Phases without a tap are columns of zeros: left out above, counted here.
     n_zeros = min(n_out, n_in * math.prod(conv.stride)) - values.shape[2]
     values = torch.nn.functional.pad(values, (0, n_zeros))
@@ -104,7 +109,7 @@ def circular_spectrum(conv, grid=None, max_grid=None):
     return values.flatten(), weights, grid
 
 
-def _split_taps(conv):
+def _split_taps(conv: Convolution) -> tuple[Tensor, Tensor]:
     """Position of each tap in output pixels, (n_taps, n_axes), and the number of its phase."""
     places = list(itertools.product(*map(range, conv.kernel)))
     pixels = torch.tensor(places) * torch.tensor(conv.dilation)
@@ -115,7 +120,7 @@ def _split_taps(conv):
     return pixels // stride, phases
 
 
-def _half_frequencies(grid, taps):
+def _half_frequencies(grid: tuple[int, ...], taps: Tensor) -> tuple[Tensor, Tensor]:
     """Frequencies without their opposites, (n, n_axes) int64, and how many each stands for."""
     # Along an axis on which no tap lies, every frequency gives the same matrix.
     moving = [n if int(taps[:, axis].max()) > 0 else 1 for axis, n in enumerate(grid)]
@@ -129,7 +134,7 @@ def _half_frequencies(grid, taps):
     return frequency[first], weight.double() * (math.prod(grid) / math.prod(moving))
 
 
-def _response(wave, kernel, blocks, shape):
+def _response(wave: Tensor, kernel: Tensor, blocks: list[Tensor], shape: tuple[int, ...]) -> Tensor:
     """Matrices (n, groups, n_out, n_in, n_blocks) of some frequencies."""
     parts = []
     for taps in blocks:

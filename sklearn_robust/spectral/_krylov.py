@@ -1,80 +1,93 @@
-"""Singular values of a convolution with its true padding, without writing its matrix down."""
+"""Singular values of a convolution with its true padding, without its dense matrix."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, svds
+from torch import Tensor
+
+from ._maps import Convolution
 
 __all__ = ["fits", "quadrature", "top_values"]
 
-QUICK = 512  # a dense matrix of so many rows and columns costs less than products one by one
-ENTRIES = 1 << 25  # of the largest dense matrix: 128 MiB in float32
+QUICK = 512  # a dense matrix of so many rows and columns is faster than products one by one
+ENTRIES = 1 << 25  # entries of the largest dense matrix: 128 MiB in float32
 RESTARTS = 300
 
 
-def fits(conv):
-    """Whether the dense matrix of a convolution may be written down."""
+def fits(conv: Convolution) -> bool:
+    """Whether the dense matrix of a convolution fits in memory."""
     return conv.dims[0] * conv.dims[1] <= ENTRIES
 
 
-class _Both:
-    """A convolution and its adjoint on flat batches, the smaller of its two spaces first."""
+class _Operator:
+    """A convolution and its adjoint on flat batches."""
 
-    def __init__(self, conv):
+    def __init__(self, conv: Convolution) -> None:
         self.conv = conv
         n_out, self.n_in = conv.dims
         self.small, self.large = sorted((n_out, self.n_in))
-        self.like = {"dtype": conv.weight.dtype, "device": conv.weight.device}
+        self.like: dict[str, Any] = {"dtype": conv.weight.dtype, "device": conv.weight.device}
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
+        """M x of rows."""
         return self.conv.apply(x.reshape(len(x), *self.conv.in_shape)).flatten(1)
 
-    def adjoint(self, y):
+    def adjoint(self, y: Tensor) -> Tensor:
+        """M^T y of rows."""
         x = torch.zeros(len(y), self.n_in, **self.like, requires_grad=True)
         with torch.enable_grad():
             return torch.autograd.grad(self.forward(x), x, y)[0]
 
-    def gram(self, u):
+    def gram(self, u: Tensor) -> Tensor:
         """M^T M or M M^T, whichever is smaller, of rows."""
         if self.small == self.n_in:
             return self.adjoint(self.forward(u))
         return self.forward(self.adjoint(u))
 
 
-def top_values(conv, k, seed=0):
+def top_values(conv: Convolution, k: int, seed: int = 0) -> Tensor:
     """Largest ``k`` singular values by implicitly restarted Lanczos, descending.
 
-    Of a small layer by its dense matrix, which finds each copy of a value that repeats.
+    A small layer is solved by its dense matrix, which finds each copy of a value that repeats.
     """
-    both = _Both(conv)
+    operator = _Operator(conv)
     n_out, n_in = conv.dims
-    if not 1 <= k < both.small:
+    if not 1 <= k < operator.small:
         raise ValueError(
-            f"k is {k}; method='lanczos' finds from 1 to {both.small - 1} of the {both.small} "
-            "singular values of this layer."
+            f"k is {k}; method='lanczos' finds from 1 to {operator.small - 1} of the "
+            f"{operator.small} singular values of this layer."
         )
-    if both.large <= QUICK:
+    if operator.large <= QUICK:
         return _dense_values(conv, k)
 
-    def product(function):
-        def times(v):
-            v = torch.as_tensor(np.ascontiguousarray(v).reshape(1, -1), **both.like)
-            return function(v).flatten().detach().cpu().double().numpy()
+    def product(function: Callable[[Tensor], Tensor]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+        def times(v: NDArray[Any]) -> NDArray[Any]:
+            row = torch.as_tensor(np.ascontiguousarray(v).reshape(1, -1), **operator.like)
+            return function(row).flatten().detach().cpu().double().numpy()
 
         return times
 
     matrix = LinearOperator(
-        (n_out, n_in), matvec=product(both.forward), rmatvec=product(both.adjoint), dtype=float
+        (n_out, n_in),
+        matvec=product(operator.forward),
+        rmatvec=product(operator.adjoint),
+        dtype=float,
     )
-    start = np.random.default_rng(seed).standard_normal(both.small)
+    start = np.random.default_rng(seed).standard_normal(operator.small)
     options = {"k": k, "v0": start, "maxiter": RESTARTS, "return_singular_vectors": False}
-    # Values that lie together want a larger space, and no more digits than the weights have.
-    wide = {
-        "ncv": min(both.small, 4 * max(20, 2 * k + 1)),
+    # Values close to each other need a larger space, and no more digits than the weights have.
+    wide: dict[str, Any] = {
+        "ncv": min(operator.small, 4 * max(20, 2 * k + 1)),
         "tol": torch.finfo(conv.weight.dtype).eps,
     }
-    for space in ({}, wide):
+    spaces: tuple[dict[str, Any], ...] = ({}, wide)
+    for space in spaces:
         try:
             return torch.from_numpy(np.sort(svds(matrix, **options, **space))[::-1].copy())
         except ArpackNoConvergence:
@@ -82,17 +95,19 @@ def top_values(conv, k, seed=0):
     if fits(conv):
         return _dense_values(conv, k)
     raise ValueError(
-        f"method='lanczos' does not converge on this layer of {n_out} x {n_in} entries, many of "
-        "whose largest singular values lie together: use layer.double() for more digits, or "
+        f"method='lanczos' does not converge on this layer of {n_out} x {n_in} entries: many of "
+        "its largest singular values lie close together. Use layer.double() for more digits, or "
         "method='fft' for those of a torus."
     )
 
 
-def _dense_values(conv, k):
+def _dense_values(conv: Convolution, k: int) -> Tensor:
     return torch.linalg.svdvals(conv.dense())[:k].detach().double().cpu()
 
 
-def quadrature(conv, n_probes=8, n_steps=30, seed=0):
+def quadrature(
+    conv: Convolution, n_probes: int = 8, n_steps: int = 30, seed: int = 0
+) -> tuple[Tensor, Tensor]:
     """Stochastic Lanczos quadrature: nodes and weights that stand for the spectrum.
 
     Sums over the singular values become sums over the nodes; all moments come from the same
@@ -103,14 +118,14 @@ def quadrature(conv, n_probes=8, n_steps=30, seed=0):
     values, weights : float64 tensors of shape (n_probes * n_steps,)
         Nodes, and how many singular values each stands for.
     """
-    both = _Both(conv)
-    n_steps = min(n_steps, both.small)
+    operator = _Operator(conv)
+    n_steps = min(n_steps, operator.small)
     generator = torch.Generator().manual_seed(seed)
-    signs = torch.randint(2, (n_probes, both.small), generator=generator) * 2 - 1
-    u = signs.to(**both.like) / both.small**0.5
+    signs = torch.randint(2, (n_probes, operator.small), generator=generator) * 2 - 1
+    u = signs.to(**operator.like) / operator.small**0.5
     basis, diagonal, beside = [u], [], []
     for _ in range(n_steps):
-        v = both.gram(basis[-1])
+        v = operator.gram(basis[-1])
         diagonal.append((v * basis[-1]).sum(1))
         known = torch.stack(basis, 1)  # (n_probes, step, small)
         for _ in range(2):  # orthogonal to all before, twice because rounding spoils once
@@ -125,5 +140,5 @@ def quadrature(conv, n_probes=8, n_steps=30, seed=0):
     off = torch.stack(beside[:-1], 1).double() if n_steps > 1 else matrix.new_zeros(n_probes, 0)
     matrix = matrix + torch.diag_embed(off, 1) + torch.diag_embed(off, -1)
     squares, vectors = torch.linalg.eigh(matrix.cpu())
-    weights = vectors[:, 0].square() * (both.small / n_probes)
+    weights = vectors[:, 0].square() * (operator.small / n_probes)
     return squares.clamp_min(0).sqrt().flatten(), weights.flatten()

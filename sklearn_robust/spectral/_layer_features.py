@@ -1,8 +1,12 @@
 """The features of a layer as a transformer."""
 
+from __future__ import annotations
+
 import numbers
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -15,28 +19,29 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation as check
 from ..attacks._arrays import batches_of
-from ..differentiable import as_module
+from ..differentiable import DifferentiableModel, open_model
 from ..differentiable._scores import with_names
 from ._features import features_of, hidden_layers, last_input
-from ._trace import own_dtype, trace_of
+from ._modules import own_dtype
+from ._trace import Trace, trace_of
 
 __all__ = ["LayerFeatures"]
 
 
 class LayerFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """What a layer of a classifier makes of the samples, for clustering, plots or another model.
+    """Transformer that gives the features of a layer, for clustering, plots or another model.
 
     Parameters
     ----------
     estimator : classifier, default=None
-        What ``fit`` fits; None means LogisticRegression. ``FrozenEstimator(net)`` takes a
-        fitted net as it is, and then ``fit`` needs no labels.
+        Classifier that ``fit`` fits; None means LogisticRegression. ``FrozenEstimator(net)``
+        uses a fitted net as it is, and then ``fit`` needs no labels.
     layer : str, int or None, default=None
         Name of any module of the model (``layer_names_`` lists the linear layers) or the number
-        of a linear layer, -1 for the last: what it returns. ``conv:2`` is the second run of
-        ``conv``. None is what the last linear layer sees.
+        of a linear layer, -1 for the last: the features are its output. ``conv:2`` is the second
+        run of ``conv``. None means the input of the last linear layer.
     batch_size : int, default=None
-        Samples computed together; None fits the cache.
+        Samples computed together; None chooses a number that fits the cache.
 
     Attributes
     ----------
@@ -73,12 +78,18 @@ class LayerFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     >>> clusters = make_pipeline(features, KMeans(2, random_state=0)).fit_predict(X)
     """
 
-    def __init__(self, estimator=None, *, layer=None, batch_size=None):
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        layer: str | int | None = None,
+        batch_size: int | None = None,
+    ) -> None:
         self.estimator = estimator
         self.layer = layer
         self.batch_size = batch_size
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> LayerFeatures:
         """Fit the classifier and find the layer.
 
         Parameters
@@ -100,21 +111,18 @@ class LayerFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 f"requires y to be passed, but the target y is None: {type(self).__name__} fits "
                 "its estimator; pass labels, or FrozenEstimator(net) for a fitted net."
             )
-        if y is None:
-            X = check.validate_samples(self, X)
-        else:
-            X, y = check.validate_samples(self, X, y)
-        model = LogisticRegression() if self.estimator is None else clone(self.estimator)
-        self.estimator_ = model.fit(with_names(self, X), y)
-        self.input_shape_ = X.shape[1:]
-        view = self._view()
-        x = view.tensor(X[:2]).to(own_dtype(view))
-        self.layer_names_ = list(hidden_layers(view, x))
-        self.layer_ = self._find(view, x)
-        self._n_features_out = self._read(view, X[:1]).shape[1]
+        samples, labels = self._validated(X, y)
+        classifier = LogisticRegression() if self.estimator is None else clone(self.estimator)
+        self.estimator_ = classifier.fit(with_names(self, samples), labels)
+        self.input_shape_ = samples.shape[1:]
+        model = open_model(self.estimator_).module
+        trace = trace_of(model, model.tensor(samples[:2]).to(own_dtype(model)))
+        self.layer_names_ = list(hidden_layers(trace))
+        self.layer_ = self._find(model.name, trace)
+        self._n_features_out = self._read(model, samples[:1]).shape[1]
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Compute the features of the layer.
 
         Parameters
@@ -125,51 +133,49 @@ class LayerFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Returns
         -------
         features : array of shape (n_samples, n_features), float32
-            Flattened, one row a sample.
+            Flattened, one row per sample.
         """
         check_is_fitted(self)
-        X = check.validate_samples(self, X, reset=False)
-        check.check_sample_shape(X, self.input_shape_, type(self).__name__)
-        return self._read(self._view(), X)
+        samples = check.validate_samples(self, X, reset=False)
+        check.check_sample_shape(samples, self.input_shape_, type(self).__name__)
+        return self._read(open_model(self.estimator_).module, samples)
 
-    def _needs_y(self):
+    def _validated(self, X: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        if y is None:
+            return check.validate_samples(self, X), None
+        return check.validate_samples(self, X, y)
+
+    def _needs_y(self) -> bool:
         return not isinstance(self.estimator, FrozenEstimator)
 
-    def _view(self):
-        return as_module(self.estimator_)
-
-    def _read(self, view, X):
-        batches = batches_of(X, self.batch_size, view.device, 0, "")
-        features = features_of(view, X, self.layer_, batches)
+    def _read(self, model: DifferentiableModel, X: NDArray[Any]) -> NDArray[np.float32]:
+        batches = batches_of(X, self.batch_size, model.device, 0, "")
+        features = features_of(model, X, self.layer_, batches)
         return features.numpy().astype(np.float32, copy=False)
 
-    def _find(self, view, x):
-        """Name of the wanted module, or what there is instead."""
+    def _find(self, who: str, trace: Trace) -> str:
+        """Name of the wanted module, or an error that lists what there is."""
+        known = [call.name for call in trace.calls]
         if self.layer is None:
-            name = last_input(view, x)
+            name = last_input(trace)
             if name is None:
                 raise ValueError(
-                    f"{view.name} does not end in a linear layer; choose a layer by name, one of "
-                    f"{self.layer_names_ or self._module_names(view, x)}."
+                    f"{who} does not end in a linear layer; choose a layer by name, one of "
+                    f"{self.layer_names_ or known}."
                 )
-            return f"<{name}"
+            return name
         if isinstance(self.layer, numbers.Integral) and not isinstance(self.layer, bool):
-            if -len(self.layer_names_) <= self.layer < len(self.layer_names_):
-                return self.layer_names_[self.layer]
+            number, n_layers = int(self.layer), len(self.layer_names_)
+            if -n_layers <= number < n_layers:
+                return self.layer_names_[number]
             raise ValueError(
-                f"layer is {self.layer}, but {view.name} has {len(self.layer_names_)} linear "
-                f"layers: {self.layer_names_}."
+                f"layer is {number}, but {who} has {n_layers} linear layers: {self.layer_names_}."
             )
-        known = self._module_names(view, x)
         if self.layer not in known:
             raise ValueError(f"layer is {self.layer!r}; choose one of {known}.")
-        return self.layer
+        return str(self.layer)
 
-    @staticmethod
-    def _module_names(view, x):
-        return [call.name for call in trace_of(view, x).calls]
-
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self._needs_y()
         tags.transformer_tags.preserves_dtype = ["float32"]

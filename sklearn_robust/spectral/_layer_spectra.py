@@ -1,16 +1,22 @@
 """Singular values of all layers of a model, summed up."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
 
 from .. import _validation as check
-from ._layers import layers_of
+from ..differentiable import open_model
+from ._layers import Layer, layers_of
 from ._maps import check_finite
+from ._modules import example_for
 from ._solve import METHODS, spectrum_of
-from ._trace import open_model, trace_of
+from ._trace import trace_of
 
 __all__ = ["layer_spectra"]
 
@@ -20,21 +26,21 @@ STATISTICS = (
 
 
 def layer_spectra(
-    estimator,
-    X=None,
+    estimator: Any,
+    X: ArrayLike | None = None,
     *,
-    input_shape=None,
-    method="auto",
-    fold_bn=True,
-    max_grid=8,
-    spectra=False,
-):
+    input_shape: tuple[int, ...] | None = None,
+    method: str = "auto",
+    fold_bn: bool = True,
+    max_grid: int | None = 8,
+    spectra: bool = False,
+) -> Bunch:
     r"""Statistics of the singular values of every linear layer of a model.
 
     Parameters
     ----------
     estimator : fitted classifier, Pipeline or torch.nn.Module
-        What to look at; it is not changed.
+        Model to measure; it is not changed.
     X : array-like of shape (n_samples, ...), optional
         Samples, of which only the shape matters. A fitted net or a Pipeline needs none.
     input_shape : tuple, optional
@@ -55,7 +61,7 @@ def layer_spectra(
     Returns
     -------
     report : Bunch
-        Columns with one entry a layer, in the order in which the model runs them, ready for
+        Columns with one entry per layer, in the order in which the model runs them, ready for
         ``pandas.DataFrame(report)``: ``name``, ``type``, ``input_shape``, ``n_values``, ``max``,
         ``min``, ``mean``, ``std`` (over all singular values, not a sample of them), ``cv`` (std /
         mean), ``directional_gain_mean`` and ``directional_gain_var`` (of ||Mu||^2 for a random unit
@@ -108,8 +114,9 @@ def layer_spectra(
     check.check_choice("method", method, METHODS)
     if max_grid is not None:
         check.check_count("max_grid", max_grid)
-    view, x = open_model(estimator, X, input_shape)
-    layers = layers_of(trace_of(view, x), fold_bn)
+    model = open_model(estimator)
+    x = example_for(model, X, input_shape)
+    layers = layers_of(trace_of(model.module, x), fold_bn)
     with torch.no_grad():
         rows = [_row(layer, method, max_grid) for layer in layers]
     report = Bunch(
@@ -125,7 +132,8 @@ def layer_spectra(
     return report
 
 
-def _row(layer, method, max_grid):
+def _row(layer: Layer, method: str, max_grid: int | None) -> dict[str, Any]:
+    """Entries of one layer in the columns of the report."""
     if layer.map is None:
         empty = np.empty(0)
         return {"method": "none", "note": layer.note, "values": empty, "weights": empty}

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from ._maps import Convolution, Dense, Diagonal, computable, map_of, pairs_of
-from ._trace import Ref, tensors_in
+from ._maps import Convolution, Dense, Diagonal, LinearMap, computable
+from ._torch_layers import convolution_of, pairs_of
+from ._trace import Call, Node, Ref, Trace, tensors_in
 
-__all__ = ["Layer", "channel_factors", "last_matrix", "layers_of", "linear_map"]
+__all__ = ["LastLayer", "Layer", "channel_factors", "last_layer", "layers_of", "linear_map"]
 
-_NORMS = {  # positions of the training flag and of eps among the arguments
+_PRODUCTS = {"addmm": (1, 2), "mm": (0, 1), "linear": (0, 1)}  # places of sample and matrix
+_BATCH_NORMS = {  # positions of the training flag and of eps among the arguments
     "native_batch_norm": (5, 7),
     "cudnn_batch_norm": (5, 7),
     "miopen_batch_norm": (5, 7),
@@ -27,7 +29,7 @@ _REASONS = {
     (nn.MultiheadAttention,): "attention: its matrix depends on the sample",
     (nn.RNNBase, nn.RNNCellBase): "recurrent: its map depends on the sample",
 }
-# What commutes with a positive factor a channel.
+# Operations that commute with a positive factor per channel.
 _HOMOGENEOUS = {"relu", "relu_", "leaky_relu", "leaky_relu_", "max_pool2d", "avg_pool1d"}
 _HOMOGENEOUS |= {f"max_pool{n}d_with_indices" for n in (2, 3)}
 _HOMOGENEOUS |= {f"avg_pool{n}d" for n in (2, 3)} | {f"_adaptive_avg_pool{n}d" for n in (2, 3)}
@@ -51,21 +53,44 @@ class Layer:
         Number of its node in the trace.
     note : str
         What was folded into it, or why it is skipped.
+    call : Call or None
+        Run of the module, where the layer is one.
     """
 
     name: str
     kind: str
-    shape: tuple
-    map: Dense | Convolution | Diagonal | None
+    shape: tuple[int, ...]
+    map: LinearMap | None
     node: int
     note: str = ""
+    call: Call | None = None
 
 
-def layers_of(trace, fold_bn=True):
-    """List the layers with weights in the order of the run; those without a map say why."""
-    layers = {}
+@dataclass(frozen=True)
+class LastLayer:
+    """Linear layer that computes the logits, up to a constant.
+
+    Attributes
+    ----------
+    matrix : tensor of shape (n_classes, n_features)
+        Its weights.
+    node : int
+        Number of its node.
+    source : int
+        Number of the node that it reads.
+    """
+
+    matrix: Tensor
+    node: int
+    source: int
+
+
+def layers_of(trace: Trace, fold_bn: bool = True) -> list[Layer]:
+    """Layers with weights in the order of the run; the note of one without a map says why."""
+    layers: dict[int, Layer] = {}
     for number, node in enumerate(trace.nodes):
-        linear = None if node.call and _reason(node.call.module) else linear_map(trace, node)
+        skip = node.call and _reason(node.call.module)
+        linear: LinearMap | None = None if skip else linear_map(trace, node)
         factors = channel_factors(node)
         if factors is not None:
             linear = Diagonal(factors, math.prod(node.shape[2:]))
@@ -78,17 +103,17 @@ def layers_of(trace, fold_bn=True):
     return _distinct(sorted(rows, key=lambda layer: layer.node))
 
 
-def _layer(node, number, linear):
+def _layer(node: Node, number: int, linear: LinearMap) -> Layer:
     name = node.call.name if node.call else "model"
     kind = type(node.call.module).__name__ if node.call else node.op
     shape = node.shapes[0][1:]
     if node.call and node.op == "addmm" and len(node.call.shape) > 2:
         shape = node.call.shape[1:]
-    return Layer(name, kind, tuple(shape), linear, number)
+    return Layer(name, kind, tuple(shape), linear, number, call=node.call)
 
 
-def _distinct(rows):
-    """Tell the layers apart that one module computes in one run."""
+def _distinct(rows: list[Layer]) -> list[Layer]:
+    """Give layers that one module computes in one run names that differ."""
     seen: dict[str, int] = {}
     for place, layer in enumerate(rows):
         seen[layer.name] = seen.get(layer.name, 0) + 1
@@ -97,11 +122,12 @@ def _distinct(rows):
     return rows
 
 
-def _reason(module):
+def _reason(module: nn.Module) -> str | None:
+    """Why the map of a module is no fixed linear one; None where no reason is known."""
     return next((why for kinds, why in _REASONS.items() if isinstance(module, kinds)), None)
 
 
-def _skipped(trace, done):
+def _skipped(trace: Trace, done: set[int]) -> list[Layer]:
     """Rows for the modules with weights that are no linear layer."""
     fused = {
         id(node.call): f"computed as one operation, {node.op}"
@@ -120,18 +146,18 @@ def _skipped(trace, done):
         reason = reason or fused.get(id(call))
         if reason:
             kind, shape = type(call.module).__name__, call.shape[1:]
-            rows.append(Layer(call.name, kind, shape, None, call.start, f"skipped: {reason}"))
+            note = f"skipped: {reason}"
+            rows.append(Layer(call.name, kind, shape, None, call.start, note, call))
     return rows
 
 
-def linear_map(trace, node):
+def linear_map(trace: Trace, node: Node) -> Dense | Convolution | None:
     """Linear map that a node applies to each sample; None if it is no layer."""
     if node.op == "convolution" and isinstance(node.args[0], Ref) and _constant(node.args[1]):
         return _convolution(node)
-    where = {"addmm": (1, 2), "mm": (0, 1), "linear": (0, 1)}.get(node.op)
-    if where is None:
+    if node.op not in _PRODUCTS:
         return None
-    x, weight = (node.args[place] for place in where)
+    x, weight = (node.args[place] for place in _PRODUCTS[node.op])
     if not (isinstance(x, Ref) and _constant(weight)) or len(node.inputs) > 1:
         return None
     matrix = computable(weight if node.op == "linear" else weight.T)
@@ -139,17 +165,17 @@ def linear_map(trace, node):
     return Dense(matrix, max(1, math.prod(x.shape[:-1]) // trace.n_rows))
 
 
-def _constant(value):
-    return isinstance(value, torch.Tensor)
+def _constant(value: Any) -> bool:
+    return isinstance(value, Tensor)
 
 
-def _convolution(node):
+def _convolution(node: Node) -> Convolution:
     _, weight, _, stride, padding, dilation, transposed, output_padding, groups = node.args
     weight = computable(weight)
     module = node.call.module if node.call else None
-    if isinstance(module, _ConvNd) and not (transposed or module.transposed):
-        known = map_of(module, node.call.shape[-weight.ndim + 1 :])
-        return replace(known, weight=weight)  # as used: reparametrised, say
+    if node.call and isinstance(module, _ConvNd) and not (transposed or module.transposed):
+        known = convolution_of(module, node.call.shape[-weight.ndim + 1 :])
+        return replace(known, weight=weight)  # as used, perhaps reparametrised
     n_axes = weight.ndim - 2
     return Convolution(
         weight,
@@ -162,11 +188,11 @@ def _convolution(node):
     )
 
 
-def channel_factors(node):
+def channel_factors(node: Node) -> Tensor | None:
     """Factor of each channel under batch normalisation in eval mode; None for another node."""
-    if node.op not in _NORMS:
+    if node.op not in _BATCH_NORMS:
         return None
-    training, eps = _NORMS[node.op]
+    training, eps = _BATCH_NORMS[node.op]
     _, weight, _, mean, variance = node.args[:5]
     if mean is None or (training is not None and node.args[training]):
         return None
@@ -174,11 +200,12 @@ def channel_factors(node):
     return scale if weight is None else computable(weight) * scale
 
 
-def _fold(trace, layers):
+def _fold(trace: Trace, layers: dict[int, Layer]) -> None:
     """Fold each batch normalisation into the layer before it, else into those behind."""
     readers = trace.consumers()
-    for number in [n for n, layer in layers.items() if isinstance(layer.map, Diagonal)]:
-        norm = layers[number]
+    for number, norm in list(layers.items()):
+        if not isinstance(norm.map, Diagonal):
+            continue
         source = trace.nodes[number].inputs[0]
         before = layers.get(source)
         if before and not isinstance(before.map, Diagonal) and readers[source] == [number]:
@@ -192,15 +219,23 @@ def _fold(trace, layers):
             del layers[number]
 
 
-def _absorb(layer, norm, **factors):
+def _absorb(layer: Layer, norm: Layer, **factors: Tensor) -> Layer:
+    """Layer with the factors of a batch normalisation in its map."""
     note = f"folds {norm.name}" if not layer.note else f"{layer.note} and {norm.name}"
+    assert isinstance(layer.map, Dense | Convolution)
     return replace(layer, map=layer.map.scaled(**factors), note=note)
 
 
-def _reached(trace, layers, readers, number, factors):
+def _reached(
+    trace: Trace,
+    layers: dict[int, Layer],
+    readers: list[list[int]],
+    number: int,
+    factors: Tensor,
+) -> list[tuple[int, Tensor]] | None:
     """Layers that factors of a node's channels can be moved into, or None if some are lost.
 
-    ReLU(a x + b) = |a| ReLU(sign(a) x + b / |a|): a factor passes on to whatever follows.
+    ReLU(a x + b) = |a| ReLU(sign(a) x + b / |a|): a factor passes on to what follows.
     """
     found = []
     for reader in readers[number]:
@@ -219,7 +254,7 @@ def _reached(trace, layers, readers, number, factors):
     return found
 
 
-def _moved(node, factors):
+def _moved(node: Node, factors: Tensor) -> Tensor | None:
     """Factors of the channels behind a node, or None if it does not pass them on."""
     if node.op in _HOMOGENEOUS:
         return factors
@@ -233,17 +268,17 @@ def _moved(node, factors):
     return None
 
 
-def last_matrix(trace):
-    """Matrix (n_classes, n_features) of the last layer and the node of its input, or None.
+def last_layer(trace: Trace) -> LastLayer | None:
+    """Linear layer at the end of the model, or None if the model ends in another way.
 
-    What adds a constant, or the same to all logits, leaves the differences of the logits alone.
+    What adds a constant, or the same to all logits, does not change differences of the logits.
     """
     number = trace.output
     while number is not None:
         node = trace.nodes[number]
         linear = linear_map(trace, node)
         if isinstance(linear, Dense) and linear.copies == 1:
-            return linear.matrix, node.inputs[0]
+            return LastLayer(linear.matrix, number, node.inputs[0])
         if node.op not in ("add", "_log_softmax") or len(node.inputs) != 1:
             return None
         number = node.inputs[0]

@@ -1,20 +1,26 @@
-"""How far the samples are from the decision boundary, measured in several places."""
+"""Distances of the samples to the decision boundary, measured in several places."""
+
+from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import iqr, kurtosis, wasserstein_distance
 from sklearn.utils import Bunch
+from torch import Tensor
 
 from .. import _functional as F
 from .. import _validation as check
 from ..attacks import DeepFool
 from ..attacks._arrays import batches_of
 from ..attacks._minimum_norm import check_nearest
-from ..differentiable import as_module
+from ..differentiable import DifferentiableModel, Model, open_model
 from ._margins import Geometry, feature_margin, linear_margin
-from ._trace import own_dtype
+from ._modules import own_dtype
 
 __all__ = ["logits_of", "margin_report", "open_samples"]
 
@@ -22,46 +28,46 @@ KINDS = ("output", "softmax", "feature", "input")
 
 
 def margin_report(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    kinds=KINDS,
-    attack=None,
-    tau=0.1,
-    reference=None,
-    batch_size=None,
-    verbose=0,
-):
+    kinds: str | Iterable[str] = KINDS,
+    attack: Any = None,
+    tau: float | dict[str, float] = 0.1,
+    reference: Any = None,
+    batch_size: int | None = None,
+    verbose: int = 0,
+) -> Bunch:
     """Margins, confidence and loss of every sample.
 
     Parameters
     ----------
     estimator : fitted classifier, Pipeline or torch.nn.Module
-        What to look at.
+        Model to measure.
     X : array-like of shape (n_samples, ...)
         Samples.
     y : array-like of shape (n_samples,)
         True labels.
     kinds : tuple of {"output", "softmax", "feature", "input"}
-        Margins to measure. "input" is the costly one: it runs an attack.
+        Margins to measure. "input" is costly: it runs an attack.
     attack : attack, default=None
         Minimum-norm attack for the "input" margins, which are measured in its norm; None is
         ``DeepFool(norm="l2", bounds=None)``.
     tau : float or dict of float, default=0.1
-        Margins up to ``tau`` are near the boundary, in the unit of each kind; a dict gives one to
-        a kind.
+        Margins up to ``tau`` are near the boundary, in the unit of each kind; a dict gives one per
+        kind.
     reference : report or fitted classifier, optional
         Another model's report, or that model, to measure the Wasserstein distances to.
     batch_size : int, default=None
-        Samples computed together; None fits the cache.
+        Samples computed together; None chooses a number that fits the cache.
     verbose : int, default=0
         Whether to show a progress bar.
 
     Returns
     -------
     report : Bunch
-        One entry a sample in
+        One entry per sample in
 
         - ``output``: the logit of the true class minus the largest other one; negative if and only
           if the prediction is wrong.
@@ -86,11 +92,11 @@ def margin_report(
     Raises
     ------
     ValueError
-        If X or y do not suit the estimator, or a kind is unknown.
+        If X or y do not fit the estimator, or a kind is unknown.
 
     See Also
     --------
-    generalization_bound_terms : The smallest margins at work in a bound.
+    generalization_bound_terms : A bound computed from the smallest margins.
     sklearn_robust.plotting.MarginDisplay : Draws the distributions.
 
     Notes
@@ -113,7 +119,7 @@ def margin_report(
 
     Examples
     --------
-    For a linear model all three margins in the input agree, to what a search stops at:
+    For a linear model all three margins in the input agree, up to the precision of the search:
 
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.linear_model import LogisticRegression
@@ -126,20 +132,22 @@ def margin_report(
     >>> bool(((report.output < 0) == (model.predict(X) != y)).all())
     True
     """
-    kinds = [kinds] if isinstance(kinds, str) else kinds
+    kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
     for kind in kinds:
         check.check_choice("kinds", kind, KINDS)
     for name in tau if isinstance(tau, dict) else ():
         check.check_choice("a key of tau", name, (*_MARGINS, "input"))
-    view, X, codes = open_samples(estimator, X, y)
-    z = logits_of(view, X, batch_size, verbose)
+    opened, samples, codes = open_samples(estimator, X, y)
+    z = logits_of(opened.module, samples, batch_size, verbose)
     report = _outputs(z, codes, kinds)
     report.notes = []
     if {"feature", "input"} & set(kinds):
-        geometry = Geometry(view, view.tensor(X[:2]))
-        _measure_features(report, geometry, z, view, kinds)
-    if "input" in kinds:
-        _measure_inputs(report, geometry, z, estimator, view, X, attack, batch_size, verbose)
+        geometry = Geometry(opened.module, opened.module.tensor(samples[:2]))
+        if "feature" in kinds:
+            _measure_features(report, geometry, z, opened.name)
+        if "input" in kinds:
+            _measure_inputs(report, opened, samples, attack, batch_size, verbose)
+            _bound_inputs(report, geometry, z, samples[0].size)
     names = [name for name in _MARGINS if name in report]
     report.summary = Bunch(
         **{name: _summary(report[name], report.correct, _tau_of(tau, name)) for name in names}
@@ -159,32 +167,33 @@ _MARGINS = (
 )  # fmt: skip
 
 
-def open_samples(estimator, X, y):
-    """Model of the estimator, samples in the precision it computes in, and codes of the labels."""
-    view = as_module(estimator)
-    dtype = np.float64 if own_dtype(view) == torch.float64 else np.float32
-    X = check.check_samples(X, dtype, of=estimator)
-    check.check_sample_shape(X, view.input_shape, view.name)
-    if y is None:
-        raise ValueError("y is None; pass the true labels, one for each sample of X.")
-    if len(y) != len(X):
-        raise ValueError(f"X has {len(X)} samples and y has {len(y)} labels: pass one for each.")
-    with check.wrap_shape_errors(view.name, X.shape[1:]):  # which also tells the number of classes
-        logits_of(view, X[:1])
-    return view, X, check.encode_labels(y, view.classes_, view.name)
+def open_samples(
+    estimator: Any, X: ArrayLike, y: ArrayLike
+) -> tuple[Model, NDArray[Any], NDArray[np.int64]]:
+    """Open a model; give it, samples in its precision, and codes of the labels."""
+    opened = open_model(estimator)
+    dtype = np.float64 if own_dtype(opened.module) == torch.float64 else np.float32
+    samples = check.check_samples(X, dtype, of=opened.estimator)
+    check.check_sample_shape(samples, opened.input_shape, opened.name)
+    with check.wrap_shape_errors(opened.name, samples.shape[1:]):
+        logits_of(opened.module, samples[:1])  # also tells the number of classes
+    return opened, samples, opened.label_codes(samples, y)
 
 
-def logits_of(view, X, batch_size=None, verbose=0):
+def logits_of(
+    model: DifferentiableModel, X: NDArray[Any], batch_size: int | None = None, verbose: int = 0
+) -> Tensor:
     """Logits (n, n_classes) of the samples, on the CPU in float64."""
     with torch.no_grad():
         parts = [
-            view(view.tensor(X[rows])).double().cpu()
-            for rows in batches_of(X, batch_size, view.device, verbose, "logits")
+            model(model.tensor(X[rows])).double().cpu()
+            for rows in batches_of(X, batch_size, model.device, verbose, "logits")
         ]
     return torch.cat(parts)
 
 
-def _outputs(z, codes, kinds):
+def _outputs(z: Tensor, codes: NDArray[np.int64], kinds: tuple[str, ...]) -> Bunch:
+    """Report with the margins of the logits, confidence and loss."""
     y = torch.from_numpy(codes)
     top = z.topk(2, dim=1).values
     p = z.softmax(1)
@@ -201,42 +210,53 @@ def _outputs(z, codes, kinds):
     return report
 
 
-def _measure_features(report, geometry, z, view, kinds):
-    if "feature" not in kinds:
-        return
+def _measure_features(report: Bunch, geometry: Geometry, z: Tensor, who: str) -> None:
     if geometry.matrix is None:
-        report.notes.append(f"feature: {view.name} does not end in a linear layer")
+        report.notes.append(f"feature: {who} does not end in a linear layer")
         report.feature = np.full(len(z), math.nan)
     else:
         report.feature = feature_margin(z, geometry.matrix.cpu()).numpy()
 
 
-def _measure_inputs(report, geometry, z, estimator, view, X, attack, batch_size, verbose):
+def _measure_inputs(
+    report: Bunch,
+    opened: Model,
+    X: NDArray[Any],
+    attack: Any,
+    batch_size: int | None,
+    verbose: int,
+) -> None:
+    """Add what an attack and the gradient say of the distance to the boundary."""
     attack = DeepFool(norm="l2", bounds=None) if attack is None else check_nearest(attack)
-    norm = report.norm = check.check_norm(getattr(attack, "norm", "l2"))
-    report.input_upper = attack.evaluate(estimator, X).distance
+    report.norm = check.check_norm(attack.norm)
+    report.input_upper = attack.evaluate(opened, X).distance
+    model = opened.logits
     linear = [
-        linear_margin(view.surrogate, view.tensor(X[rows]), norm).double().cpu().numpy()
-        for rows in batches_of(X, batch_size, view.device, verbose, "linearised margins")
+        linear_margin(model, model.tensor(X[rows]), report.norm).double().cpu().numpy()
+        for rows in batches_of(X, batch_size, model.device, verbose, "linearised margins")
     ]
     report.input_linear = np.concatenate(linear)
+
+
+def _bound_inputs(report: Bunch, geometry: Geometry, z: Tensor, n_inputs: int) -> None:
+    """Add the distance within which no change of the input changes the prediction."""
     if geometry.matrix is not None:
         geometry.matrix = geometry.matrix.cpu()
     report.lipschitz = geometry.lipschitz
-    report.input_lower = geometry.lower_bound(z, X[0].size, norm).numpy()
+    report.input_lower = geometry.lower_bound(z, n_inputs, report.norm).numpy()
     if geometry.unknown:
         report.notes.append(
             f"input_lower: 0, because no Lipschitz constant is known of {geometry.unknown}"
         )
 
 
-def _tau_of(tau, name):
+def _tau_of(tau: float | dict[str, float], name: str) -> float:
     if isinstance(tau, dict):
         tau = tau.get(name, tau.get(name.split("_")[0], 0.1))
     return check.check_number("tau", tau)
 
 
-def _summary(values, correct, tau):
+def _summary(values: NDArray[Any], correct: NDArray[np.bool_], tau: float) -> Bunch:
     finite = np.isfinite(values)
     v = values[finite]
     if not len(v):
@@ -255,7 +275,8 @@ def _summary(values, correct, tau):
     )
 
 
-def _outcome(report, correct):
+def _outcome(report: Bunch, correct: bool) -> Bunch:
+    """Loss and confidence of the samples that are predicted right, or wrong."""
     rows = report.correct == correct
     numbers = Bunch(n=int(rows.sum()))
     for name in ("loss", "confidence"):
@@ -265,7 +286,7 @@ def _outcome(report, correct):
     return numbers
 
 
-def _distances(report, reference, names):
+def _distances(report: Bunch, reference: Bunch, names: list[str]) -> Bunch:
     distances = Bunch()
     for name in names:
         both = [r[name][np.isfinite(r[name])] for r in (report, reference) if name in r]

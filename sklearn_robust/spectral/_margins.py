@@ -1,11 +1,15 @@
 """Margins of a batch: in the output, among the features, in the input."""
 
+from __future__ import annotations
+
 import math
 
 import torch
+from torch import Tensor
 
 from .. import _functional as F
-from ._layers import last_matrix
+from ..differentiable import DifferentiableModel
+from ._layers import last_layer
 from ._lipschitz import lipschitz_bounds
 from ._trace import trace_of
 
@@ -14,8 +18,8 @@ __all__ = ["Geometry", "feature_margin", "linear_margin"]
 DUALS = {"linf": 1.0, "l2": 2.0, "l1": torch.inf}
 
 
-def feature_margin(z, matrix):
-    """Distance in the last features to the nearest boundary of the predicted class, l2.
+def feature_margin(z: Tensor, matrix: Tensor) -> Tensor:
+    """Distance (l2) among the last features to the nearest boundary of the predicted class.
 
     It is min_j (f_p - f_j) / ||w_p - w_j|| over the classes j other than the predicted p.
     """
@@ -24,33 +28,40 @@ def feature_margin(z, matrix):
     return _nearest(top[:, None] - z, rows[predicted], predicted)
 
 
-def _nearest(gap, slope, predicted):
-    """Smallest quotient over the other classes; a gap that nothing closes is infinitely far."""
-    far = torch.where(gap > 0, gap / slope, torch.zeros_like(gap))
+def _nearest(gap: Tensor, gradient_norm: Tensor, predicted: Tensor) -> Tensor:
+    """Smallest quotient over the other classes; infinite for a gap whose gradient is zero."""
+    far = torch.where(gap > 0, gap / gradient_norm, torch.zeros_like(gap))
     return far.scatter(1, predicted[:, None], torch.inf).amin(1)
 
 
-def linear_margin(view, x, norm="l2"):
+def linear_margin(model: DifferentiableModel, x: Tensor, norm: str = "l2") -> Tensor:
     """Distance in the input to the nearest boundary of the predicted class, linearised at ``x``.
 
     It is min_j (f_p - f_j) / ||grad f_p - grad f_j||_q with the dual norm q.
     """
     x = x.detach().requires_grad_(True)
-    z = view(x)
+    z = model(x)
     predicted = z.argmax(1)
     others = F.competing_classes(z, predicted)
     gaps = z.gather(1, predicted[:, None]) - z.gather(1, others)
     far = torch.full_like(z, torch.inf)
     for k in range(others.shape[1]):
-        slope = F.input_gradient(gaps[:, k], x, retain_graph=k + 1 < others.shape[1])
-        size = F.flat_norm(slope, DUALS[norm])
+        gradient = F.input_gradient(gaps[:, k], x, retain_graph=k + 1 < others.shape[1])
+        size = F.flat_norm(gradient, DUALS[norm])
         gap = gaps[:, k].detach()
         far[:, k] = torch.where(gap > 0, gap / size.to(gap), 0)
     return far.amin(1).detach()
 
 
 class Geometry:
-    """What the weights of a model say about all its margins.
+    """Last matrix and Lipschitz constants of a model, from which margins follow.
+
+    Parameters
+    ----------
+    model : DifferentiableModel
+        The model.
+    x : tensor of shape (n, ...)
+        Samples to run it on.
 
     Attributes
     ----------
@@ -64,15 +75,15 @@ class Geometry:
         Operations without a known bound, which make both infinite.
     """
 
-    def __init__(self, view, x):
-        trace = trace_of(view, x)
+    def __init__(self, model: DifferentiableModel, x: Tensor) -> None:
+        trace = trace_of(model, x)
         bounds, self.unknown = lipschitz_bounds(trace)
         self.lipschitz = 0.0 if trace.output is None else bounds[trace.output]
-        last = last_matrix(trace)
-        self.matrix, number = (None, None) if last is None else last
-        self.to_features = math.inf if number is None else bounds[number]
+        last = last_layer(trace)
+        self.matrix: Tensor | None = None if last is None else last.matrix
+        self.to_features = math.inf if last is None else bounds[last.source]
 
-    def lower_bound(self, z, n_inputs, norm="l2"):
+    def lower_bound(self, z: Tensor, n_inputs: int, norm: str = "l2") -> Tensor:
         """Radius within which no change of the input changes the prediction, shape (n,)."""
         top = z.topk(2, dim=1).values
         radius = (top[:, 0] - top[:, 1]) / (math.sqrt(2) * self.lipschitz)

@@ -1,6 +1,12 @@
 """Gaps, errors and margins against the strength of robust training."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
 __all__ = ["regularization_path"]
@@ -8,11 +14,33 @@ __all__ = ["regularization_path"]
 ACCURACIES = ("accuracy", "acc", "score")
 LOSSES = ("neg_cross_entropy", "neg_log_loss")
 
+Scores = dict[str, NDArray[Any]]  # of each metric, (n_values, n_splits)
+
+
+@runtime_checkable
+class _FittedSearch(Protocol):
+    """A fitted search with its table of results."""
+
+    cv_results_: dict[str, Any]
+
+
+@runtime_checkable
+class _WithScoring(Protocol):
+    """A search that says how it scores."""
+
+    scoring: Any
+
 
 def regularization_path(
-    results, *, param="attack__eps", values=None, fixed=None, accuracy=None, loss=None
-):
-    """Read a sweep over the strength of robust training out of a search's results.
+    results: Any,
+    *,
+    param: str = "attack__eps",
+    values: ArrayLike | None = None,
+    fixed: dict[str, Any] | None = None,
+    accuracy: str | None = None,
+    loss: str | None = None,
+) -> Bunch:
+    """Gaps, errors and losses of a sweep over the strength of robust training.
 
     Parameters
     ----------
@@ -28,12 +56,12 @@ def regularization_path(
     accuracy, loss : str, optional
         Names of the metrics that are an accuracy and a negative cross-entropy. None finds
         "accuracy", "acc" or "score", and "neg_cross_entropy" or "neg_log_loss". A table or a
-        curve does not tell what its "score" is: from 0 to 1 it passes for an accuracy.
+        curve does not tell what its "score" is: values from 0 to 1 count as an accuracy.
 
     Returns
     -------
     path : Bunch
-        Columns with one entry a strength, ascending, ready for ``pandas.DataFrame(path)``: each
+        Columns with one entry per strength, ascending, ready for ``pandas.DataFrame(path)``: each
         the mean over folds, with the standard deviation over folds as ``..._std``. ``values``
         holds the strengths, then come ``train_error``, ``test_error`` and ``error_gap`` (test
         minus train), ``train_loss``, ``test_loss`` and ``loss_gap`` in nats, and ``train_...`` and
@@ -53,7 +81,7 @@ def regularization_path(
     -----
     Following [1]_, the gap estimates the generalisation error ``|R - R_m|``, both sides measured on
     natural samples in eval mode. Scorers get the fitted net, so its training loss on perturbed or
-    augmented samples plays no part.
+    augmented samples is not used.
 
     References
     ----------
@@ -78,21 +106,21 @@ def regularization_path(
     >>> path.error_gap.shape, bool(path.train_loss[0] > path.train_loss[1])
     ((2,), True)
     """
-    taken = set()  # what no accuracy can be
+    excluded: set[str | None] = set()  # metrics that cannot be the accuracy
     if isinstance(results, tuple):
         strengths, train, test = _curve(results, values)
     else:
         strengths, train, test = _search(results, param, fixed or {})
-        taken = {"score"} if getattr(results, "scoring", None) is not None else taken
+        excluded = {"score"} if _scoring(results) is not None else excluded
     order = _order(strengths)
     path = Bunch(param=param, values=strengths[order])
 
-    def add(name, scores):  # (n_values, n_splits)
+    def add(name: str, scores: NDArray[Any]) -> None:  # (n_values, n_splits)
         path[name], path[f"{name}_std"] = scores[order].mean(1), scores[order].std(1)
 
     loss = _pick(loss, LOSSES, train)
-    taken |= {loss, *_beyond(train, test)}
-    accuracy = _pick(accuracy, [name for name in ACCURACIES if name not in taken], train)
+    excluded |= {loss, *_beyond(train, test)}
+    accuracy = _pick(accuracy, [name for name in ACCURACIES if name not in excluded], train)
     for metric in sorted(train, key=lambda name: (name != accuracy, name != loss)):
         if metric in (accuracy, loss):
             word, top = ("error", 1) if metric == accuracy else ("loss", 0)
@@ -105,21 +133,27 @@ def regularization_path(
     return path
 
 
-def _order(strengths):
-    """Places of the strengths from the least; those that have no order stay as they came."""
+def _scoring(results: Any) -> Any:
+    """How a search scores; None where it does not say."""
+    return results.scoring if isinstance(results, _WithScoring) else None
+
+
+def _order(strengths: NDArray[Any]) -> NDArray[np.intp]:
+    """Order of the strengths, ascending; the given one where they cannot be compared."""
     try:
         return np.argsort(strengths, kind="stable")
     except TypeError:
         return np.arange(len(strengths))
 
 
-def _beyond(train, test):
-    """Metrics that are no shares."""
+def _beyond(train: Scores, test: Scores) -> list[str]:
+    """Metrics with values outside [0, 1]."""
     sides = {name: np.concatenate([train[name], test[name]]) for name in train}
     return [name for name, scores in sides.items() if ((scores < 0) | (scores > 1)).any()]
 
 
-def _pick(chosen, usual, metrics):
+def _pick(chosen: str | None, usual: Iterable[str], metrics: Scores) -> str | None:
+    """Name of a metric: the one chosen, else the first of the usual ones, else None."""
     if chosen is None:
         return next((name for name in usual if name in metrics), None)
     if chosen not in metrics:
@@ -127,19 +161,25 @@ def _pick(chosen, usual, metrics):
     return chosen
 
 
-def _curve(scores, values):
+def _curve(
+    scores: tuple[ArrayLike, ...], values: ArrayLike | None
+) -> tuple[NDArray[Any], Scores, Scores]:
+    """Strengths and scores of a validation curve."""
     train, test = (np.asarray(part, dtype=float) for part in scores)
-    if values is None or train.ndim != 2 or len(values) != len(train) or train.shape != test.shape:
+    strengths = np.atleast_1d(np.asarray(values))
+    suits = train.ndim == 2 and len(strengths) == len(train) and train.shape == test.shape
+    if values is None or not suits:
         raise ValueError(
             "A validation curve is (train_scores, test_scores), each of shape (n_values, n_splits),"
             f" and needs values=param_range; got shapes {train.shape} and {test.shape} and "
             f"values={values!r}."
         )
-    return np.asarray(values), {"score": train}, {"score": test}
+    return strengths, {"score": train}, {"score": test}
 
 
-def _search(results, param, fixed):
-    table = getattr(results, "cv_results_", results)
+def _search(results: Any, param: str, fixed: dict[str, Any]) -> tuple[NDArray[Any], Scores, Scores]:
+    """Strengths and scores of a search."""
+    table = results.cv_results_ if isinstance(results, _FittedSearch) else results
     if not isinstance(table, dict) or "params" not in table:
         raise ValueError(
             f"results is {type(results).__name__}; give a fitted GridSearchCV, its cv_results_, or "
@@ -157,12 +197,14 @@ def _search(results, param, fixed):
             "The results have no train scores, and a gap needs them: type "
             "GridSearchCV(..., return_train_score=True) and fit again."
         )
-    if "score" in train and isinstance(scoring := getattr(results, "scoring", None), str):
+    if "score" in train and isinstance(scoring := _scoring(results), str):
         train, test = {scoring: train["score"]}, {scoring: test["score"]}
     return strengths, train, test
 
 
-def _strengths(everyone, rows, param, fixed):
+def _strengths(
+    everyone: Sequence[dict[str, Any]], rows: list[int], param: str, fixed: dict[str, Any]
+) -> list[Any]:
     """Strength of each candidate in these rows, which must be all that distinguishes them."""
     candidates = [everyone[row] for row in rows]
     known = sorted({name for params in everyone for name in params})
@@ -188,11 +230,11 @@ def _strengths(everyone, rows, param, fixed):
     return strengths
 
 
-def _splits(table, rows, side):
+def _splits(table: dict[str, Any], rows: list[int], side: str) -> Scores:
     """Scores (n_values, n_splits) of each metric on one side."""
-    prefix, scores = f"mean_{side}_", {}
+    prefix, scores = f"mean_{side}_", Scores()
     for metric in (key.removeprefix(prefix) for key in table if key.startswith(prefix)):
-        folds = []
+        folds: list[NDArray[Any]] = []
         while (key := f"split{len(folds)}_{side}_{metric}") in table:
             folds.append(np.asarray(table[key], dtype=float)[rows])
         scores[metric] = np.stack(folds, 1)

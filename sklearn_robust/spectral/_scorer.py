@@ -1,12 +1,19 @@
-"""All that a sweep over the strength of robust training wants to know, as one scorer."""
+"""One scorer of all numbers for a sweep over the strength of robust training."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _functional as F
 from .. import _validation as check
 from ..attacks import WorstCase
+from ..attacks._base import BaseAttack
 from ..attacks._minimum_norm import check_radius
+from ..differentiable import Model
 from ._layer_spectra import layer_spectra
 from ._margin_report import logits_of, open_samples
 
@@ -14,12 +21,12 @@ __all__ = ["RegularizationScorer", "make_regularization_scorer"]
 
 
 class RegularizationScorer:
-    """Scorer ``(estimator, X, y) -> dict``; made by :func:`make_regularization_scorer`.
+    """Scorer ``(estimator, X, y) -> dict``; :func:`make_regularization_scorer` makes it.
 
     Parameters
     ----------
     attack : attack or None
-        Whose success counts.
+        Attack that decides which samples are robust.
     tau : float
         Margins up to it are near the boundary.
     spectra : bool
@@ -28,22 +35,28 @@ class RegularizationScorer:
         Number of samples attacked.
     """
 
-    def __init__(self, attack=None, tau=0.1, spectra=True, max_samples=None):
+    def __init__(
+        self,
+        attack: Any = None,
+        tau: float = 0.1,
+        spectra: bool = True,
+        max_samples: int | None = None,
+    ) -> None:
         self.attack = attack
         self.tau = tau
         self.spectra = spectra
         self.max_samples = max_samples
 
-    def __call__(self, estimator, X, y):
+    def __call__(self, estimator: Any, X: ArrayLike, y: ArrayLike) -> dict[str, float]:
         """Scores of a fitted estimator by name; greater is not always better."""
-        view, samples, codes = open_samples(estimator, X, y)
-        z, labels = logits_of(view, samples), torch.from_numpy(codes)
+        opened, samples, codes = open_samples(estimator, X, y)
+        z, labels = logits_of(opened.module, samples), torch.from_numpy(codes)
         p = z.softmax(1)
         margin, narrow = F.margin(z, labels), F.margin(p, labels)
         scores = {
             "accuracy": float((z.argmax(1) == labels).double().mean()),
             "neg_cross_entropy": -float(F.cross_entropy(z, labels).mean()),
-            "robust_accuracy": self._withstood(estimator, X, y),
+            "robust_accuracy": self._robust_accuracy(opened, samples, np.asarray(y)),
             "margin_mean": float(margin.mean()),
             "margin_std": float(margin.std(correction=0)),
             "softmax_margin_mean": float(narrow.mean()),
@@ -51,19 +64,19 @@ class RegularizationScorer:
             "boundary_mass": float((narrow.abs() <= self.tau).double().mean()),
             "confidence": float(p.amax(1).mean()),
         }
-        return scores | (_spectrum_scores(view, samples) if self.spectra else {})
+        return scores | (_spectrum_scores(opened, samples) if self.spectra else {})
 
-    def _withstood(self, estimator, X, y):
+    def _robust_accuracy(self, opened: Model, X: NDArray[Any], y: NDArray[Any]) -> float:
         attack = WorstCase(random_state=0) if self.attack is None else self.attack
         check_radius(attack)
+        target = opened if isinstance(attack, BaseAttack) else opened.estimator
         rows = np.arange(len(y))
         if self.max_samples is not None and len(rows) > self.max_samples:
             rows = np.linspace(0, len(rows) - 1, self.max_samples).round().astype(int)
-        X = X.iloc[rows] if hasattr(X, "iloc") else np.asarray(X)[rows]
-        fooled = attack.evaluate(estimator, X, np.asarray(y)[rows]).fooled
+        fooled = attack.evaluate(target, X[rows], y[rows]).fooled
         return 1 - float(np.mean(fooled))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         changed = [
             f"{name}={value!r}"
             for name, value, default in (
@@ -77,8 +90,9 @@ class RegularizationScorer:
         return f"make_regularization_scorer({', '.join(changed)})"
 
 
-def _spectrum_scores(view, X):
-    report = layer_spectra(view, X)
+def _spectrum_scores(opened: Model, X: NDArray[Any]) -> dict[str, float]:
+    """Spread of the singular values, of all layers and of each."""
+    report = layer_spectra(opened, X)
     rows = np.flatnonzero(np.isfinite(report["std"]))
     if not len(rows):
         return {}
@@ -88,7 +102,13 @@ def _spectrum_scores(view, X):
     return scores
 
 
-def make_regularization_scorer(attack=None, *, tau=0.1, spectra=True, max_samples=None):
+def make_regularization_scorer(
+    attack: Any = None,
+    *,
+    tau: float = 0.1,
+    spectra: bool = True,
+    max_samples: int | None = None,
+) -> RegularizationScorer:
     """Make a scorer of accuracy, loss, robust accuracy, margins, confidence and spectra.
 
     Parameters
@@ -117,7 +137,7 @@ def make_regularization_scorer(attack=None, *, tau=0.1, spectra=True, max_sample
     Raises
     ------
     TypeError
-        If ``attack`` is no attack.
+        If ``attack`` is not an attack.
 
     See Also
     --------

@@ -1,16 +1,29 @@
 """Singular values of one layer."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import torch
+from numpy.typing import NDArray
 
 from .. import _validation as check
 from ._krylov import fits, top_values
-from ._maps import Convolution, check_finite, map_of
+from ._maps import Convolution, check_finite
 from ._solve import METHODS, automatic, spectrum_of
+from ._torch_layers import map_of
 
 __all__ = ["conv_singular_values"]
 
 
-def conv_singular_values(layer, input_shape=None, *, method="auto", k=None):
+def conv_singular_values(
+    layer: torch.nn.Module,
+    input_shape: Sequence[int] | None = None,
+    *,
+    method: str = "auto",
+    k: int | None = None,
+) -> NDArray[Any]:
     """Singular values of a convolutional or fully connected layer as a linear operator.
 
     Parameters
@@ -20,11 +33,11 @@ def conv_singular_values(layer, input_shape=None, *, method="auto", k=None):
     input_shape : tuple, optional
         Shape of one sample, (C, H, W) for images. A Linear layer needs none.
     method : {"auto", "fft", "exact", "lanczos", "reshape"}, default="auto"
-        "fft" bends the image round to a torus, which is exact for a ``padding_mode="circular"``
+        "fft" treats the image as a torus, which is exact for a ``padding_mode="circular"``
         that keeps the image's size, or divides it by the stride, and close for other padding if
         the image is much larger than the kernel. "exact" decomposes the dense matrix with the
         true padding. "lanczos" finds the largest values with the true padding. "reshape" takes
-        the kernel as a matrix (n_out, n_in * kernel size): another quantity. "auto" is "exact"
+        the kernel as a matrix (n_out, n_in * kernel size): a different quantity. "auto" is "exact"
         where that costs a second at most, where the kernel is larger than the image, and, as long
         as the matrix fits, for other padding than zeros where "fft" is not exact ("lanczos" if
         ``k`` is given and the matrix is large); else "fft".
@@ -42,7 +55,7 @@ def conv_singular_values(layer, input_shape=None, *, method="auto", k=None):
     TypeError
         If the layer has no fixed matrix.
     ValueError
-        If ``input_shape`` does not suit the layer, or the dense matrix would be too large.
+        If ``input_shape`` does not fit the layer, or the dense matrix would be too large.
 
     See Also
     --------

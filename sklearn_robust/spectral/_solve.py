@@ -1,24 +1,28 @@
-"""Which way to a layer's singular values, and how exact it is."""
+"""Choice of the method for a layer's singular values, and its spectrum by that method."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 
 from .._validation import check_choice
 from ._fourier import circular_spectrum, covering_grid, periodic_grid
 from ._krylov import fits, quadrature, top_values
-from ._maps import Convolution, Dense, Diagonal, side_by_side
+from ._maps import Convolution, Dense, Diagonal, LinearMap, side_by_side
 from ._spectrum import Spectrum
 
 __all__ = ["METHODS", "automatic", "largest_bound", "spectrum_of"]
 
 METHODS = ("auto", "fft", "exact", "lanczos", "reshape")
 
-QUICK = 1024  # a dense matrix of this many rows costs a fraction of a second
-SMALL = 2048  # and of this many a few
+QUICK = 1024  # rows of a dense matrix that costs a fraction of a second
+SMALL = 2048  # rows of a dense matrix that costs a few seconds
 
 
-def spectrum_of(linear_map, method="auto", max_grid=None):
+def spectrum_of(
+    linear_map: LinearMap, method: str = "auto", max_grid: int | None = None
+) -> Spectrum:
     """Spectrum of a layer by one of the METHODS."""
     check_choice("method", method, METHODS)
     if isinstance(linear_map, Diagonal):
@@ -32,21 +36,22 @@ def spectrum_of(linear_map, method="auto", max_grid=None):
     return _SOLVERS[method](linear_map, max_grid)
 
 
-def automatic(conv):
-    """Choose the truth where it is cheap, or where the torus is far from it; else the torus."""
+def automatic(conv: Convolution) -> str:
+    """Choose an exact method where it is cheap or the torus is a bad model; else the torus."""
     if conv.is_torus:
         return "fft"
     small, large = sorted(conv.dims)
     if small * small * large <= QUICK**3:
         return "exact"
-    tiny = any(map(int.__lt__, conv.size, conv.reach))
+    tiny = any(map(int.__lt__, conv.size, conv.receptive_field))
     if conv.mode != "zeros" or tiny:
         return "exact" if fits(conv) and (large <= SMALL or tiny) else "lanczos"
-    crowded = any(n < 2 * reach - 1 for n, reach in zip(conv.size, conv.reach, strict=True))
+    axes = zip(conv.size, conv.receptive_field, strict=True)
+    crowded = any(n < 2 * field - 1 for n, field in axes)
     return "exact" if crowded and large <= SMALL else "fft"
 
 
-def _fft(conv, max_grid):
+def _fft(conv: Convolution, max_grid: int | None) -> Spectrum:
     values, weights, grid = circular_spectrum(conv, max_grid=max_grid)
     full = periodic_grid(conv)
     notes = []
@@ -60,7 +65,7 @@ def _fft(conv, max_grid):
     return Spectrum(values, weights, conv.n_inputs, "fft", "; ".join(notes))
 
 
-def _exact(conv, max_grid):
+def _exact(conv: Convolution, max_grid: int | None) -> Spectrum:
     if not fits(conv):
         n_out, n_in = conv.dims
         size = n_out * n_in * conv.weight.element_size() / 2**30
@@ -73,7 +78,7 @@ def _exact(conv, max_grid):
     return Spectrum(values, torch.ones(len(values)).double(), conv.n_inputs, "exact")
 
 
-def _lanczos(conv, max_grid):
+def _lanczos(conv: Convolution, max_grid: int | None) -> Spectrum:
     if min(conv.dims) < 3:
         return _exact(conv, max_grid)
     values, weights = quadrature(conv)
@@ -82,7 +87,7 @@ def _lanczos(conv, max_grid):
     return Spectrum(values, weights, conv.n_inputs, "lanczos", note, largest, extremes=False)
 
 
-def _reshape(conv, max_grid):
+def _reshape(conv: Convolution, max_grid: int | None) -> Spectrum:
     groups = conv.weight.reshape(conv.groups, conv.weight.shape[0] // conv.groups, -1)
     values = torch.linalg.svdvals(groups).flatten()
     note = "of the kernel as a matrix, which is not the layer's operator"
@@ -90,10 +95,15 @@ def _reshape(conv, max_grid):
     return Spectrum(values, ones, conv.weight[0].numel(), "reshape", note)
 
 
-_SOLVERS = {"fft": _fft, "exact": _exact, "lanczos": _lanczos, "reshape": _reshape}
+_SOLVERS: dict[str, Callable[[Convolution, int | None], Spectrum]] = {
+    "fft": _fft,
+    "exact": _exact,
+    "lanczos": _lanczos,
+    "reshape": _reshape,
+}
 
 
-def largest_bound(linear_map):
+def largest_bound(linear_map: LinearMap) -> float:
     """Upper bound of the largest singular value, for certificates."""
     if not isinstance(linear_map, Convolution):
         return float(spectrum_of(linear_map).values.max())

@@ -25,9 +25,9 @@ class Spectrum:
     method : str
         How the values were found.
     note : str
-        What to bear in mind.
+        Limits of the method.
     largest : float or None
-        The largest value, where it is known better than from ``values``.
+        The largest value, where it is known more exactly than from ``values``.
     extremes : bool
         Whether the smallest value means anything.
     """
@@ -40,17 +40,17 @@ class Spectrum:
     largest: float | None = None
     extremes: bool = True
 
-    def expanded(self):
+    def expanded(self) -> torch.Tensor:
         """All singular values, each as often as it occurs, in descending order."""
         counts = self.weights.round().long().to(self.values.device)
         return self.values.repeat_interleave(counts).sort(descending=True).values
 
-    def power_sum(self, power):
+    def power_sum(self, power: float) -> float:
         """Sum of a power of all singular values."""
         return float((self.weights * self.values.double().cpu() ** power).sum())
 
-    def statistics(self):
-        """Numbers that sum the spectrum up; moments are over all singular values.
+    def statistics(self) -> dict[str, float]:
+        """Numbers that summarise the spectrum; moments are over all singular values.
 
         With u uniform on the unit sphere of R^d, E |Mu|^2 = sum s^2 / d and
         Var |Mu|^2 = 2 / (d (d + 2)) * (sum s^4 - (sum s^2)^2 / d).

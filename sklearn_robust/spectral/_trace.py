@@ -1,36 +1,29 @@
-"""What a model computes: its operations, and the modules they belong to, in the order of one run.
+"""Record of what a model computes: its operations and their modules, in the order of one run.
 
 The record is taken below autograd, so a functional ReLU, a shortcut, a layer used twice and the
-scaler of a Pipeline are all seen, and nothing of the model is changed.
+scaler of a Pipeline are all seen. The run is that of a copy, in this thread alone: the model and
+the process stay as they are.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .. import _validation as check
-from ..differentiable import as_module
+from ..differentiable import DifferentiableModel
+from ._modules import hookable_copy, module_names
 
-__all__ = [
-    "Call",
-    "Node",
-    "Ref",
-    "Trace",
-    "module_names",
-    "open_model",
-    "own_dtype",
-    "tensors_in",
-    "trace_of",
-]
+__all__ = ["Call", "Node", "Ref", "Trace", "tensors_in", "trace_of"]
 
 # Operations that return their input, perhaps elsewhere in memory.
 _COPIES = {"_to_copy", "alias", "clone", "detach", "lift_fresh", "contiguous"}
+_PARTIAL_WRITE = "assignment to a part"  # an operation that no other module knows
 
 
 @dataclass
@@ -51,7 +44,7 @@ class Call:
 
     name: str
     module: nn.Module
-    shape: tuple
+    shape: tuple[int, ...]
     start: int
 
 
@@ -76,20 +69,20 @@ class Node:
     """
 
     op: str
-    args: tuple
-    kwargs: dict
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
     inputs: list[int]
-    shapes: list[tuple]
-    shape: tuple
+    shapes: list[tuple[int, ...]]
+    shape: tuple[int, ...]
     call: Call | None
 
 
 @dataclass(frozen=True)
 class Ref:
-    """Stands for the output of a node among the arguments of another."""
+    """Placeholder for the output of a node among the arguments of another."""
 
     node: int
-    shape: tuple
+    shape: tuple[int, ...]
 
 
 @dataclass
@@ -105,7 +98,7 @@ class Trace:
     calls: list[Call] = field(default_factory=list)
     output: int | None = None
 
-    def consumers(self):
+    def consumers(self) -> list[list[int]]:
         """For each node, the numbers of the nodes that read it."""
         readers: list[list[int]] = [[] for _ in self.nodes]
         for number, node in enumerate(self.nodes):
@@ -115,30 +108,44 @@ class Trace:
 
 
 class _Recorder(TorchDispatchMode):
-    def __init__(self, trace):
+    """Mode of one thread that writes down each operation on numbers that depend on the sample."""
+
+    def __init__(self, trace: Trace) -> None:
         super().__init__()
         self.trace = trace
-        self.known: dict[int, tuple[torch.Tensor, int]] = {}
+        self.known: dict[int, tuple[Tensor, int]] = {}
         self.written: dict[int, int] = {}  # memory that an operation wrote into
         self.stack: list[Call] = []
 
-    def follow(self, tensor, number):
-        # Holding the tensor keeps its identity from being given to another.
+    def enter(self, name: str, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """Take note that a module begins to run."""
+        shape = tuple(args[0].shape) if args and isinstance(args[0], Tensor) else ()
+        call = Call(name, module, shape, len(self.trace.nodes))
+        self.stack.append(call)
+        self.trace.calls.append(call)
+
+    def leave(self) -> None:
+        """Take note that the module that began last has ended."""
+        self.stack.pop()
+
+    def follow(self, tensor: Tensor, number: int) -> None:
+        """Take note of the node that a tensor comes from."""
+        # The reference keeps the identity of the tensor from being given to another.
         self.known[id(tensor)] = (tensor, number)
 
-    def number_of(self, tensor):
+    def number_of(self, tensor: Tensor) -> int | None:
         """Node that a tensor comes from; None for a constant."""
         if id(tensor) in self.known:
             return self.known[id(tensor)][1]
         return self.written.get(tensor.untyped_storage().data_ptr())
 
-    def _ref(self, value):
+    def _ref(self, value: Any) -> Any:
         if isinstance(value, (list, tuple)):
             return type(value)([self._ref(v) for v in value])
-        number = self.number_of(value) if isinstance(value, torch.Tensor) else None
+        number = self.number_of(value) if isinstance(value, Tensor) else None
         return value if number is None else Ref(number, tuple(value.shape))
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         marked = self._ref(args), {key: self._ref(v) for key, v in kwargs.items()}
         refs = list(_refs(marked[0])) + list(_refs(tuple(marked[1].values())))
@@ -147,7 +154,14 @@ class _Recorder(TorchDispatchMode):
             self._note(func.overloadpacket.__name__, *marked, refs, out)
         return out
 
-    def _note(self, op, args, kwargs, refs, out):
+    def _note(
+        self,
+        op: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        refs: list[Ref],
+        out: Any,
+    ) -> None:
         outputs = [t for t in tensors_in(out) if t.is_floating_point()]
         if not outputs:
             return
@@ -159,23 +173,23 @@ class _Recorder(TorchDispatchMode):
         call = self.stack[-1] if self.stack else None
         shape = tuple(outputs[0].shape)
         self.trace.nodes.append(Node(op, args, kwargs, inputs, shapes, shape, call))
-        if op.endswith("_"):
-            self._spoil(outputs[0], number)
+        if op.endswith("_"):  # ATen's mark of an operation in place
+            self._overwrite(outputs[0], number)
         for tensor in outputs:
             self.follow(tensor, number)
 
-    def _spoil(self, changed, number):
-        """Move on whatever shares the memory of a tensor that was changed in place."""
+    def _overwrite(self, changed: Tensor, number: int) -> None:
+        """Assign the node to all tensors that share the memory of one changed in place."""
         memory = changed.untyped_storage().data_ptr()
         self.written[memory] = number
         for tensor, _ in list(self.known.values()):
             if tensor.untyped_storage().data_ptr() == memory:
                 self.follow(tensor, number)
                 if tensor.numel() != changed.numel():
-                    self.trace.nodes[number].op = "assignment to a part"
+                    self.trace.nodes[number].op = _PARTIAL_WRITE
 
 
-def _refs(value):
+def _refs(value: Any) -> Iterator[Ref]:
     if isinstance(value, Ref):
         yield value
     elif isinstance(value, (list, tuple)):
@@ -183,105 +197,42 @@ def _refs(value):
             yield from _refs(part)
 
 
-def tensors_in(value):
-    if isinstance(value, torch.Tensor):
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """Tensors in a value, also inside lists and tuples."""
+    if isinstance(value, Tensor):
         yield value
     elif isinstance(value, (list, tuple)):
         for part in value:
             yield from tensors_in(part)
 
 
-def trace_of(view, x):
-    """Record a run of the view on the batch ``x``."""
+def trace_of(model: DifferentiableModel, x: Tensor) -> Trace:
+    """Record a run of the model on the batch ``x``."""
     trace = Trace(n_rows=len(x))
     trace.nodes.append(Node("input", (), {}, [], [], tuple(x.shape), None))
     recorder = _Recorder(trace)
     recorder.follow(x, 0)
-    fits = check.wrap_shape_errors(view.name, x.shape[1:])
-    with fits, torch.no_grad(), _watched(view, recorder), recorder:
-        z = view(x)
+    copy = hookable_copy(model)
+    _report_modules(copy, recorder)
+    with check.wrap_shape_errors(model.name, x.shape[1:]), torch.no_grad(), recorder:
+        z = copy(x)
     trace.output = recorder.number_of(z)
     return trace
 
 
-@contextmanager
-def _watched(view, recorder):
-    """Keep the recorder told which module is running."""
-    names, runs, handles = module_names(view), {}, []
+def _report_modules(copy: nn.Module, recorder: _Recorder) -> None:
+    """Let each module of a copy tell the recorder when it runs."""
+    names = module_names(copy)
+    runs: dict[nn.Module, int] = {}
 
-    def enter(module, args):
+    def enter(module: nn.Module, args: tuple[Any, ...]) -> None:
         runs[module] = runs.get(module, 0) + 1
         name = names[module] if runs[module] == 1 else f"{names[module]}:{runs[module]}"
-        shape = tuple(args[0].shape) if args and isinstance(args[0], torch.Tensor) else ()
-        call = Call(name, module, shape, len(recorder.trace.nodes))
-        recorder.stack.append(call)
-        recorder.trace.calls.append(call)
+        recorder.enter(name, module, args)
 
-    def leave(module, args, output):
-        recorder.stack.pop()
+    def leave(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        recorder.leave()
 
-    try:
-        for module in names:
-            handles.append(module.register_forward_pre_hook(enter))
-            handles.append(module.register_forward_hook(leave))
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def module_names(view):
-    """Modules of the view, without its wrappers, and what the user's own network calls them."""
-    wrappers, root = set(), view
-    while (inner := _wrapped(root)) is not None:
-        wrappers.add(root)
-        root = inner
-    names = {module: name.removeprefix("body.") for name, module in view.named_modules()}
-    names |= {module: name for name, module in root.named_modules()}
-    names[root] = "model"
-    return {module: name for module, name in names.items() if module not in wrappers}
-
-
-def _wrapped(module):
-    """Look inside one of the views' wrappers; None for a user's own module."""
-    home = type(module).__module__
-    if not home.startswith(("sklearn_robust.differentiable.", "sklearn_robust.nets.")):
-        return None
-    inside = (getattr(module, name, None) for name in ("body", "module", "last"))
-    return next((inner for inner in inside if isinstance(inner, nn.Module)), None)
-
-
-def own_dtype(view):
-    """Precision that the model computes in: that of its parameters; float64 if it has none."""
-    return next((p.dtype for p in view.parameters() if p.is_floating_point()), torch.float64)
-
-
-def open_model(estimator, X=None, input_shape=None):
-    """Return the view of an estimator, and two samples of the right shape to run it on.
-
-    ``X`` is only asked for its shape; a fitted net knows its own.
-    """
-    view: Any = as_module(estimator)
-    given = None if input_shape is None else check.check_shape("input_shape", input_shape)
-    if X is not None:
-        shape = tuple(getattr(X, "shape", ()))[1:] or check.check_samples(X).shape[1:]
-        if given not in (None, shape):
-            raise ValueError(
-                f"X has samples of shape {shape}, but input_shape is {given}: pass one of the two."
-            )
-    elif given is not None:
-        shape = given
-    elif view.input_shape is not None:
-        shape = view.input_shape
-    else:
-        raise ValueError(
-            f"{view.name} does not say what shape its samples have: pass X, or "
-            "input_shape=(1, 28, 28), say."
-        )
-    wanted = view.input_shape
-    if wanted is not None and tuple(shape) != tuple(wanted):
-        raise ValueError(
-            f"The samples have shape {tuple(shape)}, but {view.name} was fitted on samples of "
-            f"shape {tuple(wanted)}."
-        )
-    return view, torch.zeros((2, *shape), dtype=own_dtype(view), device=view.device)
+    for module in names:
+        module.register_forward_pre_hook(enter)
+        module.register_forward_hook(leave)

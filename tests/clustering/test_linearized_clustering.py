@@ -259,5 +259,5 @@ def test_a_scorer_stands_beside_others_when_samples_have_weights():
 
 
 def test_the_mean_jacobian_has_no_use_for_batch_normalisation():
-    with pytest.raises(ValueError, match="has no use for batch_norm='drop'"):
+    with pytest.raises(ValueError, match="does not support batch_norm='drop'"):
         class_weight_matrix(MODEL, X, method="mean_jacobian", batch_norm="drop")

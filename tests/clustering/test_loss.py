@@ -134,11 +134,11 @@ def test_a_strength_of_zero_is_plain_training():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"superclasses": [0.0, 1.0]}, "give the number of its superclass for each class"),
-        ({"superclasses": [0, -1]}, "give the number of its superclass for each class"),
-        ({"superclasses": [[0, 1]]}, "give the number of its superclass for each class"),
+        ({"superclasses": [0.0, 1.0]}, "give the number of the superclass of each class"),
+        ({"superclasses": [0, -1]}, "give the number of the superclass of each class"),
+        ({"superclasses": [[0, 1]]}, "give the number of the superclass of each class"),
         ({"superclasses": ["a", "b"]}, r"is \['a', 'b'\]; give the number .* takes names, too"),
-        ({"superclasses": {"a": [0, 1]}}, "give the number of its superclass for each class"),
+        ({"superclasses": {"a": [0, 1]}}, "give the number of the superclass of each class"),
         ({"superclasses": [0, 1], "lam": -1}, "lam is -1; give a number of at least 0"),
         ({"superclasses": [0, 1], "average": "mean"}, "average is 'mean'; choose one of"),
         (

@@ -184,7 +184,7 @@ class Pair(nn.Module):
 
 
 def test_a_name_in_two_networks_is_ambiguous():
-    with pytest.raises(ValueError, match="layer is '0', which 2 networks in .* have: take the"):
+    with pytest.raises(ValueError, match="layer is '0', which 2 networks in .* have: compute the"):
         class_weight_matrix(Pair(), input_shape=(4,), layer="0")
 
 
@@ -196,7 +196,7 @@ def test_many_classes_go_back_in_chunks():
 
 
 FAULTS = [
-    ({}, "does not say what it takes: pass input_shape="),
+    ({}, "does not say what shape its samples have: pass X"),
     ({"input_shape": (4,), "X": np.zeros((2, 5))}, r"samples of shape \(4,\), but shape \(5,\)"),
     ({"input_shape": 4}, r"input_shape is 4; give the shape of one sample as a tuple"),
     ({"input_shape": (5,)}, r"fails on samples of shape \(5,\) .*pass samples.*else the net"),
@@ -205,10 +205,10 @@ FAULTS = [
     ({"method": "mean_jacobian", "X": np.zeros((2, 4)), "layer": "0"}, "leave layer out"),
     (
         {"input_shape": (4,), "layer": "7"},
-        "'7', which linearised Sequential does not have; take one of '0', '1'",
+        "'7', which linearised Sequential does not have; choose one of '0', '1'",
     ),
     ({"input_shape": (4,), "layer": "module.0"}, "which linearised Sequential does not have"),
-    ({"input_shape": (4,), "layer": "1"}, "takes no part"),
+    ({"input_shape": (4,), "layer": "1"}, "is not used"),
     ({"X": np.array([[np.nan] * 4])}, "NaN"),
 ]
 

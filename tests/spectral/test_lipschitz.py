@@ -7,9 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sklearn_robust.differentiable import open_model
 from sklearn_robust.modules import CIFARConvNet, MNISTConvNet, PreActResNet18
 from sklearn_robust.spectral._lipschitz import lipschitz_bounds
-from sklearn_robust.spectral._trace import open_model, trace_of
+from sklearn_robust.spectral._modules import example_for
+from sklearn_robust.spectral._trace import trace_of
 from tests.spectral.models import Functional, Shortcut, Twice, randomized
 
 
@@ -37,8 +39,8 @@ def filled(x):
 
 
 def bound_of(module, shape):
-    view, x = open_model(module, input_shape=shape)
-    trace = trace_of(view, x)
+    model = open_model(module)
+    trace = trace_of(model.module, example_for(model, input_shape=shape))
     bounds, unknown = lipschitz_bounds(trace)
     return bounds[trace.output], unknown
 

@@ -205,7 +205,7 @@ def test_bad_input_is_told_what_to_type(iris):
             margin_report(model, X, y, **options)
     with pytest.raises(ValueError, match="150 samples and y has 3"):
         margin_report(model, X, y[:3])
-    with pytest.raises(ValueError, match="y is None; pass the true labels"):
+    with pytest.raises(ValueError, match="y is None: give the true labels"):
         margin_report(model, X, None)
     with pytest.raises(ValueError, match=r"Linear fails on samples of shape \(4,\)"):
         margin_report(nn.Linear(5, 3), X, y)

@@ -16,8 +16,8 @@ from torch import nn
 from sklearn_robust.spectral import _krylov, _solve, conv_singular_values
 from sklearn_robust.spectral._fourier import circular_spectrum
 from sklearn_robust.spectral._krylov import quadrature
-from sklearn_robust.spectral._maps import map_of
 from sklearn_robust.spectral._solve import largest_bound, spectrum_of
+from sklearn_robust.spectral._torch_layers import map_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 
