@@ -9,6 +9,8 @@ import torch
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from ._norms import check_norm
+
 __all__ = [
     "check_attack",
     "check_bounds",
@@ -31,8 +33,6 @@ __all__ = [
     "svm_gamma",
     "validate_samples",
 ]
-
-NORMS = {"linf": "linf", "l2": "l2", "l1": "l1", np.inf: "linf", 2: "l2", 1: "l1"}
 
 
 def refuse_bytes(X):
@@ -207,16 +207,6 @@ def wrap_shape_errors(who, shape):
             "shape, pass samples, or input_shape, of the shape that it was made for; else the "
             "network itself fails."
         ) from error
-
-
-def check_norm(norm):
-    """Name of the norm: "linf", "l2" or "l1"."""
-    try:
-        return NORMS[norm]
-    except (KeyError, TypeError):
-        raise ValueError(
-            f"norm is {norm!r}; choose 'linf', 'l2' or 'l1' (np.inf, 2 and 1 mean the same)."
-        ) from None
 
 
 def check_eps(eps, norm, sample_shape):

@@ -5,13 +5,12 @@ import math
 import torch
 
 from .. import _functional as F
+from .._norms import get_norm
 from ._layers import last_matrix
 from ._lipschitz import lipschitz_bounds
 from ._trace import trace_of
 
 __all__ = ["Geometry", "feature_margin", "linear_margin"]
-
-DUALS = {"linf": 1.0, "l2": 2.0, "l1": torch.inf}
 
 
 def feature_margin(z, matrix):
@@ -43,7 +42,7 @@ def linear_margin(view, x, norm="l2"):
     far = torch.full_like(z, torch.inf)
     for k in range(others.shape[1]):
         slope = F.input_gradient(gaps[:, k], x, retain_graph=k + 1 < others.shape[1])
-        size = F.flat_norm(slope, DUALS[norm])
+        size = get_norm(norm).dual_length(slope)
         gap = gaps[:, k].detach()
         far[:, k] = torch.where(gap > 0, gap / size.to(gap), 0)
     return far.amin(1).detach()
@@ -78,5 +77,4 @@ class Geometry:
         radius = (top[:, 0] - top[:, 1]) / (math.sqrt(2) * self.lipschitz)
         if self.matrix is not None:
             radius = torch.maximum(radius, feature_margin(z, self.matrix) / self.to_features)
-        # A change of linf length r has l2 length sqrt(d) r at most; of l1 length r, r at most.
-        return radius / math.sqrt(n_inputs) if norm == "linf" else radius
+        return radius / math.sqrt(get_norm(norm).euclidean_square(n_inputs))

@@ -1,12 +1,19 @@
 """All that a sweep over the strength of robust training wants to know, as one scorer."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from .. import _functional as F
 from .. import _validation as check
-from ..attacks import WorstCase
-from ..attacks._minimum_norm import check_radius
+from ..attacks import BaseAttack
+from ..attacks._evaluation import choose_attack, robust_mask
+from ..attacks._evaluation import open_samples as checked_samples
+from ..differentiable import open_model
 from ._layer_spectra import layer_spectra
 from ._margin_report import logits_of, open_samples
 
@@ -28,13 +35,19 @@ class RegularizationScorer:
         Number of samples attacked.
     """
 
-    def __init__(self, attack=None, tau=0.1, spectra=True, max_samples=None):
+    def __init__(
+        self,
+        attack: BaseAttack | None = None,
+        tau: float = 0.1,
+        spectra: bool = True,
+        max_samples: int | None = None,
+    ) -> None:
         self.attack = attack
         self.tau = tau
         self.spectra = spectra
         self.max_samples = max_samples
 
-    def __call__(self, estimator, X, y):
+    def __call__(self, estimator: Any, X: ArrayLike, y: ArrayLike) -> dict[str, float]:
         """Scores of a fitted estimator by name; greater is not always better."""
         view, samples, codes = open_samples(estimator, X, y)
         z, labels = logits_of(view, samples), torch.from_numpy(codes)
@@ -43,7 +56,7 @@ class RegularizationScorer:
         scores = {
             "accuracy": float((z.argmax(1) == labels).double().mean()),
             "neg_cross_entropy": -float(F.cross_entropy(z, labels).mean()),
-            "robust_accuracy": self._withstood(estimator, X, y),
+            "robust_accuracy": self._robust_accuracy(estimator, X, y),
             "margin_mean": float(margin.mean()),
             "margin_std": float(margin.std(correction=0)),
             "softmax_margin_mean": float(narrow.mean()),
@@ -53,17 +66,16 @@ class RegularizationScorer:
         }
         return scores | (_spectrum_scores(view, samples) if self.spectra else {})
 
-    def _withstood(self, estimator, X, y):
-        attack = WorstCase(random_state=0) if self.attack is None else self.attack
-        check_radius(attack)
-        rows = np.arange(len(y))
+    def _robust_accuracy(self, estimator: Any, X: ArrayLike, y: ArrayLike) -> float:
+        model = open_model(estimator)
+        attack = choose_attack(self.attack, model)
+        X, codes = checked_samples(model, X, y)
+        rows = np.arange(len(X))
         if self.max_samples is not None and len(rows) > self.max_samples:
             rows = np.linspace(0, len(rows) - 1, self.max_samples).round().astype(int)
-        X = X.iloc[rows] if hasattr(X, "iloc") else np.asarray(X)[rows]
-        fooled = attack.evaluate(estimator, X, np.asarray(y)[rows]).fooled
-        return 1 - float(np.mean(fooled))
+        return 1 - float(np.mean(~robust_mask(model, X[rows], codes[rows], attack)))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         changed = [
             f"{name}={value!r}"
             for name, value, default in (
@@ -88,7 +100,13 @@ def _spectrum_scores(view, X):
     return scores
 
 
-def make_regularization_scorer(attack=None, *, tau=0.1, spectra=True, max_samples=None):
+def make_regularization_scorer(
+    attack: BaseAttack | None = None,
+    *,
+    tau: float = 0.1,
+    spectra: bool = True,
+    max_samples: int | None = None,
+) -> RegularizationScorer:
     """Make a scorer of accuracy, loss, robust accuracy, margins, confidence and spectra.
 
     Parameters
