@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from ._norms import check_norm
 from ._parameters import check_attack, check_choice, check_count, check_number, check_shape
 
 __all__ = [
@@ -39,8 +40,6 @@ __all__ = [
     "validate_samples",
     "wrap_shape_errors",
 ]
-
-NORMS = {"linf": "linf", "l2": "l2", "l1": "l1", np.inf: "linf", 2: "l2", 1: "l1"}
 
 
 @runtime_checkable
@@ -196,16 +195,6 @@ def wrap_shape_errors(who: str, shape: Sequence[int]) -> Iterator[None]:
             "shape, pass samples, or input_shape, of the shape that it was made for; else the "
             "network itself fails."
         ) from error
-
-
-def check_norm(norm):
-    """Name of the norm: "linf", "l2" or "l1"."""
-    try:
-        return NORMS[norm]
-    except (KeyError, TypeError):
-        raise ValueError(
-            f"norm is {norm!r}; choose 'linf', 'l2' or 'l1' (np.inf, 2 and 1 mean the same)."
-        ) from None
 
 
 def check_eps(eps, norm, sample_shape):

@@ -25,7 +25,8 @@ def default_attack(net):
 
 
 NETS = classes_of(nets)
-ATTACKS = classes_of(attacks)
+BASES = (attacks.BaseAttack, attacks.GradientAttack)
+ATTACKS = [c for c in classes_of(attacks) if issubclass(c, attacks.BaseAttack) and c not in BASES]
 # Those that search around each batch while they train, by the attack that makes it certain.
 CRAFTING = [net for net in NETS if default_attack(net) is not None]
 

@@ -1,13 +1,19 @@
 """Auto-PGD."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
 from .._functional import ascent_gradient
-from ._apgd_schedule import HalvingSchedule, SparseSchedule, keep_best
+from .._norms import L1Norm, Norm
+from ._apgd_schedule import HalvingSchedule, Schedule, SparseSchedule, keep_best
 from ._base import BaseAttack
-from ._batch import AttackResult
+from ._batch import AttackBatch, AttackResult, Objective
 from ._losses import make_objective
-from ._norms import L1Ball
+from ._parameters import attack_class
 
 __all__ = ["APGD"]
 
@@ -16,23 +22,16 @@ __all__ = ["APGD"]
 _PHASES = {True: ((3, 0.3), (2, 0.3), (1, 0.4)), False: ((1, 1.0),)}
 
 
+@attack_class
 class APGD(BaseAttack):
     """Auto-PGD: gradient ascent with momentum that sets its own step size for each sample.
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        What ``fit`` fits and ``transform`` attacks; None means LogisticRegression.
-    eps : float or array of the samples' shape, default=None
-        Radius of the ball in the units of X; None means 8/255 for linf.
-    norm : {"linf", "l2", "l1"}, default="linf"
-        Norm of the ball.
-    bounds : "auto", None or (low, high), default="auto"
-        Box of the data.
-    mask : bool array of the samples' shape, default=None
-        Features that may move; None means all.
-    integer : bool array of the samples' shape or indices, default=None
-        Features that are kept on integers.
+    %(estimator)s
+    %(eps)s
+    %(norm)s
+    %(constraints)s
     max_iter : int, default=100
         Number of steps of each run.
     n_restarts : int, default=1
@@ -43,18 +42,9 @@ class APGD(BaseAttack):
     n_eot : int, default=1
         Draws over which loss, gradient and logits are averaged, for models that draw random
         numbers (expectation over transformation).
-    targeted : bool, default=False
-        Whether ``y`` holds the classes to reach.
-    loss : str or callable, default="cross_entropy"
-        As for :class:`FGSM`.
-    batch_size : int, default=None
-        Rows attacked together; None fits the cache.
-    on_nan : {"raise", "robust"}, default="raise"
-        What to make of NaN logits: an error that names the sample, or a point withstood.
-    random_state : int, RandomState or None, default=None
-        Seed of the starting points.
-    verbose : int, default=0
-        Whether to show a progress bar.
+    %(targeted)s
+    %(loss)s
+    %(settings)s
 
     See Also
     --------
@@ -87,44 +77,28 @@ class APGD(BaseAttack):
     True
     """
 
-    def __init__(
-        self,
-        estimator=None,
-        *,
-        eps=None,
-        norm="linf",
-        bounds="auto",
-        mask=None,
-        integer=None,
-        max_iter=100,
-        n_restarts=1,
-        n_target_classes=9,
-        n_eot=1,
-        targeted=False,
-        loss="cross_entropy",
-        batch_size=None,
-        on_nan="raise",
-        random_state=None,
-        verbose=0,
-    ):
-        self.estimator = estimator
-        self.eps = eps
-        self.norm = norm
-        self.bounds = bounds
-        self.mask = mask
-        self.integer = integer
-        self.max_iter = max_iter
-        self.n_restarts = n_restarts
-        self.n_target_classes = n_target_classes
-        self.n_eot = n_eot
-        self.targeted = targeted
-        self.loss = loss
-        self.batch_size = batch_size
-        self.on_nan = on_nan
-        self.random_state = random_state
-        self.verbose = verbose
+    max_iter: int = 100
+    n_restarts: int = 1
+    n_target_classes: int | None = 9
+    n_eot: int = 1
+    targeted: bool = False
+    loss: str | Callable[..., torch.Tensor] = "cross_entropy"
 
-    def _run(self, batch):
+    supported_norms = ("linf", "l2", "l1")
+
+    def run(self, batch: AttackBatch) -> AttackResult:
+        """Climb from random points, for each class that is aimed at.
+
+        Parameters
+        ----------
+        batch : AttackBatch
+            What is attacked.
+
+        Returns
+        -------
+        result : AttackResult
+            The best point of each sample.
+        """
         objectives = [
             make_objective(self.loss, batch.targeted, batch.y, batch.clean, rank)
             for rank in range(self._n_ranks(batch))
@@ -139,29 +113,51 @@ class APGD(BaseAttack):
                 stream += 1
         return result
 
-    def _n_ranks(self, batch):
+    def _n_ranks(self, batch: AttackBatch) -> int:
         """Return the number of classes to aim at one after the other."""
         if batch.targeted or self.loss != "targeted_dlr":
             return 1
         n_others = batch.clean().shape[1] - 1
         return min(self.n_target_classes or n_others, n_others)
 
-    def _climb(self, batch, result, objective, rows, stream):
+    def _climb(
+        self,
+        batch: AttackBatch,
+        result: AttackResult,
+        objective: Objective,
+        rows: torch.Tensor,
+        stream: int,
+    ) -> None:
         """Run through the phases with the samples ``rows``, recording what comes of each."""
         x = batch.x[rows]
         start = x + batch.ball.sample(batch.noise[rows], x, stream)
-        sparse = isinstance(batch.ball, L1Ball)
+        sparse = isinstance(batch.ball, L1Norm)
         for scale, share in _PHASES[sparse]:
-            ball = type(batch.ball)(scale * batch.ball.eps)
+            ball = batch.ball.scaled(scale)
             n_iter = max(round(share * self.max_iter), 1)
-            schedule = (SparseSchedule if sparse else HalvingSchedule)(n_iter)
+            schedule: Schedule = (SparseSchedule if sparse else HalvingSchedule)(n_iter)
             start = ball.confine(start - x, x, batch.box)
             final = result if scale == 1 else None
             start = self._phase(batch, final, objective, rows, start, ball, schedule, n_iter)
 
-    def _phase(self, batch, result, objective, rows, x_adv, ball, schedule, n_iter):
+    def _phase(
+        self,
+        batch: AttackBatch,
+        result: AttackResult | None,
+        objective: Objective,
+        rows: torch.Tensor,
+        x_adv: torch.Tensor,
+        ball: Norm,
+        schedule: Schedule,
+        n_iter: int,
+    ) -> Any:
         """Climb inside one ball; return the best points, or record them in ``result``."""
-        state = {"rows": rows, "x": batch.x[rows], "x_adv": x_adv, "last": x_adv}
+        state: dict[str, torch.Tensor] = {
+            "rows": rows,
+            "x": batch.x[rows],
+            "x_adv": x_adv,
+            "last": x_adv,
+        }
         leave = batch.stop and result is not None
         for step in range(n_iter + 1):
             if step:
@@ -174,22 +170,32 @@ class APGD(BaseAttack):
                 schedule.review(state, step, state["loss"] > before)
             else:
                 schedule.begin(state, ball)
-            if leave and bool(state["fooled"].any()):
+            if result is not None and leave and bool(state["fooled"].any()):
                 fooled = state["fooled"]
                 found = (state[key][fooled] for key in ("rows", "reached", "loss", "fooled"))
                 result.record(*found)
                 state = {key: value[~fooled] for key, value in state.items()}
                 if not len(state["rows"]):
                     return None
-        batch.note_slope(state["rows"], state["grad"])
+        batch.note_gradient(state["rows"], state["grad"])
         if result is None:
             return state["best"]
         return result.record(*(state[key] for key in ("rows", "best", "best_loss", "best_fooled")))
 
-    def _look(self, batch, objective, x_adv, rows, step, leave):
+    def _look(
+        self,
+        batch: AttackBatch,
+        objective: Objective,
+        x_adv: torch.Tensor,
+        rows: torch.Tensor,
+        step: int,
+        leave: bool,
+    ) -> dict[str, torch.Tensor]:
         """Loss, its gradient and success at ``x_adv``, averaged over ``n_eot`` draws."""
         x_adv = x_adv.detach().requires_grad_(True)
-        loss = grad = logits = 0
+        loss: Any = 0
+        grad: Any = 0
+        logits: Any = 0
         for draw in range(self.n_eot):
             z = batch.forward(x_adv, rows)
             values = objective(z, rows)

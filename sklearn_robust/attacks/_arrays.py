@@ -1,13 +1,19 @@
 """From arrays to batches and back."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 __all__ = ["auto_batch_size", "batches_of"]
 
 
-def auto_batch_size(n_values, device):
+def auto_batch_size(n_values: int, device: torch.device | str) -> int:
     """Rows whose activations fit the cache of a CPU, or fill a GPU.
 
     Parameters
@@ -22,7 +28,13 @@ def auto_batch_size(n_values, device):
     return int(np.clip(2**17 // max(n_values, 1), 64, 4096))
 
 
-def batches_of(X, batch_size, device, verbose, label):
+def batches_of(
+    X: NDArray[Any],
+    batch_size: int | None,
+    device: torch.device | str,
+    verbose: int,
+    label: str,
+) -> Iterator[slice]:
     """Yield slices of the rows of ``X``, with a progress bar when ``verbose``."""
     size = batch_size or auto_batch_size(X[0].size if len(X) else 1, device)
     starts = range(0, len(X), size)

@@ -1,35 +1,104 @@
-"""The frame every attack hangs in: arrays at the door, tensors inside."""
+"""Base of all attacks: arrays outside, tensors inside."""
+
+from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation as check
+from .._norms import Bounds, Box
 from .._random import RowNoise, seed_of
-from ..differentiable import open_model
+from ..differentiable import Model, open_model
 from ..differentiable._scores import with_names
 from ..differentiable._state import records, seeded
 from ..exceptions import ZeroGradientWarning
 from ._arrays import batches_of
-from ._batch import AttackBatch, AttackResult, Box
+from ._batch import AttackBatch, AttackResult
 from ._core import TensorAttack
 from ._losses import describe_loss
-from ._norms import ORDERS
+from ._parameters import attack_class
+
+if TYPE_CHECKING:
+    from typing import Self
 
 __all__ = ["BaseAttack"]
 
 
+@attack_class
 class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Base of all attacks: validation, batches and random numbers around the tensor core."""
+    """Base of all attacks: validation, batches and random numbers around ``run``.
+
+    A subclass writes ``run(batch)``, which returns an ``AttackResult``. Its class attribute
+    ``needs_gradient`` says whether it asks for gradients or for scores alone, and
+    ``supported_norms`` names the norms that it knows, None for any.
+
+    Parameters
+    ----------
+    %(estimator)s
+    %(eps)s
+    %(norm)s
+    %(constraints)s
+    %(settings)s
+
+    Attributes
+    ----------
+    threat_model : ThreatModel
+        How samples may move, by the parameters.
+
+    See Also
+    --------
+    GradientAttack : Base of attacks that climb a gradient.
+
+    Examples
+    --------
+    An attack that tries random points of the ball:
+
+    >>> import torch
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn_robust.attacks import BaseAttack
+    >>> from sklearn_robust.metrics import robust_score
+    >>> class RandomSearch(BaseAttack):
+    ...     needs_gradient = False
+    ...     def run(self, batch):
+    ...         result, rows = batch.result(), batch.rows()
+    ...         for draw in range(10):
+    ...             x_adv = batch.x + batch.ball.sample(batch.noise, batch.x, draw)
+    ...             z = batch.forward(batch.box.clamp(x_adv), rows)
+    ...             fooled = batch.fooled(z, rows)
+    ...             result.record(rows, x_adv, fooled.double(), fooled)
+    ...         return result
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = RandomForestClassifier(10, random_state=0).fit(X, y)
+    >>> attack = RandomSearch(eps=0.5, random_state=0)
+    >>> bool(robust_score(model, X, y, attack=attack) < model.score(X, y))
+    True
+    """
+
+    estimator: Any = field(default=None, kw_only=False)
+    eps: Any = None
+    norm: str | float | None = "linf"
+    bounds: Any = "auto"
+    mask: Any = None
+    integer: Any = None
+    batch_size: int | None = None
+    on_nan: str = "raise"
+    random_state: Any = None
+    verbose: int = 0
 
     # -- the transformer --------------------------------------------------------------------
 
-    def fit(self, X, y):
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit the attacked estimator and decide the box of the data.
 
         Parameters
@@ -44,17 +113,17 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         self : object
             The fitted attack, with ``estimator_`` and ``bounds_``.
         """
-        self._check_parameters()
+        self.check_parameters()
         X, y = check.validate_samples(self, X, y)
         self.input_shape_ = X.shape[1:]
         self.bounds_ = check.check_bounds(self.bounds, X)
         model = LogisticRegression() if self.estimator is None else clone(self.estimator)
         self.estimator_ = model.fit(with_names(self, X), y)
         self.classes_ = self.estimator_.classes_
-        self.n_iter_ = getattr(self, "max_iter", 1)
+        self.n_iter_ = self.max_iter
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Attack the labels that the fitted estimator predicts.
 
         Parameters
@@ -71,22 +140,20 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         if self.targeted:
             raise ValueError(
                 "transform is given no classes to reach: use targeted=False, or "
-                "generate(estimator, X, y) in its place."
+                "generate(estimator, X, y)."
             )
         X = check.validate_samples(self, X, reset=False)
         check.check_sample_shape(X, self.input_shape_, type(self).__name__)
-        return self._generate(self.estimator_, X, None, self._box_of(X))
-
-    def _box_of(self, X):
-        """Use the box of ``fit``; data that leave an automatic one have no box."""
-        box = getattr(self, "bounds_", None)
-        if isinstance(self.bounds, str) and box is not None:
-            return check.check_bounds(self.bounds, X)
-        return check.check_bounds(box, X)
+        # Data that leave an automatic box have none.
+        auto = isinstance(self.bounds, str) and self.bounds_ is not None
+        bounds = check.check_bounds(self.bounds if auto else self.bounds_, X)
+        return self._generate(open_model(self.estimator_), X, None, bounds)
 
     # -- arrays -----------------------------------------------------------------------------
 
-    def generate(self, estimator, X, y=None):
+    def generate(
+        self, estimator: Any, X: ArrayLike, y: ArrayLike | None = None
+    ) -> NDArray[np.float32]:
         """Perturb every sample with all ``max_iter`` steps.
 
         Parameters
@@ -104,18 +171,21 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         X_adv : array of shape (n_samples, ...), float32
             Perturbed samples, inside ball and box also after rounding to float32.
         """
-        self._check_parameters()
-        X = check.check_samples(X, of=estimator)
-        return self._generate(estimator, X, y, check.check_bounds(self.bounds, X))
+        self.check_parameters()
+        model = open_model(estimator)
+        X = check.check_samples(X, of=model.estimator)
+        return self._generate(model, X, y, check.check_bounds(self.bounds, X))
 
     @records
-    def _generate(self, estimator, X, y, bounds):
-        model, codes = self._open(estimator, X, y)
-        result = AttackResult.join(self._results(self._logits_of(model), X, codes, bounds))
-        self._warn_if_still(result)
+    def _generate(
+        self, model: Model, X: NDArray[np.float32], y: ArrayLike | None, bounds: Bounds
+    ) -> NDArray[np.float32]:
+        codes = self._codes(model, X, y)
+        result = AttackResult.join(self._results(self.logits_of(model), X, codes, bounds))
+        self._warn_of_zero_gradients(result)
         return _array(result.x_adv)
 
-    def evaluate(self, estimator, X, y=None):
+    def evaluate(self, estimator: Any, X: ArrayLike, y: ArrayLike | None = None) -> Bunch:
         """Attack until fooled, and let the estimator itself confirm every success.
 
         Parameters
@@ -131,82 +201,114 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         Returns
         -------
         result : Bunch
-            One entry a sample: ``X_adv`` (the first successful point, else the best one found),
-            ``fooled`` (bool, by ``estimator.predict``), ``distance`` (how far it went in
+            One entry per sample: ``X_adv`` (the first successful point, else the best one
+            found), ``fooled`` (bool, by ``estimator.predict``), ``distance`` (how far it went in
             ``norm``; inf where nothing was found), ``n_queries`` (forward passes), ``loss``
             (the objective at ``X_adv``).
         """
-        self._check_parameters()
-        X = check.check_samples(X, of=estimator)
-        return self._evaluate(estimator, X, y, check.check_bounds(self.bounds, X))
+        self.check_parameters()
+        model = open_model(estimator)
+        X = check.check_samples(X, of=model.estimator)
+        bounds = check.check_bounds(self.bounds, X)
+        return self._evaluate(model, X, self._codes(model, X, y), bounds)
 
     @records
-    def _evaluate(self, estimator, X, y, bounds, checked=False, index=None):
-        model, codes = self._open(estimator, X, y)
+    def _evaluate(
+        self,
+        model: Model,
+        X: NDArray[np.float32],
+        codes: NDArray[np.int64],
+        bounds: Bounds,
+        *,
+        checked: bool = False,
+        index: NDArray[np.int64] | None = None,
+    ) -> Bunch:
+        """Evaluate with an opened model, checked samples, class codes and the box of the call.
 
-        def confirm(x_adv, wanted):
+        ``checked`` says that no clean sample counts as fooled; errors name samples by ``index``.
+        """
+
+        def confirm(x_adv: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
             agreed = model.predict_codes(_array(x_adv)) == wanted.cpu().numpy()
             return torch.as_tensor(agreed == self.targeted, device=x_adv.device)
 
-        flags = {"stop": True, "checked": checked, "confirm": confirm, "index": index}
-        flags["own"] = model.native
-        result = AttackResult.join(self._results(self._logits_of(model), X, codes, bounds, **flags))
-        self._warn_if_still(result)
+        flags = {"stop": True, "checked": checked, "confirm": confirm, "native": model.native}
+        data = (self.logits_of(model), X, codes, bounds)
+        result = AttackResult.join(self._results(*data, index=index, **flags))
+        self._warn_of_zero_gradients(result)
         X_adv, fooled = _array(result.x_adv), result.fooled.cpu().numpy()
-        gap = (X_adv.astype(np.float64) - X).reshape(len(X), -1)
-        distance = np.where(fooled, np.linalg.norm(gap, self._order(), axis=1), np.inf)
         return Bunch(
             X_adv=X_adv,
             fooled=fooled,
-            distance=distance,
+            distance=np.where(fooled, self.threat_model.distance(X_adv, X), np.inf),
             n_queries=result.n_queries.cpu().numpy(),
             loss=result.loss.cpu().numpy(),
         )
 
-    def _order(self):
-        return ORDERS[check.check_norm(self.norm)]
+    def logits_of(self, model: Model) -> Any:
+        """Choose what to ask for logits: a model without a gradient gives scores alone.
 
-    def _logits_of(self, model):
-        """Find what to ask for logits; an attack without gradients asks any classifier."""
-        return model.fused if self._needs_gradient else model.scores
+        Parameters
+        ----------
+        model : Model
+            As of ``open_model``.
 
-    def _open(self, estimator, X, y):
-        model = open_model(estimator)
-        self._logits_of(model)  # a model without a gradient is refused first
+        Returns
+        -------
+        logits : callable
+            Maps a tensor of samples to logits.
+
+        Raises
+        ------
+        NotDifferentiableError
+            If the attack needs a gradient and the model has none.
+        """
+        return model.fused if self.needs_gradient else model.scores
+
+    def _codes(
+        self, model: Model, X: NDArray[np.float32], y: ArrayLike | None
+    ) -> NDArray[np.int64]:
+        """Class codes of the labels, or the predicted ones, of checked samples."""
+        self.logits_of(model)  # a model without a gradient is refused first
         check.check_sample_shape(X, model.input_shape, model.name)
-        self._check_resolution(X)
+        self.threat_model.check_resolution(X)
         if y is None:
             if self.targeted:
                 raise ValueError("A targeted attack needs y, the class that each sample goes to.")
-            return model, model.predict_codes(X)
-        return model, model.label_codes(X, y)
+            return model.predict_codes(X)
+        return model.label_codes(X, y)
 
-    def _check_resolution(self, X):
-        """Warn where float32, in which attacks compute, is too coarse for the radius."""
-        shape = X.shape[1:]
-        radius = np.broadcast_to(self._radius(check.check_norm(self.norm), shape), shape)
-        largest = np.abs(X).max(axis=0, initial=0)
-        coarse = (radius > 0) & (np.spacing(largest) > radius / 8)
-        if coarse.any():
-            warnings.warn(
-                f"X holds values up to {largest[coarse].max():g}, where the steps of float32 are "
-                f"{np.spacing(largest[coarse]).max():g}, too coarse for eps={self.eps!r}: the "
-                "attack may find nothing. Shift or scale those features, and eps with them.",
-                stacklevel=3,
-            )
-
-    def _results(self, view, X, codes, bounds, **flags):
-        """Outcomes of one batch after the other."""
+    def _results(
+        self,
+        logits: Any,
+        X: NDArray[np.float32],
+        codes: NDArray[np.int64],
+        bounds: Bounds,
+        **flags: Any,
+    ) -> Iterator[AttackResult] | list[AttackResult]:
+        """Results of one batch after the other."""
         seed = seed_of(self.random_state)
-        return self._batches(self._attack, view, X, codes, bounds, seed, **flags)
+        return self._batches(self._attack, logits, X, codes, bounds, seed, **flags)
 
-    def _batches(self, attack, view, X, codes, bounds, seed, *, index=None, label="", **flags):
+    def _batches(
+        self,
+        attack: Callable[[AttackBatch], AttackResult],
+        logits: Any,
+        X: NDArray[np.float32],
+        codes: NDArray[np.int64],
+        bounds: Bounds,
+        seed: int,
+        *,
+        index: NDArray[np.int64] | None = None,
+        label: str = "",
+        **flags: Any,
+    ) -> Iterator[AttackResult]:
         index = np.arange(len(X)) if index is None else index
         label = f"{type(self).__name__} {label}".rstrip()
-        for rows in batches_of(X, self.batch_size, view.device, self.verbose, label):
-            x = view.tensor(X[rows])
+        for rows in batches_of(X, self.batch_size, logits.device, self.verbose, label):
+            x = logits.tensor(X[rows])
             batch = AttackBatch(
-                logits=view,
+                logits=logits,
                 x=x,
                 y=torch.as_tensor(codes[rows], device=x.device),
                 box=Box(bounds, x),
@@ -215,35 +317,35 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
                 on_nan=self.on_nan,
                 **flags,
             )
-            with seeded(view, x, seed):
+            with seeded(logits, x, seed):
                 result = attack(batch)
             yield result
 
-    def _warn_if_still(self, result):
+    def _warn_of_zero_gradients(self, result: AttackResult) -> None:
         """Tell of samples that stayed where they were for want of a gradient."""
-        n_flat = int(((result.slope < 0) & ~result.fooled).sum())
+        n_flat = int(((result.has_gradient < 0) & ~result.fooled).sum())
         if n_flat and self.on_nan == "raise":  # NaN that counts as robust has no gradient, either
             warnings.warn(
-                f"{type(self).__name__} could not move {n_flat} of {len(result.slope)} samples: "
-                f"there the gradient of {self._still()}",
+                f"{type(self).__name__} could not move {n_flat} of {len(result.fooled)} samples: "
+                f"there the gradient of {self._zero_gradient_advice()}",
                 ZeroGradientWarning,
                 stacklevel=4,
             )
 
-    def _still(self):
-        """Say which loss stands still, and what may move it."""
+    def _zero_gradient_advice(self) -> str:
+        """Say which loss has no gradient, and what may move the samples."""
         return (
             f"loss={describe_loss(self.loss)!r} is exactly zero, as on saturated predictions, "
             "which says nothing of robustness. Use WorstCase(), or loss='margin' or "
             "'scaled_cross_entropy'."
         )
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
 
-def _array(x):
+def _array(x: torch.Tensor) -> NDArray[np.float32]:
     return x.cpu().numpy().astype(np.float32, copy=False)

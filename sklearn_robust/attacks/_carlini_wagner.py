@@ -1,12 +1,15 @@
 """Carlini and Wagner's attack."""
 
+from __future__ import annotations
+
 import torch
 
 from .. import _functional as F
-from .. import _validation as check
 from .._functional import ascent_gradient
-from ._minimum_norm import MinimumNormAttack
-from ._norms import LinfBall, column
+from .._norms import LinfNorm, column
+from ._batch import AttackBatch
+from ._minimum_norm import MinimumNormAttack, MinimumNormSearch
+from ._parameters import attack_class
 
 __all__ = ["CarliniWagner"]
 
@@ -16,24 +19,17 @@ _N_CANDIDATES = 10  # classes whose boundary is looked at before the first step
 _TINY = 1e-30
 
 
+@attack_class
 class CarliniWagner(MinimumNormAttack):
     """Minimise distance plus a penalty for not fooling, balanced for each sample by bisection.
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        What ``fit`` fits and ``transform`` attacks; None means LogisticRegression.
-    eps : float or array of the samples' shape, default=None
-        Greatest distance that counts as success; None for no limit. One number a feature also
-        stretches the norm.
+    %(estimator)s
+    %(largest_distance)s
     norm : {"l2", "linf"}, default="l2"
         Norm of the distance.
-    bounds : "auto", None or (low, high), default="auto"
-        Box of the data.
-    mask : bool array of the samples' shape, default=None
-        Features that may move; None means all.
-    integer : bool array of the samples' shape or indices, default=None
-        Features that are kept on integers.
+    %(constraints)s
     max_iter : int, default=100
         Number of Adam steps of each of the ``n_searches``.
     step_size : float, default=None
@@ -41,16 +37,8 @@ class CarliniWagner(MinimumNormAttack):
         None sets it for each sample from the distance to the boundary of the linearised model.
     n_searches : int, default=6
         Number of minimisations, each with another balance.
-    targeted : bool, default=False
-        Whether ``y`` holds the classes to reach.
-    batch_size : int, default=None
-        Rows attacked together; None fits the cache.
-    on_nan : {"raise", "robust"}, default="raise"
-        What to make of NaN logits: an error that names the sample, or a point withstood.
-    random_state : int, RandomState or None, default=None
-        Unused: nothing is random.
-    verbose : int, default=0
-        Whether to show a progress bar.
+    %(targeted)s
+    %(settings)s
 
     See Also
     --------
@@ -65,9 +53,7 @@ class CarliniWagner(MinimumNormAttack):
     suits it, so that neither the scale of the logits nor that of the data matters. The box is
     kept by projection: a pixel that is black or white moves as freely as any other.
 
-    ``generate`` returns the nearest adversarial point found and, where there is none, the clean
-    sample. ``evaluate`` gives ``distance``, infinite where nothing was found. With ``eps`` it
-    ends a sample's search at the first success within eps.
+    %(nearest)s
 
     References
     ----------
@@ -85,45 +71,24 @@ class CarliniWagner(MinimumNormAttack):
     True
     """
 
-    def __init__(
-        self,
-        estimator=None,
-        *,
-        eps=None,
-        norm="l2",
-        bounds="auto",
-        mask=None,
-        integer=None,
-        max_iter=100,
-        step_size=None,
-        n_searches=6,
-        targeted=False,
-        batch_size=None,
-        on_nan="raise",
-        random_state=None,
-        verbose=0,
-    ):
-        self.estimator = estimator
-        self.eps = eps
-        self.norm = norm
-        self.bounds = bounds
-        self.mask = mask
-        self.integer = integer
-        self.max_iter = max_iter
-        self.step_size = step_size
-        self.n_searches = n_searches
-        self.targeted = targeted
-        self.batch_size = batch_size
-        self.on_nan = on_nan
-        self.random_state = random_state
-        self.verbose = verbose
+    norm: str | float | None = "l2"
+    max_iter: int = 100
+    step_size: float | None = None
+    n_searches: int = 6
+    targeted: bool = False
 
-    def _check_parameters(self):
-        super()._check_parameters()
-        if check.check_norm(self.norm) == "l1":
-            raise ValueError("norm is 'l1'; CarliniWagner knows 'l2' and 'linf' (FAB knows 'l1').")
+    supported_norms = ("l2", "linf")
 
-    def _find_nearest(self, batch, search):
+    def find_nearest(self, batch: AttackBatch, search: MinimumNormSearch) -> None:
+        """Search for the nearest adversarial examples.
+
+        Parameters
+        ----------
+        batch : AttackBatch
+            What is attacked.
+        search : MinimumNormSearch
+            Keeps what is found.
+        """
         balance = TradeoffConstant(batch, search, self.step_size)
         for _ in range(self.n_searches):
             rows = batch.rows()
@@ -134,7 +99,13 @@ class CarliniWagner(MinimumNormAttack):
             search.polish()
             balance.adjust(rows, -search.result.loss[rows])
 
-    def _minimise(self, batch, search, balance, rows):
+    def _minimise(
+        self,
+        batch: AttackBatch,
+        search: MinimumNormSearch,
+        balance: TradeoffConstant,
+        rows: torch.Tensor,
+    ) -> None:
         """Search once, in units in which the ball is round, and tell ``balance`` of successes."""
         ball, x = search.ball, batch.x[rows]
         u, mean, power = balance.start[rows], torch.zeros_like(x), torch.zeros_like(x)
@@ -143,9 +114,9 @@ class CarliniWagner(MinimumNormAttack):
             x_adv = (x + ball.eps * u).requires_grad_(True)
             z = batch.forward(x_adv, rows)
             hit = search.note(rows, x_adv, z)
-            grad = ball.eps * ascent_gradient(search.worth(z, rows), x_adv)
+            grad = ball.eps * ascent_gradient(search.crossing(z, rows), x_adv)
             balance.note(rows, hit, ball.size(x_adv.detach() - x))
-            slope = balance.slope(rows, u, grad, hit)
+            slope = balance.gradient(rows, u, grad, hit)
             mean = _DECAY[0] * mean + (1 - _DECAY[0]) * slope
             power = _DECAY[1] * power + (1 - _DECAY[1]) * balance.power(slope)
             scale = (power / (1 - _DECAY[1] ** (step + 1))).sqrt().clamp_min(_TINY)
@@ -174,21 +145,26 @@ class TradeoffConstant:
         Least distance at which the current search succeeded.
     """
 
-    def __init__(self, batch, search, step_size):
+    def __init__(
+        self, batch: AttackBatch, search: MinimumNormSearch, step_size: float | None
+    ) -> None:
         rows = batch.rows()
         x = batch.x.detach().requires_grad_(True)
         z = batch.forward(x, rows)
-        batch.known = z.detach()
+        batch.clean_logits = z.detach()
         search.note(rows, x, z)
         others = (
-            None if batch.targeted else F.competing_classes(batch.known, batch.y)[:, :_N_CANDIDATES]
+            None
+            if batch.targeted
+            else F.competing_classes(batch.clean_logits, batch.y)[:, :_N_CANDIDATES]
         )
         gap, grad = search.nearest(search.gaps(z, rows, others), x)
-        gain, slope = (-gap).clamp_min(0), search.ball.slope(grad).clamp_min(_TINY)
+        gain, slope = (-gap).clamp_min(0), search.ball.dual_norm(grad).clamp_min(_TINY)
         self.search = search
-        self.linf = isinstance(search.ball, LinfBall)
+        self.linf = isinstance(search.ball, LinfNorm)
         self.start = (
-            search.ball.reach(grad, gain, batch.box.room(batch.x, grad)) * search.ball.inverse
+            search.ball.smallest_step(grad, gain, batch.box.slack(batch.x, grad))
+            * search.ball.inverse
         )
         distance = search.ball.size(self.start * search.ball.eps).clamp_min(_TINY)
         self.step_size = step_size
@@ -202,13 +178,15 @@ class TradeoffConstant:
         self.low, self.high = torch.zeros_like(gap), torch.full_like(gap, torch.inf)
         self.found = torch.full_like(gap, torch.inf)
 
-    def pace(self, rows, distance):
+    def pace(self, rows: torch.Tensor, distance: torch.Tensor) -> None:
         """Fit the steps to the distance that the search is about."""
         all_move = self.search.ball.eps.expand(self.start.shape[1:])[None]
         step = _RATE * distance / self.search.ball.size(all_move).clamp_min(_TINY)
         self.step[rows] = step if self.step_size is None else self.step_size
 
-    def slope(self, rows, u, grad, hit):
+    def gradient(
+        self, rows: torch.Tensor, u: torch.Tensor, grad: torch.Tensor, hit: torch.Tensor
+    ) -> torch.Tensor:
         """Gradient of what is minimised."""
         value = column(self.value[rows], u)
         lack = column(~hit, u) * grad
@@ -216,16 +194,16 @@ class TradeoffConstant:
             return u.sign() * (u.abs() > value) - column(self.weight[rows], u) * lack
         return 2 * u - value * lack
 
-    def power(self, slope):
+    def power(self, slope: torch.Tensor) -> torch.Tensor:
         """Square that scales the steps: feature by feature in linf, of the whole sample in l2."""
         square = slope**2
         return square if self.linf else column(square.flatten(1).mean(1), slope)
 
-    def note(self, rows, hit, length):
+    def note(self, rows: torch.Tensor, hit: torch.Tensor, length: torch.Tensor) -> None:
         """Remember the nearest success of a search."""
         self.found[rows] = torch.where(hit, length, torch.inf).minimum(self.found[rows])
 
-    def adjust(self, rows, best):
+    def adjust(self, rows: torch.Tensor, best: torch.Tensor) -> None:
         """Bisect: less weight on success where the search succeeded, more where it failed."""
         value, low, high, found = (v[rows] for v in (self.value, self.low, self.high, self.found))
         best = best.to(value)

@@ -1,51 +1,109 @@
 """The core of every attack: tensors in, tensors out."""
 
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from .. import _validation as check
+from .._norms import Bounds, Box
 from .._random import RowNoise, seed_of
+from .._threat_model import ThreatModel
 from ..differentiable._state import frozen_logits, records
-from ._batch import AttackBatch, Box
+from ._batch import AttackBatch, AttackResult
 from ._losses import check_loss
-from ._norms import make_ball
+from ._parameters import check_numbers
 
 __all__ = ["TensorAttack"]
 
-_COUNTS = {
-    "batch_size",
-    "max_iter",
-    "n_candidates",
-    "n_eot",
-    "n_restarts",
-    "n_searches",
-    "n_target_classes",
-}
-_NUMBERS = {
-    "decay": {},
-    "overshoot": {},
-    "p_init": {"high": 1.0, "strict": True},
-    "step_size": {"strict": True},
-}
-_MAY_BE_NONE = {"batch_size", "n_target_classes", "step_size"}
-
 
 class TensorAttack:
-    """What an attack does with one batch: the exact ball, box and grid around ``_run``.
+    """What an attack does with one batch: the exact ball, box and grid around ``run``.
 
-    A subclass writes ``_run(batch) -> AttackResult``: it moves the samples inside ``batch.ball``
-    and ``batch.box``. Class attributes stand in for the parameters that a subclass does not offer.
+    Class attributes stand in for the parameters that a subclass does not offer.
     """
 
-    targeted = False
-    mask = None
-    integer = None
-    on_nan = "raise"
-    _needs_gradient = True
+    eps: Any
+    norm: Any
+    bounds: Any
+    mask: Any = None
+    integer: Any = None
+    targeted: bool = False
+    loss: Any = "margin"
+    max_iter: int = 1
+    step_size: float | None = None
+    n_restarts: int = 1
+    random_start: bool = False
+    on_nan: str = "raise"
+    random_state: Any
 
-    def perturb(self, logits, x, y, *, observe=None, noise=None):
+    needs_gradient: bool = True
+    supported_norms: ClassVar[tuple[str, ...] | None] = None
+
+    # -- hooks ------------------------------------------------------------------------------
+
+    def run(self, batch: AttackBatch) -> AttackResult:
+        """Search for adversarial examples of one batch; written by subclasses.
+
+        Parameters
+        ----------
+        batch : AttackBatch
+            Samples ``batch.x`` and class codes ``batch.y``. The search asks the model by
+            ``batch.forward(x_adv, rows)`` and stays in ball and box by
+            ``batch.confine(x_adv, x)``.
+
+        Returns
+        -------
+        result : AttackResult
+            ``AttackResult.of(batch)``, in which ``record`` keeps what was found.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define run(batch).")
+
+    def check_parameters(self) -> None:
+        """Raise unless all parameters are valid; a subclass may add checks of its own."""
+        norm = check.check_norm(self.norm)
+        known = self.supported_norms
+        if known is not None and norm not in known:
+            raise ValueError(
+                f"norm is {norm!r}, which {type(self).__name__} does not support: choose one of "
+                f"{list(known)}, or another attack, such as PGD."
+            )
+        if np.ndim(self.eps) == 0:
+            self._check_radius(norm)
+        check_loss(self.loss, self.targeted)
+        self._check_settings()
+
+    def _check_radius(self, norm: str) -> None:
+        check.check_eps(self.eps, norm, ())
+
+    def _check_settings(self) -> None:
+        """Check the parameters that say how to search, not where."""
+        check.check_choice("on_nan", self.on_nan, ("raise", "robust"))
+        check_numbers(vars(self))
+
+    @property
+    def threat_model(self) -> ThreatModel:
+        """How samples may move, by the attack's parameters."""
+        return ThreatModel(
+            self.eps, norm=self.norm, bounds=self.bounds, mask=self.mask, integer=self.integer
+        )
+
+    # -- tensors ----------------------------------------------------------------------------
+
+    def perturb(
+        self,
+        logits: Callable[[torch.Tensor], torch.Tensor],
+        x: torch.Tensor,
+        y: torch.Tensor,
+        *,
+        observe: Callable[..., Any] | None = None,
+        noise: Any = None,
+    ) -> torch.Tensor:
         """Perturb a batch of tensors with all ``max_iter`` steps.
 
         Parameters
@@ -70,8 +128,10 @@ class TensorAttack:
         """
         return self._perturb(logits, x, y, observe=observe, noise=noise).x_adv
 
-    def verdict(self, logits, x, y):
-        """Say which samples withstand the attack.
+    def robust_mask(
+        self, logits: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, y: torch.Tensor
+    ) -> torch.Tensor:
+        """Say which samples are classified correctly whatever the attack does to them.
 
         Parameters
         ----------
@@ -89,36 +149,66 @@ class TensorAttack:
         """
         return ~self._perturb(logits, x, y, stop=True, on_nan=self.on_nan).fooled
 
+    def verdict(
+        self, logits: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, y: torch.Tensor
+    ) -> torch.Tensor:
+        """Old name of :meth:`robust_mask`.
+
+        Parameters
+        ----------
+        logits, x, y
+            As for :meth:`robust_mask`.
+
+        Returns
+        -------
+        robust : bool tensor of shape (n,)
+            As of :meth:`robust_mask`.
+        """
+        warnings.warn(
+            "verdict is called robust_mask now, and the old name will go in version 0.3.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return self.robust_mask(logits, x, y)
+
     @records
-    def _perturb(self, logits, x, y, *, noise=None, **flags):
-        self._check_parameters()
+    def _perturb(
+        self,
+        logits: Callable[[torch.Tensor], torch.Tensor],
+        x: torch.Tensor,
+        y: torch.Tensor,
+        *,
+        noise: Any = None,
+        **flags: Any,
+    ) -> AttackResult:
+        self.check_parameters()
         x, y = (t.clone() if t.is_inference() else t for t in (x.detach(), y))
-        bounds = self._box_around(x)
+        box = Box(self._bounds_around(x), x)
         if noise is None:
             noise = RowNoise(seed_of(self.random_state), x)
-        logits = frozen_logits(logits)
-        batch = AttackBatch(logits=logits, x=x, y=y, box=Box(bounds, x), noise=noise, **flags)
+        batch = AttackBatch(logits=frozen_logits(logits), x=x, y=y, box=box, noise=noise, **flags)
         return self._attack(batch)
 
-    def _box_around(self, x):
+    def _bounds_around(self, x: torch.Tensor) -> Bounds:
         """Box of a batch: that of ``fit``, if there was one; data that leave "auto" have none."""
         auto = isinstance(self.bounds, str)
-        if auto and hasattr(self, "bounds_"):
-            box = self.bounds_
+        if auto and "bounds_" in vars(self):
+            bounds = vars(self)["bounds_"]
         else:
-            box = check.check_bounds(self.bounds, np.empty((0, *x.shape[1:]), np.float32))
-        if box is None or Box(box, x).holds(x):
-            return box
+            bounds = check.check_bounds(self.bounds, np.empty((0, *x.shape[1:]), np.float32))
+        if Box(bounds, x).contains(x):
+            return bounds
         return None if auto else check.check_bounds(self.bounds, x.cpu().numpy())
 
-    def _attack(self, batch):
+    def _attack(self, batch: AttackBatch) -> AttackResult:
         """AttackResult of the attack on one batch; what the estimator denies is searched again."""
         result = self._search(batch)
         agreed = batch.confirmed(result)
         denied = torch.nonzero(result.fooled & ~agreed).flatten()
         if len(denied):  # rounding flipped a near tie: search on to the last step
             part = batch.part(denied, stop=False, judge=True)
-            part = replace(part, logits=getattr(batch.logits, "exact", batch.logits), known=None)
+            exact = getattr(batch.logits, "exact", batch.logits)
+            part = replace(part, logits=exact, clean_logits=None)
             again = self._search(part)
             again.fooled = part.confirmed(again)
             result.update(denied, again)
@@ -126,71 +216,36 @@ class TensorAttack:
             result.fooled |= batch.missed(result)
         return result
 
-    def _search(self, batch):
+    def _search(self, batch: AttackBatch) -> AttackResult:
         """Run the attack in the exact geometry that its parameters ask for."""
-        shape = batch.x.shape[1:]
-        norm = check.check_norm(self.norm)
-        exact = make_ball(norm, torch.as_tensor(self._radius(norm, shape), device=batch.x.device))
-        ball, integer = exact.to(batch.x), self._integers(batch)
-        batch = replace(batch, ball=ball, integer=integer, targeted=self.targeted, seal=exact.seal)
+        threat = self.threat_model.with_shape(batch.x.shape[1:], batch.box.bounds)
+        ball, integer = threat.ball(batch.x), self._integers(batch, threat)
+        batch = replace(
+            batch, ball=ball.to(batch.x), exact_ball=ball, integer=integer, targeted=self.targeted
+        )
         with torch.enable_grad():
-            result = self._run(batch)
-        return self._land(batch, result, exact)
+            result = self.run(batch)
+        return self._land(batch, result)
 
-    def _integers(self, batch):
+    def _integers(self, batch: AttackBatch, threat: ThreatModel) -> torch.Tensor | None:
         """Which features stay on the grid of integers, where all samples must begin."""
-        if self.integer is None:
+        if threat.integer is None:
             return None
-        integer = check.check_features("integer", self.integer, batch.x.shape[1:])
-        check.check_on_grid(batch.x.cpu().numpy(), integer, batch.index.cpu().numpy())
-        return torch.as_tensor(integer, device=batch.x.device)
+        check.check_on_grid(batch.x.cpu().numpy(), threat.integer, batch.index.cpu().numpy())
+        return torch.as_tensor(threat.integer, device=batch.x.device)
 
-    def _limit(self, norm, shape):
-        """Radius that the parameters ask for, float64."""
-        return check.check_eps(self.eps, norm, shape)
-
-    def _radius(self, norm, shape):
-        """Radius as float64, 0-d or one number a feature: 0 where nothing may move."""
-        eps = self._limit(norm, shape)
-        if self.mask is None:
-            return eps
-        return np.where(check.check_features("mask", self.mask, shape), eps, 0.0)
-
-    def _land(self, batch, result, exact):
+    def _land(self, batch: AttackBatch, result: AttackResult) -> AttackResult:
         """Put the points exactly into ball, box and grid; on a grid success is judged again."""
-        sealed = exact.seal(result.x_adv, batch.x, batch.box)
+        inside = batch.exact_ball.project_exact(result.x_adv, batch.x, batch.box)
         if batch.integer is None:
-            result.x_adv = sealed
+            result.x_adv = inside
             return result
         rows = batch.rows()
-        rounded = batch.snap(result.x_adv, rows)
-        outside = exact.size(rounded.double() - batch.x.double()) > 1 + 1e-9
-        rounded[outside] = batch.x[outside] + (sealed - batch.x)[outside].trunc()
-        result.x_adv = torch.where(batch.integer, rounded, sealed)
+        rounded = batch.round_to_grid(result.x_adv, rows)
+        outside = batch.exact_ball.size(rounded.double() - batch.x.double()) > 1 + 1e-9
+        rounded[outside] = batch.x[outside] + (inside - batch.x)[outside].trunc()
+        result.x_adv = torch.where(batch.integer, rounded, inside)
         if batch.stop or batch.judge:
             with torch.no_grad():
                 result.fooled &= batch.fooled(batch.forward(result.x_adv, rows), rows)
         return result
-
-    def _run(self, batch):
-        raise NotImplementedError
-
-    def _check_parameters(self):
-        norm = check.check_norm(self.norm)
-        if np.ndim(self.eps) == 0:
-            self._limit(norm, ())
-        check_loss(getattr(self, "loss", "margin"), self.targeted)
-        self._check_settings()
-
-    def _check_settings(self):
-        """Check the parameters that say how to search, not where."""
-        check.check_choice("on_nan", self.on_nan, ("raise", "robust"))
-        given = {
-            name: value
-            for name, value in vars(self).items()
-            if not (value is None and name in _MAY_BE_NONE)
-        }
-        for name in _COUNTS & given.keys():
-            check.check_count(name, given[name])
-        for name in _NUMBERS.keys() & given.keys():
-            check.check_number(name, given[name], **_NUMBERS[name])

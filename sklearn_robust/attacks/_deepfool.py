@@ -1,49 +1,38 @@
 """DeepFool."""
 
+from __future__ import annotations
+
 import torch
 
 from .. import _functional as F
-from ._minimum_norm import MinimumNormAttack
+from ._batch import AttackBatch
+from ._minimum_norm import MinimumNormAttack, MinimumNormSearch
+from ._parameters import attack_class
 
 __all__ = ["DeepFool"]
 
 _STUCK = 0.1  # share of a step below which the box counts as having stopped it
 
 
+@attack_class
 class DeepFool(MinimumNormAttack):
     """Step to the nearest decision boundary of the linearised model until it is crossed.
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        What ``fit`` fits and ``transform`` attacks; None means LogisticRegression.
-    eps : float or array of the samples' shape, default=None
-        Greatest distance that counts as success; None for no limit. One number a feature also
-        stretches the norm.
+    %(estimator)s
+    %(largest_distance)s
     norm : {"l2", "linf", "l1"}, default="l2"
         Norm of the distance.
-    bounds : "auto", None or (low, high), default="auto"
-        Box of the data.
-    mask : bool array of the samples' shape, default=None
-        Features that may move; None means all.
-    integer : bool array of the samples' shape or indices, default=None
-        Features that are kept on integers.
+    %(constraints)s
     max_iter : int, default=50
         Greatest number of steps.
     overshoot : float, default=0.02
         How far beyond the boundary to step, as a share of the clean sample's gap.
     n_candidates : int, default=10
         Number of classes considered, the likeliest of the clean sample.
-    targeted : bool, default=False
-        Whether ``y`` holds the classes to reach.
-    batch_size : int, default=None
-        Rows attacked together; None fits the cache.
-    on_nan : {"raise", "robust"}, default="raise"
-        What to make of NaN logits: an error that names the sample, or a point withstood.
-    random_state : int, RandomState or None, default=None
-        Unused: nothing is random.
-    verbose : int, default=0
-        Whether to show a progress bar.
+    %(targeted)s
+    %(settings)s
 
     See Also
     --------
@@ -57,9 +46,7 @@ class DeepFool(MinimumNormAttack):
     exact. A found point is drawn back along its line to the clean sample, so that the
     overshoot does not count.
 
-    ``generate`` returns the nearest adversarial point found and, where there is none, the clean
-    sample. ``evaluate`` gives ``distance``, infinite where nothing was found. With ``eps`` it
-    ends a sample's search at the first success within eps.
+    %(nearest)s
 
     References
     ----------
@@ -78,44 +65,26 @@ class DeepFool(MinimumNormAttack):
     True
     """
 
-    def __init__(
-        self,
-        estimator=None,
-        *,
-        eps=None,
-        norm="l2",
-        bounds="auto",
-        mask=None,
-        integer=None,
-        max_iter=50,
-        overshoot=0.02,
-        n_candidates=10,
-        targeted=False,
-        batch_size=None,
-        on_nan="raise",
-        random_state=None,
-        verbose=0,
-    ):
-        self.estimator = estimator
-        self.eps = eps
-        self.norm = norm
-        self.bounds = bounds
-        self.mask = mask
-        self.integer = integer
-        self.max_iter = max_iter
-        self.overshoot = overshoot
-        self.n_candidates = n_candidates
-        self.targeted = targeted
-        self.batch_size = batch_size
-        self.on_nan = on_nan
-        self.random_state = random_state
-        self.verbose = verbose
+    norm: str | float | None = "l2"
+    max_iter: int = 50
+    overshoot: float = 0.02
+    n_candidates: int = 10
+    targeted: bool = False
 
-    def _find_nearest(self, batch, search):
+    def find_nearest(self, batch: AttackBatch, search: MinimumNormSearch) -> None:
+        """Search for the nearest adversarial examples.
+
+        Parameters
+        ----------
+        batch : AttackBatch
+            What is attacked.
+        search : MinimumNormSearch
+            Keeps what is found.
+        """
         self._walk(batch, search)
         search.polish()
 
-    def _walk(self, batch, search):
+    def _walk(self, batch: AttackBatch, search: MinimumNormSearch) -> None:
         """Step until all samples are fooled or the steps are spent."""
         rows, x_adv = batch.rows(), batch.x
         others = extra = None
@@ -127,9 +96,11 @@ class DeepFool(MinimumNormAttack):
             if step == self.max_iter or not n_left:
                 return
             if step == 0:
-                batch.known = z.detach()
+                batch.clean_logits = z.detach()
                 if not batch.targeted:
-                    others = F.competing_classes(batch.known, batch.y)[:, : self.n_candidates]
+                    others = F.competing_classes(batch.clean_logits, batch.y)[
+                        :, : self.n_candidates
+                    ]
             gaps = search.gaps(z, rows, others)
             if gaps.shape[1] * (len(rows) - n_left) > n_left:
                 # A forward of the samples left is cheaper than all backwards of those done.
@@ -142,15 +113,22 @@ class DeepFool(MinimumNormAttack):
             rows, x_adv, gap, grad = (v[left] for v in (rows, x_adv.detach(), gap, grad))
             x_adv = self._step(batch, search, x_adv, grad, extra[rows] - gap)
 
-    def _step(self, batch, search, x_adv, grad, gain):
+    def _step(
+        self,
+        batch: AttackBatch,
+        search: MinimumNormSearch,
+        x_adv: torch.Tensor,
+        grad: torch.Tensor,
+        gain: torch.Tensor,
+    ) -> torch.Tensor:
         """Toward the plane, cut off by the box; several short steps end nearer than a long one."""
-        d = search.ball.reach(grad, gain)
+        d = search.ball.smallest_step(grad, gain)
         ahead = batch.box.clamp(x_adv + d)
-        room = batch.box.room(x_adv, grad)
-        if room is None:
+        slack = batch.box.slack(x_adv, grad)
+        if slack is None:
             return ahead
         stuck = search.ball.size(ahead - x_adv) < _STUCK * search.ball.size(d)
         if stuck.any():  # nearly all of the step led out: the features with room make up for it
-            d = search.ball.reach(grad[stuck], gain[stuck], room[stuck])
+            d = search.ball.smallest_step(grad[stuck], gain[stuck], slack[stuck])
             ahead[stuck] = batch.box.clamp(x_adv[stuck] + d)
         return ahead

@@ -1,10 +1,14 @@
 """Fast adaptive boundary attack."""
 
+from __future__ import annotations
+
 import torch
 
 from .. import _functional as F
-from ._minimum_norm import MinimumNormAttack
-from ._norms import column
+from .._norms import column
+from ._batch import AttackBatch
+from ._minimum_norm import MinimumNormAttack, MinimumNormSearch
+from ._parameters import attack_class
 
 __all__ = ["FAB"]
 
@@ -13,24 +17,17 @@ _GREATEST_PULL = 0.1  # toward the clean sample's own projection
 _BACKWARD = 0.9  # how far a successful point goes back to the clean sample
 
 
+@attack_class
 class FAB(MinimumNormAttack):
     """Fast adaptive boundary: walk along the decision boundary toward the clean sample.
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        What ``fit`` fits and ``transform`` attacks; None means LogisticRegression.
-    eps : float or array of the samples' shape, default=None
-        Greatest distance that counts as success; None for no limit. One number a feature also
-        stretches the norm.
+    %(estimator)s
+    %(largest_distance)s
     norm : {"linf", "l2", "l1"}, default="linf"
         Norm of the distance.
-    bounds : "auto", None or (low, high), default="auto"
-        Box of the data.
-    mask : bool array of the samples' shape, default=None
-        Features that may move; None means all.
-    integer : bool array of the samples' shape or indices, default=None
-        Features that are kept on integers.
+    %(constraints)s
     max_iter : int, default=100
         Number of steps of each run.
     n_restarts : int, default=1
@@ -39,16 +36,8 @@ class FAB(MinimumNormAttack):
         None walks to the nearest boundary of any class, which takes one backward pass for each
         class. A number walks to the boundary of that many classes one after the other, the
         likeliest first (FAB-T, which is cheaper with many classes).
-    targeted : bool, default=False
-        Whether ``y`` holds the classes to reach.
-    batch_size : int, default=None
-        Rows attacked together; None fits the cache.
-    on_nan : {"raise", "robust"}, default="raise"
-        What to make of NaN logits: an error that names the sample, or a point withstood.
-    random_state : int, RandomState or None, default=None
-        Seed of the starting points of restarts.
-    verbose : int, default=0
-        Whether to show a progress bar.
+    %(targeted)s
+    %(settings)s
 
     See Also
     --------
@@ -61,9 +50,7 @@ class FAB(MinimumNormAttack):
     it weighs the clean sample's projection by the ratio of the distances, at most 0.1. A
     point that fools goes back by a tenth of its way.
 
-    ``generate`` returns the nearest adversarial point found and, where there is none, the clean
-    sample. ``evaluate`` gives ``distance``, infinite where nothing was found. With ``eps`` it
-    ends a sample's search at the first success within eps.
+    %(nearest)s
 
     References
     ----------
@@ -82,40 +69,21 @@ class FAB(MinimumNormAttack):
     True
     """
 
-    def __init__(
-        self,
-        estimator=None,
-        *,
-        eps=None,
-        norm="linf",
-        bounds="auto",
-        mask=None,
-        integer=None,
-        max_iter=100,
-        n_restarts=1,
-        n_target_classes=None,
-        targeted=False,
-        batch_size=None,
-        on_nan="raise",
-        random_state=None,
-        verbose=0,
-    ):
-        self.estimator = estimator
-        self.eps = eps
-        self.norm = norm
-        self.bounds = bounds
-        self.mask = mask
-        self.integer = integer
-        self.max_iter = max_iter
-        self.n_restarts = n_restarts
-        self.n_target_classes = n_target_classes
-        self.targeted = targeted
-        self.batch_size = batch_size
-        self.on_nan = on_nan
-        self.random_state = random_state
-        self.verbose = verbose
+    max_iter: int = 100
+    n_restarts: int = 1
+    n_target_classes: int | None = None
+    targeted: bool = False
 
-    def _find_nearest(self, batch, search):
+    def find_nearest(self, batch: AttackBatch, search: MinimumNormSearch) -> None:
+        """Search for the nearest adversarial examples.
+
+        Parameters
+        ----------
+        batch : AttackBatch
+            What is attacked.
+        search : MinimumNormSearch
+            Keeps what is found.
+        """
         search.note(batch.rows(), batch.x, batch.clean())
         boundaries = self._boundaries(batch)
         for restart in range(self.n_restarts):
@@ -128,16 +96,23 @@ class FAB(MinimumNormAttack):
                     self._walk(batch, search, rows, x_adv, others)
             search.polish()
 
-    def _boundaries(self, batch):
+    def _boundaries(self, batch: AttackBatch) -> list[torch.Tensor | None]:
         """List the sets of classes to walk to the boundary of, one after the other."""
         if batch.targeted:
             return [None]
         others = F.competing_classes(batch.clean(), batch.y)
         if self.n_target_classes is None:
             return [others]
-        return others[:, : self.n_target_classes].split(1, dim=1)
+        return list(others[:, : self.n_target_classes].split(1, dim=1))
 
-    def _start(self, batch, search, rows, restart, stream):
+    def _start(
+        self,
+        batch: AttackBatch,
+        search: MinimumNormSearch,
+        rows: torch.Tensor,
+        restart: int,
+        stream: int,
+    ) -> torch.Tensor:
         x = batch.x[rows]
         if restart == 0:
             return x
@@ -148,7 +123,14 @@ class FAB(MinimumNormAttack):
         noise = search.ball.sample(batch.noise[rows], x, stream)
         return batch.box.clamp(x + column(away.to(x), x) / 2 * noise)
 
-    def _walk(self, batch, search, rows, x_adv, others):
+    def _walk(
+        self,
+        batch: AttackBatch,
+        search: MinimumNormSearch,
+        rows: torch.Tensor,
+        x_adv: torch.Tensor,
+        others: torch.Tensor | None,
+    ) -> None:
         """Take ``max_iter`` steps along the boundary with ``others``."""
         for step in range(self.max_iter + 1):
             x_adv = x_adv.detach().requires_grad_(True)
@@ -163,13 +145,23 @@ class FAB(MinimumNormAttack):
             back = torch.where(column(hit, x), x + _BACKWARD * (at - x), at)
             x_adv = self._step(batch, search, rows, x, back, at, gap, grad)
 
-    def _step(self, batch, search, rows, x, back, at, gap, grad):
+    def _step(
+        self,
+        batch: AttackBatch,
+        search: MinimumNormSearch,
+        rows: torch.Tensor,
+        x: torch.Tensor,
+        back: torch.Tensor,
+        at: torch.Tensor,
+        gap: torch.Tensor,
+        grad: torch.Tensor,
+    ) -> torch.Tensor:
         """From ``back``, with the boundary linearised at ``at``."""
         both = torch.cat([back, x])
-        slope = torch.cat([grad, grad])
-        height = torch.cat([gap, gap]) + (slope * (both - torch.cat([at, at]))).flatten(1).sum(1)
-        slope = -slope * column(height.sign(), slope)  # downhill, or up if not yet across
-        d = search.ball.reach(slope, height.abs(), batch.box.room(both, slope))
+        grads = torch.cat([grad, grad])
+        height = torch.cat([gap, gap]) + (grads * (both - torch.cat([at, at]))).flatten(1).sum(1)
+        grads = -grads * column(height.sign(), grads)  # downhill, or up if not yet across
+        d = search.ball.smallest_step(grads, height.abs(), batch.box.slack(both, grads))
         d_back, d_clean = d.chunk(2)
         far, near = search.ball.size(d_back), search.ball.size(d_clean)
         search.guess[rows] = torch.minimum(search.guess[rows], near.double())

@@ -1,13 +1,18 @@
 """Names of the losses and the objective that an attack climbs."""
 
-import numpy as np
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
 
 from .. import _functional as F
 from .._validation import check_choice
 
 __all__ = ["LOSSES", "make_objective"]
 
-LOSSES = {
+LOSSES: dict[str, Callable[..., torch.Tensor]] = {
     "cross_entropy": F.cross_entropy,
     "margin": F.margin_loss,
     "scaled_cross_entropy": F.scaled_cross_entropy,
@@ -18,7 +23,7 @@ LOSSES = {
 _NEED_CLEAN = ("kl", "targeted_dlr")
 
 
-def check_loss(loss, targeted):
+def check_loss(loss: Any, targeted: bool) -> None:
     """Raise unless ``loss`` is a known name or a callable that fits ``targeted``."""
     if not callable(loss):
         check_choice("loss", loss, LOSSES)
@@ -26,7 +31,13 @@ def check_loss(loss, targeted):
         raise ValueError("loss='kl' has no target; use targeted=False or loss='cross_entropy'.")
 
 
-def make_objective(loss, targeted, y, clean, rank=0):
+def make_objective(
+    loss: str | Callable[..., torch.Tensor],
+    targeted: bool,
+    y: torch.Tensor,
+    clean: Callable[[], torch.Tensor],
+    rank: int = 0,
+) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     """Objective ``(z, rows) -> (n_rows,)`` to maximise.
 
     Parameters
@@ -43,7 +54,7 @@ def make_objective(loss, targeted, y, clean, rank=0):
         Which of the other classes "targeted_dlr" aims at, the likeliest of the clean sample
         being 0.
     """
-    function = LOSSES.get(loss, loss) if isinstance(loss, str) else loss
+    function = LOSSES[loss] if isinstance(loss, str) else loss
     if isinstance(loss, str) and loss in _NEED_CLEAN:
         reference = clean()
         if loss == "kl":
@@ -55,7 +66,7 @@ def make_objective(loss, targeted, y, clean, rank=0):
     return lambda z, rows: sign * _one_each(function(z, y[rows]), z, loss)
 
 
-def _one_each(values, z, loss):
+def _one_each(values: torch.Tensor, z: torch.Tensor, loss: Any) -> torch.Tensor:
     """Check that a loss gives one value for each sample."""
     if values.shape != z.shape[:1]:
         raise ValueError(
@@ -65,11 +76,6 @@ def _one_each(values, z, loss):
     return values
 
 
-def describe_loss(loss):
+def describe_loss(loss: Any) -> str:
     """Short name of a loss for tables."""
     return loss if isinstance(loss, str) else getattr(loss, "__name__", "callable")
-
-
-def no_progress(loss):
-    """Least possible objective, shape and dtype of ``loss``."""
-    return loss.new_full(loss.shape, -np.inf)

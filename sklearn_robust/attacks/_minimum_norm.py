@@ -1,33 +1,28 @@
-"""What the attacks share that look for the nearest adversarial point."""
+"""Attacks that look for the nearest adversarial example: their base and their search state."""
+
+from __future__ import annotations
 
 import math
+from typing import Any
 
-import numpy as np
 import torch
 
 from .. import _validation as check
 from .._functional import ascent_gradient
+from .._norms import column
+from .._threat_model import ThreatModel
 from ._base import BaseAttack
-from ._batch import AttackResult
+from ._batch import AttackBatch, AttackResult
 from ._losses import make_objective
-from ._norms import column
+from ._parameters import attack_class
 
-__all__ = ["MinimumNormSearch", "MinimumNormAttack", "check_nearest", "check_radius"]
+__all__ = ["MinimumNormSearch", "MinimumNormAttack", "check_nearest"]
 
-_HOPE = 1.5  # how far beyond the limit a point may lie that is worth pulling back, relative to it
-
-
-def check_radius(attack):
-    """Raise if an attack has no radius, without which every sample is fooled somewhere."""
-    if isinstance(attack, MinimumNormAttack) and attack.eps is None:
-        raise ValueError(
-            f"{type(attack).__name__} has no radius: give it an eps, or ask robustness_curve(..., "
-            f"attack={type(attack).__name__}()) for accuracies at several."
-        )
+_SLACK_FACTOR = 1.5  # points up to so many limits away are worth pulling back
 
 
-def check_nearest(attack, norm=None):
-    """Return an attack if it looks for the nearest adversarial point, in ``norm`` if given."""
+def check_nearest(attack: Any, norm: str | None = None) -> MinimumNormAttack:
+    """Return an attack if it looks for the nearest adversarial example, in ``norm`` if given."""
     nearest = isinstance(check.check_attack(attack), MinimumNormAttack)
     if not nearest or norm not in (None, check.check_norm(attack.norm)):
         wanted = f"norm={norm!r}" if norm else ""
@@ -38,74 +33,114 @@ def check_nearest(attack, norm=None):
     return attack
 
 
+@attack_class
 class MinimumNormAttack(BaseAttack):
     """Base of attacks that minimise the distance; ``eps`` only limits what counts as success.
 
-    A subclass writes ``_find_nearest(batch, search)``, which moves samples and shows them to
+    A subclass writes ``find_nearest(batch, search)``, which moves samples and shows them to
     ``search``.
+
+    Parameters
+    ----------
+    %(estimator)s
+    %(largest_distance)s
+    %(norm)s
+    %(constraints)s
+    %(settings)s
     """
 
-    def _limit(self, norm, shape):
-        return np.array(np.inf) if self.eps is None else super()._limit(norm, shape)
+    supported_norms = ("linf", "l2", "l1")
 
-    def _run(self, batch):
+    @property
+    def threat_model(self) -> ThreatModel:
+        """How samples may move: without a limit unless there is an eps."""
+        threat = super().threat_model
+        threat.eps = math.inf if self.eps is None else self.eps
+        return threat
+
+    def _check_radius(self, norm: str) -> None:
+        if self.eps is not None:
+            super()._check_radius(norm)
+
+    def find_nearest(self, batch: AttackBatch, search: MinimumNormSearch) -> None:
+        """Move samples and show each point to the search; written by subclasses.
+
+        Parameters
+        ----------
+        batch : AttackBatch
+            What is attacked.
+        search : MinimumNormSearch
+            Its ``note(rows, x_adv, z)`` keeps the nearest adversarial examples.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define find_nearest.")
+
+    def run(self, batch: AttackBatch) -> AttackResult:
+        """Search for the nearest adversarial examples.
+
+        Parameters
+        ----------
+        batch : AttackBatch
+            What is attacked.
+
+        Returns
+        -------
+        result : AttackResult
+            The nearest point of each sample; clean samples where none was found.
+        """
         search = MinimumNormSearch(batch)
-        self._find_nearest(batch, search)
+        self.find_nearest(batch, search)
         return search.close()
-
-    def _find_nearest(self, batch, search):
-        raise NotImplementedError
 
 
 class MinimumNormSearch:
-    """The nearest adversarial points so far, and the geometry they are measured in.
+    """The nearest adversarial examples so far, and the geometry they are measured in.
 
     Attributes
     ----------
     result : AttackResult
-        Its loss is minus the distance; samples without an adversarial point stay clean.
-    ball : Ball
+        Its loss is minus the distance; samples without an adversarial example stay clean.
+    ball : Norm
         Its ``size`` is the distance in the units of the input.
     limit : float
         Greatest distance that counts as success.
     any_success : bool
         Whether any point within the limit will do.
-    reach : float
-        Points up to there are kept until the end, in the hope to pull them within the limit.
+    kept_up_to : float
+        Greatest distance of points that are kept, to be pulled within the limit by the end.
     guess : float64 tensor of shape (n,)
         Distances to the boundary as linearised models told them; the least so far.
     """
 
-    def __init__(self, batch):
+    def __init__(self, batch: AttackBatch) -> None:
         self.batch = batch
         self.result = AttackResult.of(batch)
         self.ball = batch.ball.unit()
         self.limit = batch.ball.radius
         self.any_success = batch.stop and math.isfinite(self.limit)
-        self.reach = _HOPE * self.limit if self.any_success else self.limit
+        self.kept_up_to = _SLACK_FACTOR * self.limit if self.any_success else self.limit
         self.guess = torch.full_like(self.result.loss, torch.inf)
-        self.worth = make_objective("margin", batch.targeted, batch.y, None)
+        self.crossing = make_objective("margin", batch.targeted, batch.y, batch.clean)
         self.n_seen = 0
 
-    def note(self, rows, x_adv, z):
+    def note(self, rows: torch.Tensor, x_adv: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         """Keep the points that are adversarial and nearer; say which are adversarial."""
-        point = self.batch.snap(x_adv.detach(), rows)
+        point = self.batch.round_to_grid(x_adv.detach(), rows)
         length = self.ball.size(point - self.batch.x[rows])
         hit = self.batch.fooled(z, rows)
         if z.requires_grad and self.batch.observe is not None:
             self.batch.observe(self.n_seen, rows, z.detach(), point)
             self.n_seen += 1
-        near = hit & (length <= self.reach)
+        near = hit & (length <= self.kept_up_to)
         self.result.record(rows[near], point[near], -length[near], hit[near])
         return hit
 
-    def unfinished(self, rows):
+    def unfinished(self, rows: torch.Tensor) -> torch.Tensor:
         """Which of the rows may still gain: no clean errors, no success that is good enough."""
         going = self.result.loss[rows] < 0
         done = self.result.fooled[rows] & (-self.result.loss[rows] <= self.limit)
         return going & ~done if self.any_success else going
 
-    def close(self):
+    def close(self) -> AttackResult:
         """AttackResult without the points that stayed beyond the limit."""
         lost = self.result.fooled & (-self.result.loss > self.limit)
         self.result.x_adv[lost] = self.batch.x[lost]
@@ -113,24 +148,26 @@ class MinimumNormSearch:
         self.result.fooled[lost] = False
         return self.result
 
-    def gaps(self, z, rows, others):
+    def gaps(
+        self, z: torch.Tensor, rows: torch.Tensor, others: torch.Tensor | None
+    ) -> torch.Tensor:
         """How far each boundary is crossed, in logits, (n_rows, n_boundaries).
 
         ``others`` holds the classes (n, k) whose boundary with class ``y`` counts; None stands
         for the boundary of the target's class.
         """
         if others is None:
-            return self.worth(z, rows)[:, None]
+            return self.crossing(z, rows)[:, None]
         return z.gather(1, others[rows]) - z.gather(1, self.batch.y[rows][:, None])
 
-    def nearest(self, gaps, x_adv):
+    def nearest(self, gaps: torch.Tensor, x_adv: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Gap (n,) and gradient of the boundary that is nearest when all are taken as planes."""
         n_planes = gaps.shape[1]
-        gap = grad = distance = None
+        gap = grad = distance = gaps[:, 0].detach()  # replaced in the first round
         for k in range(n_planes):
             g = ascent_gradient(gaps[:, k], x_adv, retain_graph=k + 1 < n_planes)
             value = gaps[:, k].detach().to(g)
-            far = value.abs() / self.ball.slope(g).clamp_min(torch.finfo(g.dtype).tiny)
+            far = value.abs() / self.ball.dual_norm(g).clamp_min(torch.finfo(g.dtype).tiny)
             if k == 0:
                 gap, grad, distance = value, g, far
                 continue
@@ -141,7 +178,7 @@ class MinimumNormSearch:
         return gap, grad
 
     @torch.no_grad()
-    def polish(self, n_steps=3):
+    def polish(self, n_steps: int = 3) -> None:
         """Pull the points found straight back toward the clean samples, by false position.
 
         Where any point within the limit will do, only those beyond it.
@@ -153,8 +190,8 @@ class MinimumNormSearch:
             return
         x, far = batch.x[rows], self.result.x_adv[rows]
         low, high = torch.zeros(len(rows)).to(x), torch.ones(len(rows)).to(x)
-        below = self.worth(batch.clean()[rows], rows).to(x)
-        above = self.worth(batch.forward(far, rows), rows).to(x)
+        below = self.crossing(batch.clean()[rows], rows).to(x)
+        above = self.crossing(batch.forward(far, rows), rows).to(x)
         for _ in range(n_steps):
             t = low + (high - low) * (below / (below - above)).nan_to_num(0.5).clamp(0, 1)
             # To land on the far side, far enough for other roundings to agree.
@@ -162,6 +199,6 @@ class MinimumNormSearch:
             point = batch.box.clamp(x + column(t, x) * (far - x))
             z = batch.forward(point, rows)
             hit = self.note(rows, point, z)
-            value = self.worth(z, rows).to(x)
+            value = self.crossing(z, rows).to(x)
             low, below = torch.where(hit, low, t), torch.where(hit, below, value)
             high, above = torch.where(hit, t, high), torch.where(hit, value, above)

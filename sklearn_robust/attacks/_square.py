@@ -1,16 +1,22 @@
 """Square attack."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import torch
 
+from .._norms import LinfNorm, column
 from ._base import BaseAttack
-from ._batch import AttackResult
+from ._batch import AttackBatch, AttackResult, Objective
 from ._losses import make_objective
-from ._norms import LinfBall, column
-from ._square_moves import CornerMoves, MassMoves, Places, window_share
+from ._parameters import attack_class
+from ._square_moves import CornerMoves, MassMoves, Moves, Places, window_share
 
 __all__ = ["Square"]
 
 
+@attack_class
 class Square(BaseAttack):
     """Square attack: random search that needs scores only, no gradient.
 
@@ -18,36 +24,20 @@ class Square(BaseAttack):
 
     Parameters
     ----------
-    estimator : classifier, default=None
-        What ``fit`` fits and ``transform`` attacks; None means LogisticRegression.
-    eps : float or array of the samples' shape, default=None
-        Radius of the ball in the units of X; None means 8/255 for linf.
-    norm : {"linf", "l2", "l1"}, default="linf"
-        Norm of the ball.
-    bounds : "auto", None or (low, high), default="auto"
-        Box of the data.
-    mask : bool array of the samples' shape, default=None
-        Features that may move; None means all.
-    integer : bool array of the samples' shape or indices, default=None
-        Features that are kept on integers.
+    %(estimator)s
+    %(eps)s
+    %(norm)s
+    %(constraints)s
     max_iter : int, default=1000
         Number of queries of each run.
     n_restarts : int, default=1
         Number of runs.
     p_init : float, default=0.8
         Share of a sample that the first moves change.
-    targeted : bool, default=False
-        Whether ``y`` holds the classes to reach.
+    %(targeted)s
     loss : str or callable, default="margin"
         What a move must increase; as for :class:`FGSM`.
-    batch_size : int, default=None
-        Rows attacked together; None fits the cache.
-    on_nan : {"raise", "robust"}, default="raise"
-        What to make of NaN scores: an error that names the sample, or a point withstood.
-    random_state : int, RandomState or None, default=None
-        Seed of the search.
-    verbose : int, default=0
-        Whether to show a progress bar.
+    %(settings)s
 
     See Also
     --------
@@ -79,45 +69,29 @@ class Square(BaseAttack):
     True
     """
 
-    _needs_gradient = False
+    needs_gradient = False
+    supported_norms = ("linf", "l2", "l1")
 
-    def __init__(
-        self,
-        estimator=None,
-        *,
-        eps=None,
-        norm="linf",
-        bounds="auto",
-        mask=None,
-        integer=None,
-        max_iter=1000,
-        n_restarts=1,
-        p_init=0.8,
-        targeted=False,
-        loss="margin",
-        batch_size=None,
-        on_nan="raise",
-        random_state=None,
-        verbose=0,
-    ):
-        self.estimator = estimator
-        self.eps = eps
-        self.norm = norm
-        self.bounds = bounds
-        self.mask = mask
-        self.integer = integer
-        self.max_iter = max_iter
-        self.n_restarts = n_restarts
-        self.p_init = p_init
-        self.targeted = targeted
-        self.loss = loss
-        self.batch_size = batch_size
-        self.on_nan = on_nan
-        self.random_state = random_state
-        self.verbose = verbose
+    max_iter: int = 1000
+    n_restarts: int = 1
+    p_init: float = 0.8
+    targeted: bool = False
+    loss: str | Callable[..., torch.Tensor] = "margin"
 
     @torch.no_grad()
-    def _run(self, batch):
+    def run(self, batch: AttackBatch) -> AttackResult:
+        """Spend the queries of each run on the samples that are not fooled.
+
+        Parameters
+        ----------
+        batch : AttackBatch
+            What is attacked.
+
+        Returns
+        -------
+        result : AttackResult
+            The best point of each sample.
+        """
         objective = make_objective(self.loss, batch.targeted, batch.y, batch.clean)
         result = AttackResult.after_clean(batch, objective)
         places = Places(batch.x.shape[1:], batch.ball.free)
@@ -127,9 +101,18 @@ class Square(BaseAttack):
                 self._walk(batch, result, objective, rows, places, restart * self.max_iter)
         return result
 
-    def _walk(self, batch, result, objective, rows, places, stream):
+    def _walk(
+        self,
+        batch: AttackBatch,
+        result: AttackResult,
+        objective: Objective,
+        rows: torch.Tensor,
+        places: Places,
+        stream: int,
+    ) -> None:
         """Spend ``max_iter`` queries on the samples ``rows``; those fooled leave."""
-        moves = (CornerMoves if isinstance(batch.ball, LinfBall) else MassMoves)(batch, places)
+        corners = isinstance(batch.ball, LinfNorm)
+        moves: Moves = (CornerMoves if corners else MassMoves)(batch, places)
         leave = batch.stop or not batch.judge
         x, noise = batch.x[rows], batch.noise[rows]
         best = new = moves.start(x, noise, stream)

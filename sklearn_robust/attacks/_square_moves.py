@@ -5,20 +5,26 @@ row as places of a single channel. A move proposes new values for the same few p
 channels.
 """
 
+from __future__ import annotations
+
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
 
-__all__ = ["CornerMoves", "MassMoves", "Places", "window_share"]
+from .._norms import Noise
+from ._batch import AttackBatch
+
+__all__ = ["CornerMoves", "MassMoves", "Moves", "Places", "window_share"]
 
 _BLOCK = 64  # moves whose random numbers are drawn at a time
 
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # in ten-thousandths of the queries
 
 
-def window_share(p_init, query, n_queries):
+def window_share(p_init: float, query: int, n_queries: int) -> float:
     """Share of the places that a move changes: ``p_init``, halved at fixed times."""
     return p_init / 2 ** bisect_left(_HALVINGS, query * 10_000 // n_queries)
 
@@ -35,7 +41,7 @@ class Places:
         Features that may move, broadcastable to a sample.
     """
 
-    def __init__(self, shape, free):
+    def __init__(self, shape: Sequence[int], free: torch.Tensor) -> None:
         self.shape = tuple(shape)
         self.grid = self.shape[-2:] if len(self.shape) in (2, 3) else None
         self.n_channels = self.shape[0] if len(self.shape) == 3 else 1
@@ -45,25 +51,25 @@ class Places:
         if self.grid is None:  # single features have all been tried many times
             self.patience = 20 * (len(self.free) + 1)
 
-    def flat(self, x):
+    def flat(self, x: torch.Tensor) -> torch.Tensor:
         """Rearrange (n, *shape) as (n, n_channels, n_places)."""
         return x.reshape(-1, self.n_channels, self.n_places)
 
-    def side(self, share, least):
+    def side(self, share: float, least: int) -> int:
         """Return the edge of a window (images), or the size of a group."""
         if self.grid is None:
             return min(max(round(share * self.n_places), 1), max(len(self.free), 1))
         side = max(round(math.sqrt(share * self.n_places)), least)
         return min(side + (least > 1 and side % 2 == 0), *self.grid)
 
-    def n_draws(self, side):
+    def n_draws(self, side: int) -> int:
         """Return the number of random numbers that ``pick`` needs for one sample."""
         if self.grid is not None:
             return 2
         return 1 if side == 1 else len(self.free)
 
-    def pick(self, side, u):
-        """Places of one window a sample, (n, n_channels, n_picked), by uniform numbers ``u``."""
+    def pick(self, side: int, u: torch.Tensor) -> torch.Tensor:
+        """Places of one window per sample, (n, n_channels, n_picked), by uniform numbers ``u``."""
         if self.grid is None:
             if side == 1:
                 where = self.free[(u * len(self.free)).long()]
@@ -79,12 +85,12 @@ class Places:
         return where[:, None].expand(-1, self.n_channels, -1)
 
 
-def draws(noise, like, shape, stream):
+def draws(noise: Noise, like: torch.Tensor, shape: Sequence[int], stream: int) -> torch.Tensor:
     """Uniform numbers in (0, 1) for each row of ``like``, (n, *shape)."""
     return noise.uniform(like.new_empty(len(like), *shape), stream)
 
 
-def signs(u):
+def signs(u: torch.Tensor) -> torch.Tensor:
     """Signs -1 or 1 by uniform numbers."""
     return (2 * u - 1).sign()
 
@@ -92,11 +98,11 @@ def signs(u):
 class Moves:
     """What the two kinds of moves share: the batch, and random numbers for many moves ahead."""
 
-    def __init__(self, batch, places):
+    def __init__(self, batch: AttackBatch, places: Places) -> None:
         self.batch, self.places = batch, places
         self.ahead = None
 
-    def keep(self, rows):
+    def keep(self, rows: torch.Tensor) -> None:
         """Forget the other samples."""
         if self.ahead is not None:
             self.ahead = self.ahead[rows]
@@ -116,7 +122,7 @@ class CornerMoves(Moves):
 
     least_side = 1
 
-    def start(self, x, noise, stream):
+    def start(self, x: torch.Tensor, noise: Noise, stream: int) -> torch.Tensor:
         """First points: vertical stripes of images, random corners otherwise."""
         places = self.places
         self.bounds(x)
@@ -127,17 +133,19 @@ class CornerMoves(Moves):
             up = places.flat(up.expand(-1, -1, *places.grid))
         return torch.where(up, self.high, self.low)
 
-    def bounds(self, x):
+    def bounds(self, x: torch.Tensor) -> None:
         """Remember the corners that the samples ``x`` may go to."""
         flat, box, eps = self.places.flat, self.batch.box, self.batch.ball.eps
         self.low, self.high = flat(box.clamp(x - eps)), flat(box.clamp(x + eps))
 
-    def keep(self, rows):
+    def keep(self, rows: torch.Tensor) -> None:
         """Forget the other samples."""
         super().keep(rows)
         self.low, self.high = self.low[rows], self.high[rows]
 
-    def propose(self, x, best, side, noise, stream):
+    def propose(
+        self, x: torch.Tensor, best: torch.Tensor, side: int, noise: Noise, stream: int
+    ) -> torch.Tensor:
         """Next points, where a window of ``best`` goes to one corner in each channel."""
         places = self.places
         n_picks = places.n_draws(side)
@@ -161,13 +169,13 @@ class MassMoves(Moves):
 
     least_side = 3
 
-    def __init__(self, batch, places):
+    def __init__(self, batch: AttackBatch, places: Places) -> None:
         super().__init__(batch, places)
         self.order = batch.ball.order
         # Twice too large in l1: the projection then makes the first points sparse.
         self.full_size = 1.0 if self.order == 2 else 2.0
 
-    def start(self, x, noise, stream):
+    def start(self, x: torch.Tensor, noise: Noise, stream: int) -> torch.Tensor:
         """First points: a pattern of bumps all over the image, or random signs."""
         places = self.places
         if places.grid is None:
@@ -181,19 +189,21 @@ class MassMoves(Moves):
         height, width = places.grid
         return self.settle(x, places.flat(field[:, :, :height, :width]), self.full_size)
 
-    def settle(self, x, u, size=None):
+    def settle(self, x: torch.Tensor, u: torch.Tensor, size: float | None = None) -> torch.Tensor:
         """Find points of ball and box for the relative perturbations ``u``."""
         ball = self.batch.ball
         if size is not None:
             u = u * (size / self.mass(u).sum(1, keepdim=True).clamp_min(1e-24) ** (1 / self.order))
-        d = ball.hold(ball.eps * u.reshape(x.shape))
+        d = ball.only_free(ball.eps * u.reshape(x.shape))
         return self.places.flat(ball.confine(d, x, self.batch.box))
 
-    def mass(self, u):
+    def mass(self, u: torch.Tensor) -> torch.Tensor:
         """Return the sum of |u|^p over the places, (n, n_channels, 1)."""
         return (u.abs() ** self.order).sum(2, keepdim=True)
 
-    def propose(self, x, best, side, noise, stream):
+    def propose(
+        self, x: torch.Tensor, best: torch.Tensor, side: int, noise: Noise, stream: int
+    ) -> torch.Tensor:
         """Next points: one window is emptied, another takes its mass and a new bump."""
         places, n_picks = self.places, self.places.n_draws(side)
         n_signs = side if places.grid is None else 1 + places.n_channels
@@ -209,11 +219,11 @@ class MassMoves(Moves):
         size = 1.0 if self.order == 2 else None
         return self.settle(x, emptied.scatter(2, here, new), size)
 
-    def normal(self, v):
+    def normal(self, v: torch.Tensor) -> torch.Tensor:
         """Scale each channel to mass 1."""
         return v / self.mass(v).clamp_min(1e-24) ** (1 / self.order)
 
-    def bump(self, side, signs):
+    def bump(self, side: int, signs: torch.Tensor) -> torch.Tensor:
         """Shape the new perturbation of a window by random signs, before scaling."""
         if self.places.grid is None:
             return signs[:, None]
@@ -224,13 +234,13 @@ class MassMoves(Moves):
 
 
 @lru_cache(maxsize=64)
-def bumps(side, order):
+def bumps(side: int, order: float) -> torch.Tensor:
     """Two opposite bumps side by side, (side, side)."""
     upper, lower = bump(side // 2, side, order), bump(side - side // 2, side, order)
     return torch.cat([upper, -lower])
 
 
-def bump(height, width, order):
+def bump(height: int, width: int, order: float) -> torch.Tensor:
     """Bump of norm 1 that falls off with the distance from its centre, faster in l1."""
     rows = (torch.arange(height) - height // 2).abs()
     columns = (torch.arange(width) - width // 2).abs()

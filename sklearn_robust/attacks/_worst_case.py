@@ -1,16 +1,25 @@
 """The worst of several attacks, sample by sample."""
 
-from dataclasses import replace
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import field, replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import clone
 
+from .. import _validation as check
+from .._norms import Bounds
 from .._random import seed_of
+from .._threat_model import ThreatModel
 from ._base import BaseAttack
-from ._batch import AttackResult
+from ._batch import AttackBatch, AttackResult
 from ._losses import make_objective
 from ._minimum_norm import MinimumNormAttack
+from ._parameters import attack_class
 from ._pgd import PGD
 
 __all__ = ["WorstCase"]
@@ -18,38 +27,26 @@ __all__ = ["WorstCase"]
 _LOSSES = ("cross_entropy", "margin", "scaled_cross_entropy")
 
 
+@attack_class
 class WorstCase(BaseAttack):
-    """Run attacks one after the other; a sample is robust if it withstands them all.
+    """Run attacks one after the other; a sample is robust if all of them fail.
 
     Parameters
     ----------
     attacks : list of attacks, default=None
         The cascade, cheapest first. None means PGD with 40 steps on cross-entropy, margin and
         scaled cross-entropy.
-    estimator : classifier, default=None
-        What ``fit`` fits and ``transform`` attacks; None means LogisticRegression.
+    %(estimator)s
     eps : float or array of the samples' shape, default=None
         Radius for every attack in place of its own; None leaves each its own.
     norm : {"linf", "l2", "l1"}, default=None
         Norm for every attack in place of its own; None leaves each its own.
-    bounds : "auto", None or (low, high), default="auto"
-        Box of the data, for every attack.
-    mask : bool array of the samples' shape, default=None
-        Features that may move, for every attack in place of its own.
-    integer : bool array of the samples' shape or indices, default=None
-        Features kept on integers, for every attack in place of its own.
-    batch_size : int, default=None
-        Rows attacked together; None fits the cache.
-    on_nan : {"raise", "robust"}, default="raise"
-        What to make of NaN logits: an error that names the sample, or a point withstood.
-    random_state : int, RandomState or None, default=None
-        Seed for the whole cascade.
-    verbose : int, default=0
-        Whether to show a progress bar.
+    %(constraints)s
+    %(settings)s
 
     See Also
     --------
-    sklearn_robust.metrics.robust_score : A thin shell over the verdict.
+    sklearn_robust.metrics.robust_score : Robust accuracy, by default under this attack.
 
     Notes
     -----
@@ -72,62 +69,63 @@ class WorstCase(BaseAttack):
     True
     """
 
-    def __init__(
-        self,
-        attacks=None,
-        *,
-        estimator=None,
-        eps=None,
-        norm=None,
-        bounds="auto",
-        mask=None,
-        integer=None,
-        batch_size=None,
-        on_nan="raise",
-        random_state=None,
-        verbose=0,
-    ):
-        self.attacks = attacks
-        self.estimator = estimator
-        self.eps = eps
-        self.norm = norm
-        self.bounds = bounds
-        self.mask = mask
-        self.integer = integer
-        self.batch_size = batch_size
-        self.on_nan = on_nan
-        self.random_state = random_state
-        self.verbose = verbose
+    attacks: Any = field(default=None, kw_only=False)
+    estimator: Any = field(default=None, kw_only=True)
+    norm: str | float | None = None
 
     @property
-    def targeted(self):
+    def targeted(self) -> bool:  # type: ignore[override]
         """Whether the attacks of the cascade are targeted."""
-        return any(member.targeted for member in self._members())
+        return any(attack.targeted for attack in self._chosen())
 
     @property
-    def _needs_gradient(self):
-        return any(member._needs_gradient for member in self._members())
+    def needs_gradient(self) -> bool:  # type: ignore[override]
+        """Whether one of the attacks needs a gradient."""
+        return any(attack.needs_gradient for attack in self._chosen())
 
-    def _chosen(self):
+    @property
+    def threat_model(self) -> ThreatModel:
+        """How samples may move by the first of the attacks, in the box of the cascade."""
+        threat = self._member(self._chosen()[0]).threat_model
+        threat.bounds = self.bounds
+        return threat
+
+    def members(self) -> list[BaseAttack]:
+        """List the attacks, with the cascade's own settings in place of theirs.
+
+        Returns
+        -------
+        attacks : list of attacks
+            Copies.
+        """
+        return [self._member(attack) for attack in self._chosen()]
+
+    def _member(self, attack: BaseAttack) -> BaseAttack:
+        return clone(attack).set_params(**self._given())
+
+    def _chosen(self) -> list[BaseAttack]:
         if self.attacks is None:
             return [PGD(max_iter=40, loss=loss) for loss in _LOSSES]
         return [self.attacks] if isinstance(self.attacks, BaseAttack) else list(self.attacks)
 
-    def _given(self):
-        given = {name: getattr(self, name) for name in ("eps", "norm", "mask", "integer")}
+    def _given(self) -> dict[str, Any]:
+        given = {
+            "eps": self.eps,
+            "norm": self.norm,
+            "mask": self.mask,
+            "integer": self.integer,
+        }
         return {name: value for name, value in given.items() if value is not None}
 
-    def _members(self):
-        """List the attacks, with the cascade's own settings in place of theirs."""
-        return [clone(attack).set_params(**self._given()) for attack in self._chosen()]
-
-    def _check_parameters(self):
+    def check_parameters(self) -> None:
+        """Raise unless the attacks fit together and each of them is valid."""
         self._check_settings()
-        members = self._members()
-        if not members:
+        chosen = self._chosen()
+        if not chosen:
             raise ValueError("attacks is empty; give at least one attack, or None.")
-        for member in members:
-            member._check_parameters()
+        for attack in chosen:
+            member = self._member(check.check_attack(attack))
+            member.check_parameters()
             if isinstance(member, MinimumNormAttack) and member.eps is None:
                 raise ValueError(
                     f"{type(member).__name__} in a cascade needs a radius: give "
@@ -139,51 +137,62 @@ class WorstCase(BaseAttack):
                     f"cascade share one box: give bounds to {type(self).__name__}, which has "
                     f"{self.bounds!r}."
                 )
-        if len({member.targeted for member in members}) > 1:
+        if len({attack.targeted for attack in chosen}) > 1:
             raise ValueError("attacks mixes targeted and untargeted ones; y cannot serve both.")
 
-    def _order(self):
-        return self._members()[0]._order()
-
-    def _check_resolution(self, X):
-        self._members()[0]._check_resolution(X)
-
-    def _stages(self):
+    def _stages(self) -> list[tuple[str, Callable[[AttackBatch], AttackResult]]]:
         """List the stages (name, attack on one batch), the clean samples first."""
 
-        def run(member, number):
-            def stage(batch):
+        def run(
+            member: BaseAttack, number: int
+        ) -> tuple[str, Callable[[AttackBatch], AttackResult]]:
+            def stage(batch: AttackBatch) -> AttackResult:
                 part = batch.part(batch.rows(), number, judge=True, checked=batch.stop)
                 return member._attack(part)
 
             return type(member).__name__, stage
 
-        members = enumerate(self._members())
-        return [("clean", self._check_clean), *(run(member, number) for number, member in members)]
+        members = self.members()
+        searches = [run(member, number) for number, member in enumerate(members)]
+        first = members[0].threat_model
 
-    def _check_clean(self, batch):
-        self._integers(batch)  # before samples that are fooled anyway leave
+        def check_clean(batch: AttackBatch) -> AttackResult:
+            return self._check_clean(batch, first)
+
+        return [("clean", check_clean), *searches]
+
+    def _check_clean(self, batch: AttackBatch, threat: ThreatModel) -> AttackResult:
+        # Before samples that are fooled anyway leave:
+        self._integers(batch, threat.with_shape(batch.x.shape[1:], batch.box.bounds))
         if batch.stop:
             batch.clean()  # known to all parts from now on
         batch = replace(batch, targeted=self.targeted)
-        objective = make_objective("margin", batch.targeted, batch.y, None)
+        objective = make_objective("margin", batch.targeted, batch.y, batch.clean)
         result = AttackResult.after_clean(batch, objective)
         result.fooled = batch.confirmed(result)
-        result.slope.fill_(-1)  # until one of the attacks moves them
+        result.has_gradient.fill_(-1)  # until one of the attacks moves them
         return result
 
-    def _still(self):
+    def _zero_gradient_advice(self) -> str:
         return (
             "every loss is exactly zero, as on flat or saturated predictions, which says nothing "
             "of robustness. Use AutoAttack or Square, which need no gradient."
         )
 
-    def _results(self, view, X, codes, bounds, index=None, **flags):
+    def _results(
+        self,
+        logits: Any,
+        X: NDArray[np.float32],
+        codes: NDArray[np.int64],
+        bounds: Bounds,
+        index: NDArray[np.int64] | None = None,
+        **flags: Any,
+    ) -> list[AttackResult]:
         """AttackResult of all samples: what one stage leaves is batched anew for the next."""
         seed, rows, total = seed_of(self.random_state), np.arange(len(X)), None
         index = rows if index is None else index
         for name, stage in self._stages():
-            data = (view, X[rows], codes[rows], bounds, seed)
+            data = (logits, X[rows], codes[rows], bounds, seed)
             part = AttackResult.join(
                 self._batches(stage, *data, index=index[rows], label=name, **flags)
             )
@@ -191,19 +200,21 @@ class WorstCase(BaseAttack):
             rows = np.flatnonzero(~total.fooled.cpu().numpy())
             if not len(rows):
                 break
+        assert total is not None
         return [total]
 
-    def _attack(self, batch):
+    def _attack(self, batch: AttackBatch) -> AttackResult:
         total = rows = None
         for _, stage in self._stages():
             part = stage(batch if rows is None else batch.part(rows))
-            total = part if rows is None else total.update(rows, part)
+            total = part if total is None or rows is None else total.update(rows, part)
             rows = torch.nonzero(~total.fooled).flatten()
             if not len(rows):
                 break
+        assert total is not None
         return total
 
 
-def _same_box(bounds, known):
+def _same_box(bounds: Any, known: tuple[Any, ...]) -> bool:
     """Whether ``bounds`` are among the ``known``; they may hold arrays."""
     return any(repr(bounds) == repr(other) for other in known)

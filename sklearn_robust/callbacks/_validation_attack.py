@@ -1,18 +1,22 @@
-"""How robust a net is while it trains."""
+"""Robust accuracy of a net in training."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import clone
 
 from .. import _validation as check
-from ..attacks import PGD, WorstCase
-from ..attacks._minimum_norm import MinimumNormAttack
+from ..attacks import PGD, BaseAttack, WorstCase
+from ..attacks._evaluation import robust_mask_of_batches
 from ..differentiable import frozen
 
 __all__ = ["accuracy_under", "check_validation_attack", "validation_attack_of", "threat_of"]
 
 
-def threat_of(net):
+def threat_of(net: Any) -> dict[str, Any]:
     """How a net's attack may move a sample, as parameters of any other; {} if it has none.
 
     A cascade stands for its first member.
@@ -20,17 +24,16 @@ def threat_of(net):
     attack = getattr(net, "attack_", None)
     if attack is None:
         return {}
-    first = attack._members()[0] if isinstance(attack, WorstCase) else attack
-    if isinstance(first, MinimumNormAttack) and first.eps is None:
+    threat = attack.threat_model
+    if threat.eps is not None and np.ndim(threat.eps) == 0 and threat.eps == np.inf:
         raise ValueError(
-            f"{type(net).__name__} trains with attack={attack!r}, which has no radius that it "
-            "could be judged at: give it attack__eps."
+            f"{type(net).__name__} trains with attack={attack!r}, which has no radius to judge the "
+            "net at: give it attack__eps."
         )
-    names = ("eps", "norm", "mask", "integer")
-    return {"bounds": attack.bounds, **{name: getattr(first, name) for name in names}}
+    return threat.params()
 
 
-def check_validation_attack(callback, net):
+def check_validation_attack(callback: Any, net: Any) -> None:
     """Raise unless a callback has an attack that can judge epochs, or None, and a net to judge."""
     attack, who = callback.attack, type(callback).__name__
     if not hasattr(net, "crafting_once"):
@@ -38,22 +41,24 @@ def check_validation_attack(callback, net):
     if attack is None:
         threat_of(net)
         return
-    if isinstance(attack, type) or not hasattr(attack, "verdict"):
+    if not isinstance(attack, BaseAttack):
         raise ValueError(
-            f"attack is {attack!r}; give {who} an instance, PGD(eps=0.1) say, or None."
+            f"attack is {attack!r}; give {who} an instance, such as PGD(eps=0.1), or None."
         )
     if attack.targeted:
-        raise ValueError(f"the attack of {who} is targeted and judges nothing; leave that out.")
-    attack._check_parameters()
+        raise ValueError(
+            f"The attack of {who} is targeted, and there are no targets: leave it out."
+        )
+    attack.check_parameters()
 
 
-def validation_attack_of(net):
+def validation_attack_of(net: Any) -> WorstCase:
     """Worst case over two losses, at what a net trains against: a single loss can be blind."""
     steps = [PGD(max_iter=10, loss=loss) for loss in ("cross_entropy", "margin")]
     return WorstCase(steps, **threat_of(net), random_state=0)
 
 
-def accuracy_under(net, module, attack, dataset):
+def accuracy_under(net: Any, module: torch.nn.Module, attack: BaseAttack, dataset: Any) -> float:
     """Share of samples that a module classifies correctly whatever an attack does to them.
 
     Parameters
@@ -72,16 +77,15 @@ def accuracy_under(net, module, attack, dataset):
     accuracy : float
         In [0, 1].
     """
-    attack, robust = clone(attack), []
-    batches = list(net.get_iterator(dataset))
+    attack, batches = clone(attack), list(net.get_iterator(dataset))
     ends = [np.stack([x.amin(0).cpu().numpy(), x.amax(0).cpu().numpy()]) for x, _ in batches]
     attack.bounds_ = check.check_bounds(attack.bounds, np.concatenate([net.extremes_, *ends]))
 
-    def logits(x):
+    def logits(x: torch.Tensor) -> torch.Tensor:
         z = module(x)
         return z[0] if isinstance(z, (tuple, list)) else z
 
+    on_device = ((x.to(net.device_), y.to(net.device_)) for x, y in batches)
     with frozen(module):
-        for x, y in batches:
-            robust.append(attack.verdict(logits, x.to(net.device_), y.to(net.device_)))
-    return torch.cat(robust).double().mean().item()
+        robust = robust_mask_of_batches(logits, on_device, attack)
+    return robust.double().mean().item()

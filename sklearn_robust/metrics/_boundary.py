@@ -8,13 +8,13 @@ from sklearn.base import clone
 
 from .. import _functional as F
 from .. import _validation as check
+from .._norms import Box, column, get_norm
 from .._random import RowNoise, seed_of
-from ..attacks._batch import Box
+from ..attacks._evaluation import minimal_distances, open_samples
 from ..attacks._minimum_norm import MinimumNormAttack
-from ..attacks._norms import ORDERS, column
+from ..differentiable import open_model
 from ._directions import check_direction, direction_tensor
 from ._probe import Probe
-from ._robust import distances
 
 __all__ = ["boundary_distance", "crossing"]
 
@@ -134,7 +134,8 @@ def boundary_distance(
 def _search(attack, estimator, X, y, norm, max_distance, bounds):
     """Distances (n,) that an attack finds, up to the greatest one asked for."""
     attack = clone(attack).set_params(norm=norm, eps=None, bounds=bounds)
-    found = distances(estimator, X, y, attack=attack)
+    model = open_model(estimator)
+    found = minimal_distances(model, *open_samples(model, X, y), attack)
     return np.where(found <= max_distance, found, np.inf)
 
 
@@ -151,7 +152,7 @@ def _walk(probe, batches, rays, norm, max_distance, n_scan, bounds, seed):
             n_lost += int((~d.flatten(1).any(1)).sum())
             t = crossing(probe.view, x, y, d, max_distance, n_scan, box)
             moved = box.clamp(x + column(t.clamp_max(max_distance), x) * d) - x
-            length = F.flat_norm(moved.double(), ORDERS[norm])
+            length = get_norm(norm).length(moved.double())
             columns.append(torch.where(t.isfinite(), length, torch.inf).cpu())
         parts.append(torch.stack(columns).numpy())
     if n_lost:

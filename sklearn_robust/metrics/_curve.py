@@ -1,15 +1,31 @@
 """Robust accuracy against the radius."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
 
 from .. import _validation as check
+from ..attacks import BaseAttack
+from ..attacks._evaluation import choose_attack, minimal_distances, open_samples, robust_mask
 from ..attacks._minimum_norm import MinimumNormAttack
-from ._robust import attack_and_model, distances, withstood
+from ..differentiable import open_model
 
 __all__ = ["robustness_curve"]
 
 
-def robustness_curve(estimator, X, y, *, eps, attack=None, n_jobs=None):
+def robustness_curve(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    eps: ArrayLike,
+    attack: BaseAttack | None = None,
+    n_jobs: int | None = None,
+) -> NDArray[np.float64]:
     """Accuracy under attack for several radii.
 
     Parameters
@@ -55,23 +71,20 @@ def robustness_curve(estimator, X, y, *, eps, attack=None, n_jobs=None):
         raise ValueError(f"eps is {eps!r}; give a list of radii, such as [0, 0.1, 0.2].")
     for radius in radii:
         check.check_eps(float(radius), "linf", ())
-    attack, model = attack_and_model(attack, estimator)
+    model = open_model(estimator)
+    attack = clone(choose_attack(attack, model))
     check.check_labels(y)
-    X, y = check.check_samples(X, of=estimator), np.asarray(y)
+    X, codes = open_samples(model, X, y)
     attack.set_params(bounds=check.check_bounds(attack.bounds, X))
     if isinstance(attack, MinimumNormAttack):
         attack.set_params(eps=None)
-        distance = distances(model, X, y, attack=attack, n_jobs=n_jobs)
+        distance = minimal_distances(model, X, codes, attack, n_jobs=n_jobs)
         return (distance > radii[:, None]).mean(1)
-    left = np.arange(len(X))
+    left, correct = np.arange(len(X)), model.predict_codes(X) == codes
     accuracy = np.empty(len(radii))
     for place in np.argsort(radii, kind="stable"):
         attack.set_params(eps=float(radii[place]))
-        robust = (
-            withstood(model, X[left], y[left], attack=attack, n_jobs=n_jobs, index=left)
-            if len(left)
-            else []
-        )
-        left = left[np.asarray(robust, dtype=bool)]
+        rows = {"correct": correct[left], "index": left}
+        left = left[robust_mask(model, X[left], codes[left], attack, n_jobs=n_jobs, **rows)]
         accuracy[place] = len(left) / len(X)
     return accuracy

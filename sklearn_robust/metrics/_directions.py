@@ -5,7 +5,7 @@ import torch
 
 from .. import _functional as F
 from .. import _validation as check
-from ..attacks._norms import ORDERS, column
+from .._norms import get_norm
 from ._probe import slope
 
 __all__ = ["DIRECTIONS", "direction_tensor", "steepest", "unit"]
@@ -15,20 +15,12 @@ DIRECTIONS = ("cw", "ce", "ce_ll", "random")
 
 def unit(v, norm):
     """Vectors of length 1 in the norm; those of zeros stay as they are."""
-    size = column(F.flat_norm(v, ORDERS[norm]), v)
-    return v / torch.where(size > 0, size, 1)
+    return get_norm(norm).unit_directions(v)
 
 
 def steepest(grad, norm):
     """Return unit vectors along which a linear function of that gradient rises most."""
-    if norm == "linf":
-        return grad.sign()
-    if norm == "l2":
-        peak = column(grad.flatten(1).abs().amax(1), grad)
-        return unit(grad / torch.where(peak > 0, peak, 1), norm)  # its square could underflow
-    flat = grad.flatten(1)
-    first = flat.abs().argmax(1, keepdim=True)
-    return torch.zeros_like(flat).scatter(1, first, flat.gather(1, first).sign()).view_as(grad)
+    return get_norm(norm).steepest_direction(grad)
 
 
 def direction_tensor(direction, probe, x, y, rows, norm, noise, stream=0):
@@ -55,8 +47,7 @@ def direction_tensor(direction, probe, x, y, rows, norm, noise, stream=0):
         given = torch.as_tensor(direction[rows] if direction.ndim == x.ndim else direction)
         return unit(given.to(x).expand_as(x), norm)
     if direction == "random":
-        normal = noise.normal(x, stream)
-        return steepest(normal, norm) if norm == "linf" else unit(_spread(normal, norm), norm)
+        return get_norm(norm).random_direction(noise, x, stream)
     logits = probe.logits
     if direction == "cw":
         return steepest(-slope(lambda x, y: F.margin(logits(x), y), x, y), norm)
@@ -67,14 +58,6 @@ def direction_tensor(direction, probe, x, y, rows, norm, noise, stream=0):
         with torch.no_grad():
             y, sign = probe.view(x).argmin(1), 1
     return steepest(sign * slope(lambda x, y: F.smooth_margin(logits(x), y), x, y), norm)
-
-
-def _spread(normal, norm):
-    """Vectors whose direction is uniform: on the sphere for l2, on the faces of the l1 ball."""
-    if norm == "l2":
-        return normal
-    u = torch.special.ndtr(normal.double()).clamp(1e-12, 1 - 1e-12)
-    return ((0.5 - u).sign() * (1 - 2 * (u - 0.5).abs()).log()).to(normal)
 
 
 def check_direction(direction, X):

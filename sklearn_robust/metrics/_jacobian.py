@@ -4,11 +4,10 @@ import torch
 
 from .. import _functional as F
 from .. import _validation as check
+from .._norms import get_norm
 from ._probe import Probe, slope
 
 __all__ = ["input_jacobian", "jacobian_norm", "jacobian_sparsity", "logit_jacobian"]
-
-_ORDERS = {"l1": 1, "l2": 2, "linf": torch.inf}
 
 
 def logit_jacobian(logits, x):
@@ -137,13 +136,13 @@ def jacobian_norm(
     >>> bool((jacobian_norm(weak, X, y) < jacobian_norm(strong, X, y)).all())
     True
     """
-    check.check_choice("norm", norm, _ORDERS)
+    measure = get_norm(norm)
     probe = Probe(estimator, X, y, first_order=True)
     value = probe.scalar(of, tau)
-    share = {"l1": 1, "l2": 0.5, "linf": 0}[norm] if average else 0
+    scale = measure.length_of_ones(probe.n_features) if average else 1
 
     def size(x, y):
-        return F.flat_norm(slope(value, x, y).double(), _ORDERS[norm]) / probe.n_features**share
+        return measure.length(slope(value, x, y).double()) / scale
 
     return probe.map(size, "jacobian_norm", batch_size=batch_size, verbose=verbose)
 

@@ -1,65 +1,73 @@
 """Signs that an attack failed for lack of a gradient rather than for lack of a weakness."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from .. import _functional as F
-from .._random import RowNoise
-from ..attacks import FGSM, PGD, Square
-from ..attacks._batch import Box
-from ..attacks._norms import make_ball
+from .._threat_model import ThreatModel
+from ..attacks import FGSM, PGD, BaseAttack, Square
+from ..attacks._evaluation import robust_mask
 from ..differentiable import Model
-from ._robust import withstood
-from ._threat import Threat
 
-__all__ = ["Probe", "masking_signs"]
+__all__ = ["MaskingProbe", "masking_signs"]
 
 _POINTS = 0.05  # a gap of five points of accuracy is no accident on enough samples
 _SHARE = 0.2  # and it must be a fifth of what it is measured against
 _FEW = 2  # so many samples may differ by accident
 
+Mask: TypeAlias = NDArray[np.bool_]
+
 
 @dataclass
-class Probe:
-    """What the checks look at: one estimator, its samples and how they may move.
+class MaskingProbe:
+    """Estimator, samples and threat model that the checks of gradient masking look at.
 
     Parameters
     ----------
     model : Model
         A differentiable one.
-    X, y : arrays
-        Samples that the checks attack, float32, and their labels.
-    threat : Threat
-        Where they may move.
+    X, codes : arrays
+        Samples that the checks attack, float32, and their class codes. All are classified
+        correctly.
+    threat : ThreatModel
+        Where they may move, as of ``ThreatModel.on``.
+    on_nan : {"raise", "robust"}
+        What NaN logits mean.
     seed : int
         Seed of every attack.
     """
 
     model: Model
-    X: np.ndarray
-    y: np.ndarray
-    threat: Threat
+    X: NDArray[np.float32]
+    codes: NDArray[np.int64]
+    threat: ThreatModel
+    on_nan: str = "raise"
     seed: int = 0
 
-    def __post_init__(self):
-        self.view = self.model.module
-        self.codes = self.model.label_codes(self.X, self.y)
+    def robust(
+        self, attack_class: type[BaseAttack], rows: Any = slice(None), **params: Any
+    ) -> Mask:
+        """Tell which of the samples ``rows`` are robust to an attack, bool array of shape (n,)."""
+        settings = {"on_nan": self.on_nan, "random_state": self.seed}
+        attack = attack_class(**{**self.threat.params(), **settings, **params})
+        X, codes = self.X[rows], self.codes[rows]
+        return robust_mask(self.model, X, codes, attack, correct=np.ones(len(X), dtype=bool))
 
-    def robust(self, attack_class, rows=slice(None), **params):
-        """Tell which of the samples ``rows`` withstand an attack, bool array of shape (n,)."""
-        attack = attack_class(**{**self.threat.params(), "random_state": self.seed, **params})
-        return withstood(self.model, self.X[rows], self.y[rows], attack=attack)
 
-
-def _differs(weaker, stronger):
+def _differs(weaker: float, stronger: float) -> bool:
     """Whether ``weaker`` exceeds ``stronger`` by more than chance and rounding explain."""
     gap = weaker - stronger
     return gap > _POINTS and gap > _SHARE * max(weaker, 1e-9)
 
 
-def one_step_beats_many(probe, white_box):
+def one_step_beats_many(probe: MaskingProbe, white_box: Mask) -> str | None:
     """One step fools more than several: the loss is too rough to climb."""
     one, many = probe.robust(FGSM).mean(), probe.robust(PGD, max_iter=40).mean()
     if many - one > max(_POINTS / 2, _FEW / len(probe.X)):
@@ -67,21 +75,21 @@ def one_step_beats_many(probe, white_box):
     return None
 
 
-def black_box_beats_white_box(probe, white_box):
+def black_box_beats_white_box(probe: MaskingProbe, white_box: Mask) -> str | None:
     """Look for samples that only a search without gradients fools."""
     by_scores = probe.robust(Square, max_iter=500)
     found = white_box & ~by_scores
     if found.sum() > max(_FEW, 0.02 * len(found)):
         return (
-            f"Square, which sees scores alone, fools {found.sum()} samples that withstood every "
-            "attack with gradients"
+            f"Square, which sees scores alone, fools {found.sum()} samples that are robust to "
+            "every attack with gradients"
         )
     return None
 
 
-def does_not_fall_to_zero(probe, white_box):
+def does_not_fall_to_zero(probe: MaskingProbe, white_box: Mask) -> str | None:
     """Accuracy stays although the ball holds every input."""
-    wide = probe.threat.reach(probe.X)
+    wide = probe.threat.covering_radius(probe.X)
     start = np.clip(probe.threat.eps.max(), wide / 256, wide)
     left = np.arange(len(probe.X))
     # Far from all data the gradient of honest models vanishes too, as that of an RBF kernel does:
@@ -96,14 +104,11 @@ def does_not_fall_to_zero(probe, white_box):
     return f"{share:.1%} stay correct in a ball that holds every input (eps={wide:g})"
 
 
-def noise_as_strong(probe, white_box):
+def noise_as_strong(probe: MaskingProbe, white_box: Mask) -> str | None:
     """Random points of the ball fool nearly as often as the search does."""
-    threat, x = probe.threat, probe.view.tensor(probe.X)
-    ball = make_ball(threat.norm, torch.as_tensor(threat.radius(x.shape[1:]), device=x.device))
     held = np.ones(len(probe.X), dtype=bool)
     for draw in range(10):
-        noise = ball.to(x).sample(RowNoise(probe.seed, x), x, draw)
-        noisy = threat.on_grid(Box(threat.bounds, x).clamp(x + noise).cpu().numpy(), probe.X)
+        noisy = probe.threat.sample(probe.X, random_state=probe.seed, draw=draw)
         held &= probe.model.predict_codes(noisy) == probe.codes
     by_noise, by_search = (~held).sum(), (~white_box).sum()
     # Where the search fools most samples, a model that noise fools too is weak, not masked.
@@ -113,28 +118,28 @@ def noise_as_strong(probe, white_box):
     return None
 
 
-def gradient_vanishes(probe, white_box):
+def gradient_vanishes(probe: MaskingProbe, white_box: Mask) -> str | None:
     """Look for samples whose loss has no gradient at all."""
-    view = probe.view.surrogate
-    x = view.tensor(probe.X).requires_grad_(True)
+    logits = probe.model.logits
+    x = logits.tensor(probe.X).requires_grad_(True)
     y = torch.as_tensor(probe.codes, device=x.device)
-    dead = {}
+    dead: dict[str, float] = {}
     for name, loss in (("cross-entropy", F.cross_entropy), ("margin", F.margin_loss)):
-        grad = F.input_gradient(loss(view(x), y), x)
+        grad = F.input_gradient(loss(logits(x), y), x)
         dead[name] = float((F.flat_norm(grad, torch.inf) == 0).double().mean())
-    worst = max(dead, key=dead.get)
+    worst = max(dead, key=lambda name: dead[name])
     if dead[worst] > 0.02:
         return f"the gradient of {worst} is exactly zero for {dead[worst]:.1%} of the samples"
     return None
 
 
-def losses_disagree(probe, white_box):
+def losses_disagree(probe: MaskingProbe, white_box: Mask) -> str | None:
     """One loss is far weaker than another."""
     rate = {
         "cross_entropy": probe.robust(PGD, max_iter=40).mean(),
         "margin": probe.robust(PGD, max_iter=40, loss="margin").mean(),
     }
-    weak, strong = sorted(rate, key=rate.get, reverse=True)
+    weak, strong = sorted(rate, key=lambda name: rate[name], reverse=True)
     if _differs(rate[weak], rate[strong]):
         return (
             f"PGD on {weak} leaves {rate[weak]:.1%} robust, on {strong} {rate[strong]:.1%}: "
@@ -143,28 +148,29 @@ def losses_disagree(probe, white_box):
     return None
 
 
-def outputs_are_random(probe, white_box):
+def outputs_are_random(probe: MaskingProbe, white_box: Mask) -> str | None:
     """Two passes over the same samples differ."""
-    view, x = probe.view, probe.view.tensor(probe.X[:64])
+    module = probe.model.module
+    x = module.tensor(probe.X[:64])
     with torch.no_grad():
-        if not torch.equal(view(x), view(x)):
+        if not torch.equal(module(x), module(x)):
             return "two passes over the same samples differ: use AutoAttack(version='rand')"
     return None
 
 
-def view_is_anothers(probe, white_box):
-    """Look for a view that names other classes than ``predict``, which named the right ones."""
-    apart = float((probe.view.codes(probe.X) != probe.codes).mean())
+def names_other_classes(probe: MaskingProbe, white_box: Mask) -> str | None:
+    """Look for logits that name other classes than ``predict``, which named the right ones."""
+    apart = float((probe.model.module.codes(probe.X) != probe.codes).mean())
     if apart > _POINTS:
         return (
-            f"the view that gives the gradient names another class than predict for {apart:.1%} of "
-            "the samples: mend what was registered for the estimator or one of its steps"
+            f"the model that gives the gradient names another class than predict for {apart:.1%} "
+            "of the samples: fix what was registered for the estimator or one of its steps"
         )
     return None
 
 
-CHECKS = {
-    "view": view_is_anothers,
+CHECKS: dict[str, Callable[[MaskingProbe, Mask], str | None]] = {
+    "view": names_other_classes,
     "randomness": outputs_are_random,
     "zero gradient": gradient_vanishes,
     "one step": one_step_beats_many,
@@ -175,15 +181,15 @@ CHECKS = {
 }
 
 
-def masking_signs(probe, white_box):
+def masking_signs(probe: MaskingProbe, white_box: Mask) -> dict[str, str]:
     """Run all checks of gradient masking.
 
     Parameters
     ----------
-    probe : Probe
+    probe : MaskingProbe
         Estimator and correctly classified samples.
     white_box : bool array of shape (n,)
-        Samples that withstood the attacks with gradients.
+        Samples that are robust to the attacks with gradients.
 
     Returns
     -------

@@ -2,17 +2,10 @@
 
 import torch
 
-from .. import _functional as F
+from .._norms import get_norm
 from ._lanczos import top_eigvals
 
 __all__ = ["curvature_bound", "spectral_bound", "worst_drop"]
-
-DUAL = {"linf": 1, "l2": 2, "l1": torch.inf}
-
-
-def _euclidean(norm, d):
-    """Largest squared Euclidean length in the unit ball of a norm."""
-    return d if norm == "linf" else 1
 
 
 def curvature_bound(H, norm, kind, one_sided):
@@ -33,7 +26,7 @@ def _sided(values, one_sided):
 
 
 def _spectral(H, eigh, norm, one_sided):
-    return _euclidean(norm, H.shape[1]) * _sided(eigh[0], one_sided).amax(1)
+    return get_norm(norm).euclidean_square(H.shape[1]) * _sided(eigh[0], one_sided).amax(1)
 
 
 def _entrywise(H, eigh, norm, one_sided):
@@ -41,12 +34,12 @@ def _entrywise(H, eigh, norm, one_sided):
     diagonal = _sided(H.diagonal(dim1=1, dim2=2), one_sided)
     size = size.diagonal_scatter(diagonal, dim1=1, dim2=2)
     # sum_ij |H_ij| |d_i| |d_j| is largest at the dual norm of the matrix as one vector.
-    return F.flat_norm(size, DUAL[norm])
+    return get_norm(norm).dual_length(size)
 
 
 def _eigen(H, eigh, norm, one_sided):
     lam, Q = eigh
-    reach = torch.linalg.vector_norm(Q, DUAL[norm], dim=1) ** 2
+    reach = get_norm(norm).dual_length(Q, dim=1) ** 2
     return (_sided(lam, one_sided) * reach).sum(1)
 
 
@@ -57,7 +50,7 @@ def spectral_bound(product, v, d, norm, one_sided):
         # The other end of the spectrum is the largest in magnitude once this one is moved to 0.
         lowest = top + top_eigvals(lambda q: product(q) - top * q, v, 1)
         top = torch.minimum(top, lowest)
-    return _euclidean(norm, d) * _sided(top[:, 0], one_sided)
+    return get_norm(norm).euclidean_square(d) * _sided(top[:, 0], one_sided)
 
 
 def worst_drop(J, H):

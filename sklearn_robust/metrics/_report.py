@@ -1,18 +1,23 @@
 """Everything worth knowing about a robust accuracy, and whether to trust it."""
 
+from __future__ import annotations
+
 import warnings
+from typing import Any
 
 import numpy as np
-from scipy.stats import norm as normal
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
 from sklearn.base import clone
 
 from .. import _validation as check
 from .._random import seed_of
-from ..attacks import PGD, Square, WorstCase
+from .._threat_model import ThreatModel
+from ..attacks import PGD, BaseAttack, Square, WorstCase
+from ..attacks._evaluation import choose_attack, open_samples, robust_mask
+from ..differentiable import Model, open_model
 from ..exceptions import ZeroGradientWarning
-from ._masking import Probe, masking_signs
-from ._robust import attack_and_model, withstood
-from ._threat import Threat
+from ._masking import MaskingProbe, masking_signs
 
 __all__ = ["robustness_report"]
 
@@ -20,17 +25,15 @@ _LOSSES = ("cross_entropy", "margin", "scaled_cross_entropy")
 _N_PROBED = 200  # samples that the masking checks look at
 
 
-def wilson_interval(n_hits, n, level=0.95):
+def wilson_interval(n_hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson's interval of a share, (low, high); it is sensible at 0 and 1 too."""
     if n == 0:
         return (0.0, 1.0)
-    z, share = normal.ppf((1 + level) / 2), n_hits / n
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return (float(max(0.0, middle - half)), float(min(1.0, middle + half)))
+    low, high = binomtest(n_hits, n).proportion_ci(level, method="wilson")
+    return (float(low), float(high))
 
 
-def _named_attacks(attack, black_box):
+def _named_attacks(attack: BaseAttack | None, black_box: bool) -> dict[str, BaseAttack]:
     """Name the attacks whose accuracies the report lists."""
     if black_box:
         return {"Square": Square(random_state=0) if attack is None else clone(attack)}
@@ -38,18 +41,25 @@ def _named_attacks(attack, black_box):
         return {f"PGD-40 {loss}": PGD(max_iter=40, loss=loss, random_state=0) for loss in _LOSSES}
     if not isinstance(attack, WorstCase):
         return {type(attack).__name__: clone(attack)}
-    members, seed = attack._members(), seed_of(attack.random_state)
-    named = {}
-    for number, member in enumerate(members, 1):
+    seed, named = seed_of(attack.random_state), {}
+    for number, member in enumerate(attack.members(), 1):
         name = f"{number}. {type(member).__name__}"
-        loss = getattr(member, "loss", None)
+        loss = member.get_params().get("loss")
         named[f"{name} {loss}" if isinstance(loss, str) else name] = member.set_params(
             random_state=seed
         )
     return named
 
 
-def robustness_report(estimator, X, y, *, attack=None, output_dict=False, n_jobs=None):
+def robustness_report(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    attack: BaseAttack | None = None,
+    output_dict: bool = False,
+    n_jobs: int | None = None,
+) -> str | dict[str, Any]:
     """Clean, per-attack and worst-case accuracy, and a verdict on whether to trust them.
 
     Parameters
@@ -113,32 +123,38 @@ def robustness_report(estimator, X, y, *, attack=None, output_dict=False, n_jobs
     >>> report["worst_case"] <= report["clean"], report["trusted"]
     (True, True)
     """
-    main, model = attack_and_model(attack, estimator)
+    model = open_model(estimator)
+    main = choose_attack(attack, model)
     with warnings.catch_warnings():  # the report has its own words for it
         warnings.simplefilter("ignore", ZeroGradientWarning)
         numbers = _measured(model, X, y, attack, main, n_jobs)
     return numbers if output_dict else _text(numbers, model.name)
 
 
-def _measured(model, X, y, attack, main, n_jobs):
+def _measured(
+    model: Model,
+    X: ArrayLike,
+    y: ArrayLike,
+    attack: BaseAttack | None,
+    main: BaseAttack,
+    n_jobs: int | None,
+) -> dict[str, Any]:
     """Return all numbers of the report; ``main`` is the attack that ``attack`` means."""
-    black_box = not model.differentiable
-    main._check_parameters()
-    _refuse_several_norms(main)
-    X = check.check_samples(X, of=model.estimator)
-    check.check_sample_shape(X, model.input_shape, model.name)
-    codes, threat = model.label_codes(X, y), Threat.of(main, X)
+    check.check_labels(y)
+    main.check_parameters()
+    X, codes = open_samples(model, X, y)
+    threat = _threat_of(main, X)
     correct = model.predict_codes(X) == codes
     robust, masks = correct.copy(), {}
-    for name, one in _named_attacks(attack, black_box).items():
-        masks[name] = withstood(model, X, y, attack=one, n_jobs=n_jobs)
+    for name, one in _named_attacks(attack, not model.differentiable).items():
+        masks[name] = robust_mask(model, X, codes, one, correct=correct, n_jobs=n_jobs)
         robust &= masks[name]
     signs = {}
-    if black_box:
+    if not model.differentiable:
         signs["black box"] = "no gradient reaches the input: the number is an upper bound"
     elif correct.any():
         rows = np.flatnonzero(correct)[:_N_PROBED]
-        probe = Probe(model, X[rows], np.asarray(y)[rows], threat)
+        probe = MaskingProbe(model, X[rows], codes[rows], threat, main.on_nan)
         signs = masking_signs(probe, robust[rows])
     return {
         "clean": float(correct.mean()),
@@ -162,17 +178,26 @@ def _measured(model, X, y, attack, main, n_jobs):
     }
 
 
-def _refuse_several_norms(attack):
-    members = attack._members() if isinstance(attack, WorstCase) else [attack]
+def _threat_of(attack: BaseAttack, X: NDArray[np.float32]) -> ThreatModel:
+    """Threat model that a report is about: of a cascade, the widest of its members."""
+    members = attack.members() if isinstance(attack, WorstCase) else [attack]
     norms = sorted({check.check_norm(member.norm) for member in members})
     if len(norms) > 1:
         raise ValueError(
             f"attack searches balls of several norms, {norms}, and a report is about one: report "
             "on each by itself. robust_score takes them together."
         )
+    box = check.check_bounds(attack.bounds, X)
+    threat = ThreatModel.widest([m.threat_model.with_shape(X.shape[1:], box) for m in members])
+    if not np.isfinite(threat.eps).all():
+        raise ValueError(
+            f"attack is {attack!r}, which has no radius: give it an eps to report on, or ask "
+            "robustness_curve for accuracies at several."
+        )
+    return threat
 
 
-def _text(numbers, who):
+def _text(numbers: dict[str, Any], who: str) -> str:
     width = max(24, *(len(name) for name in numbers["attacks"]))
     low, high = numbers["interval"]
     lines = [

@@ -1,158 +1,47 @@
 """Accuracy under attack."""
 
-import warnings
+from __future__ import annotations
 
-import joblib
+from typing import Any
+
 import numpy as np
-from sklearn.base import clone
-from sklearn.utils import check_consistent_length, gen_even_slices
-from torch.utils.data import Dataset
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_consistent_length
 
 from .. import _validation as check
-from .._random import seed_of
-from ..attacks import Square, WorstCase
-from ..attacks._minimum_norm import check_radius
+from ..attacks import BaseAttack
+from ..attacks._evaluation import choose_attack, open_samples, robust_mask
 from ..differentiable import open_model
-from ..exceptions import BlackBoxWarning
 
-__all__ = [
-    "attack_and_model",
-    "distances",
-    "prediction_stability",
-    "robust_score",
-    "withstood",
-]
+__all__ = ["prediction_stability", "robust_score"]
 
 
-def attack_and_model(attack, estimator):
-    """Copy of the attack that a score is about, and the opened estimator.
-
-    None is the worst case over several losses; for a model without a gradient it is a search by
-    scores, and a warning says so.
-    """
+def _score(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike | None,
+    attack: BaseAttack | None,
+    sample_weight: ArrayLike | None,
+    n_jobs: int | None,
+) -> float:
+    """Weighted share of samples that are robust."""
     model = open_model(estimator)
-    if attack is not None:
-        attack = clone(check.check_attack(attack))
-        attack._logits_of(model)  # a model without a gradient is refused first
-        return attack, model
-    if model.differentiable:
-        return WorstCase(random_state=0), model
-    warnings.warn(
-        f"{model.name} has no gradient: Square searched by its scores alone, so that the score is "
-        "an upper bound which a stronger attack may lower.",
-        BlackBoxWarning,
-        stacklevel=4,
-    )
-    return Square(random_state=0), model
-
-
-def mean_of(robust, sample_weight):
-    """Weighted share of True."""
+    attack = choose_attack(attack, model)
+    X, codes = open_samples(model, X, y)
+    robust: NDArray[np.bool_] = robust_mask(model, X, codes, attack, n_jobs=n_jobs)
     check_consistent_length(robust, sample_weight)
     return float(np.average(robust, weights=sample_weight))
 
 
-def withstood(estimator, X, y=None, *, attack=None, n_jobs=None, index=None):
-    """Say which samples are classified correctly whatever the attack does to them.
-
-    Parameters
-    ----------
-    estimator : fitted classifier
-        What to attack.
-    X : array-like of shape (n_samples, ...)
-        Clean samples.
-    y : array-like of shape (n_samples,), optional
-        True labels; without it the predicted ones, so that stability is judged.
-    attack : attack, default=None
-        None means ``WorstCase(random_state=0)``, or ``Square`` for a model without a gradient.
-    n_jobs : int, default=None
-        Processes that share the samples.
-    index : int array of shape (n_samples,), default=None
-        Numbers that errors name the samples by; None counts them from 0.
-
-    Returns
-    -------
-    robust : bool array of shape (n_samples,)
-        Clean errors are not robust.
-    """
-    attack, model = attack_and_model(attack, estimator)
-    check_radius(attack)
-    if isinstance(X, Dataset):
-        raise ValueError(
-            f"X is a {type(X).__name__}, a dataset: give its samples as an array, or type "
-            "use_caching=False where it comes from skorch's EpochScoring."
-        )
-    robust, fooled = _attacked(model, X, y, attack, n_jobs, "fooled", index)
-    robust[robust] = ~fooled
-    return robust
-
-
-def distances(estimator, X, y, *, attack, n_jobs=None):
-    """How far an attack for the nearest point had to go: 0 for clean errors, inf for failures.
-
-    Parameters
-    ----------
-    estimator : fitted classifier
-        What to attack.
-    X : array-like of shape (n_samples, ...)
-        Clean samples.
-    y : array-like of shape (n_samples,)
-        True labels.
-    attack : MinimumNormAttack
-        Its norm is that of the distances.
-    n_jobs : int, default=None
-        Processes that share the samples.
-
-    Returns
-    -------
-    distance : array of shape (n_samples,), float64
-        Upper bounds of the distances to the decision boundary.
-    """
-    attack, model = attack_and_model(attack, estimator)
-    correct, found = _attacked(model, X, y, attack, n_jobs, "distance")
-    distance = np.zeros(len(correct))
-    distance[correct] = found
-    return distance
-
-
-def _attacked(model, X, y, attack, n_jobs, key, index=None):
-    """Which samples are classified correctly, and what came of attacking those."""
-    if getattr(attack, "targeted", False):
-        raise ValueError("A targeted attack does not measure robustness; use targeted=False.")
-    attack._check_parameters()
-    X = check.check_samples(X, of=model.estimator)
-    check.check_sample_shape(X, model.input_shape, model.name)
-    predicted = model.predict_codes(X)
-    if y is None:
-        correct = np.ones(len(X), dtype=bool)
-    else:
-        correct = predicted == model.label_codes(X, y)
-    # The box is that of the whole call, and every process draws alike.
-    bounds = check.check_bounds(attack.bounds, X)
-    attack.set_params(random_state=seed_of(attack.random_state))
-    labels = model.classes_[predicted[correct]]
-    index = (np.arange(len(X)) if index is None else index)[correct]
-    return correct, _shared(attack, model, X[correct], labels, bounds, index, n_jobs, key)
-
-
-def _shared(attack, model, X, y, bounds, index, n_jobs, key):
-    n_chunks = min(joblib.effective_n_jobs(n_jobs), max(len(X), 1))
-    if not len(X):
-        return np.zeros(0, bool)
-    if n_chunks == 1:
-        return _chunk(attack, model, X, y, bounds, index, key)
-    parts = joblib.Parallel(n_jobs=n_jobs)(
-        joblib.delayed(_chunk)(attack, model.estimator, X[rows], y[rows], bounds, index[rows], key)
-        for rows in gen_even_slices(len(X), n_chunks)
-    )
-    return np.concatenate(parts)
-
-
-def _chunk(attack, estimator, X, y, bounds, index, key):
-    return attack._evaluate(estimator, X, y, bounds, checked=True, index=index)[key]
-
-
-def robust_score(estimator, X, y, *, attack=None, sample_weight=None, n_jobs=None):
+def robust_score(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    attack: BaseAttack | None = None,
+    sample_weight: ArrayLike | None = None,
+    n_jobs: int | None = None,
+) -> float:
     """Accuracy that is left when an attack may move every sample inside its ball.
 
     Parameters
@@ -172,12 +61,12 @@ def robust_score(estimator, X, y, *, attack=None, sample_weight=None, n_jobs=Non
     sample_weight : array-like of shape (n_samples,), default=None
         Weight of each sample.
     n_jobs : int, default=None
-        Processes that share the samples; the verdicts are those of one process.
+        Processes that share the samples; the result is that of one process.
 
     Returns
     -------
     score : float
-        Weighted share of samples that are classified correctly and withstand the attack. Never
+        Weighted share of samples that are classified correctly whatever the attack does. Never
         above accuracy. A finite attack finds an upper bound of the true robust accuracy.
 
     Raises
@@ -206,11 +95,18 @@ def robust_score(estimator, X, y, *, attack=None, sample_weight=None, n_jobs=Non
     True
     """
     check.check_labels(y)
-    robust = withstood(estimator, X, y, attack=attack, n_jobs=n_jobs)
-    return mean_of(robust, sample_weight)
+    return _score(estimator, X, y, attack, sample_weight, n_jobs)
 
 
-def prediction_stability(estimator, X, y=None, *, attack=None, sample_weight=None, n_jobs=None):
+def prediction_stability(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    attack: BaseAttack | None = None,
+    sample_weight: ArrayLike | None = None,
+    n_jobs: int | None = None,
+) -> float:
     """Share of predictions that no attack inside the ball changes; needs no labels.
 
     Parameters
@@ -244,11 +140,10 @@ def prediction_stability(estimator, X, y=None, *, attack=None, sample_weight=Non
     >>> bool(prediction_stability(model, X) > 0.9)
     True
     """
-    stable = withstood(estimator, X, None, attack=attack, n_jobs=n_jobs)
-    return mean_of(stable, sample_weight)
+    return _score(estimator, X, None, attack, sample_weight, n_jobs)
 
 
-def _takes_weights():
+def _takes_weights() -> bool:
     return True
 
 

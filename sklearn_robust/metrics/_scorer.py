@@ -1,9 +1,18 @@
 """Robust accuracy as a scorer object."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from .. import _validation as check
+from ..attacks import BaseAttack
 from ._robust import robust_score
+
+if TYPE_CHECKING:
+    from typing import Self
 
 __all__ = ["RobustScorer", "make_robust_scorer"]
 
@@ -19,22 +28,24 @@ class RobustScorer:
         Processes that share the samples.
     """
 
-    def __init__(self, attack=None, n_jobs=None):
+    def __init__(self, attack: BaseAttack | None = None, n_jobs: int | None = None) -> None:
         self.attack = attack
         self.n_jobs = n_jobs
-        self._weights = None
+        self._weights: bool | str | None = None
 
-    def __call__(self, estimator, X, y, sample_weight=None):
+    def __call__(
+        self, estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Robust accuracy of a fitted estimator."""
         return robust_score(
             estimator, X, y, attack=self.attack, sample_weight=sample_weight, n_jobs=self.n_jobs
         )
 
-    def _accept_sample_weight(self):
+    def _accept_sample_weight(self) -> bool:
         # scikit-learn's multi-metric scorer asks its members before it passes weights on.
         return True
 
-    def set_score_request(self, *, sample_weight=True):
+    def set_score_request(self, *, sample_weight: bool | str | None = True) -> Self:
         """Ask for sample weights where scikit-learn's metadata routing is switched on.
 
         Parameters
@@ -51,18 +62,20 @@ class RobustScorer:
         self._weights = sample_weight
         return self
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRequest:
         """Return what the scorer asks for, a ``MetadataRequest``."""
         request = MetadataRequest(owner=repr(self))
         request.score.add_request(param="sample_weight", alias=self._weights)
         return request
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n_jobs = "" if self.n_jobs is None else f", n_jobs={self.n_jobs!r}"
         return f"make_robust_scorer({self.attack!r}{n_jobs})"
 
 
-def make_robust_scorer(attack=None, *, n_jobs=None):
+def make_robust_scorer(
+    attack: BaseAttack | None = None, *, n_jobs: int | None = None
+) -> RobustScorer:
     """Make a scorer of robust accuracy, for ``scoring=`` of any search or cross-validation.
 
     Parameters

@@ -2,12 +2,12 @@
 
 import torch
 
-from .. import _functional as F
 from .. import _validation as check
+from .._norms import get_norm
 from ._curvature import HessianProduct, dense_hessian
 from ._hessian import DENSE, choose_method, moderate_rows, starts
 from ._probe import Probe, slope
-from ._quadratic import DUAL, curvature_bound, spectral_bound, worst_drop
+from ._quadratic import curvature_bound, spectral_bound, worst_drop
 
 __all__ = ["check_series", "second_order", "taylor_bound"]
 
@@ -103,19 +103,19 @@ def taylor_bound(
     norm = check.check_norm(norm)
     check_series(order, curvature, norm)
     probe = Probe(estimator, X, y)
-    value = probe.scalar("margin")
+    value, dual_length = probe.scalar("margin"), get_norm(norm).dual_length
     radius = torch.as_tensor(check.check_eps(eps, norm, probe.X.shape[1:]))
     second = None if order == 1 else second_order(probe, norm, curvature, one_sided, radius)
 
     def bound(x, y):
         J = slope(value, x, y).flatten(1) * flat_radius(radius, x)
         if second is None:
-            return F.flat_norm(J, DUAL[norm])
+            return dual_length(J)
         if curvature == "exact":
             H = second(x, y)
             drop = worst_drop(J, H)
             return drop if one_sided else torch.maximum(drop, worst_drop(-J, -H))
-        return F.flat_norm(J, DUAL[norm]) + second(x, y) / 2
+        return dual_length(J) + second(x, y) / 2
 
     # Second derivatives need float64, and the first order costs little more in it.
     size = batch_size or (moderate_rows(probe, "exact") if order == 2 else None)

@@ -2,14 +2,12 @@
 
 import torch
 
-from .. import _functional as F
 from .. import _validation as check
+from .._norms import get_norm
 from .._random import RowNoise, seed_of
-from ..attacks._norms import make_ball
 from ._hessian import moderate_rows
 from ._jacobian import logit_jacobian
 from ._probe import Probe, value_and_slope
-from ._quadratic import DUAL
 from ._taylor import check_series, second_order
 
 __all__ = ["taylor_radius"]
@@ -129,7 +127,7 @@ def _runner_up(probe, norm):
 
     def gap_and_slope(x, y):
         gap, rise = value_and_slope(value, x, y)
-        return gap[:, None], F.flat_norm(rise, DUAL[norm])[:, None]
+        return gap[:, None], get_norm(norm).dual_length(rise)[:, None]
 
     return gap_and_slope
 
@@ -142,7 +140,7 @@ def _all_classes(probe, norm):
         own = torch.arange(len(x), device=x.device), y
         gap, rise = z[own][:, None] - z, J[own][:, None] - J
         gap[own] = torch.inf
-        return gap, torch.linalg.vector_norm(rise.flatten(2), DUAL[norm], dim=2)
+        return gap, get_norm(norm).dual_length(rise.flatten(2), dim=2)
 
     return gap_and_slope
 
@@ -162,7 +160,7 @@ def _points(neighborhood, norm, seed):
     check.check_count("the number of points of neighborhood", n_points)
 
     def around(x):
-        ball, noise = make_ball(norm, torch.tensor(float(eps)).to(x)), RowNoise(seed, x)
+        ball, noise = get_norm(norm)(torch.tensor(float(eps)).to(x)), RowNoise(seed, x)
         for number in range(n_points):
             yield x + ball.sample(noise.spawn(number), x, 0)
 

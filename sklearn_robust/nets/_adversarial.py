@@ -86,7 +86,7 @@ class AdversarialNet(BaseNet):
             raise ValueError(
                 f"{self._component} is targeted, but training has no targets; use targeted=False."
             )
-        attack._check_parameters()
+        attack.check_parameters()
         self.attack_ = attack
         self._set_box()
         return self

@@ -215,7 +215,7 @@ class BaseNet(Trainer):
         return self._frozen()._forward_batches(X)
 
     def _frozen(self):
-        """This net with a frozen twin of its module, which no other thread uses or changes."""
+        """Copy of the net with a frozen twin of its module, which no other thread uses."""
         net = object.__new__(type(self))
         vars(net).update(vars(self), module_=frozen_twin(self.module_), amp_=False)
         return net

@@ -4,8 +4,6 @@ import torch
 
 from .. import _validation as check
 from ..attacks import FGSM
-from ..attacks._batch import Box
-from ..attacks._norms import make_ball
 from ._adversarial import AdversarialNet
 from ._fast_at import check_fgsm
 
@@ -93,16 +91,15 @@ class FreeATNet(AdversarialNet):
     def batch_loss(self, x, y):
         """Criterion of the perturbed samples; its backward pass moves the perturbation on."""
         attack = self._attack_now()
-        radius = attack._radius(check.check_norm(attack.norm), x.shape[1:])
-        ball = make_ball(check.check_norm(attack.norm), torch.as_tensor(radius)).to(x)
+        threat = attack.threat_model.with_shape(x.shape[1:], attack.bounds_)
+        ball, box = threat.ball(x).to(x), threat.box(x)
         if ball.radius == 0:
             return super().batch_loss(x, y)
-        box = Box(attack.bounds_, x)
         x_adv = ball.confine(self._delta(x), x, box).requires_grad_(True)
 
         def climb(grad):
             here = x_adv.detach()
-            ahead = ball.ahead(here, grad, 1.0, box)
+            ahead = ball.ascent_step(here, grad, 1.0, box)
             self.delta_[: len(x)] = ball.confine(here + ahead - x, x, box) - x
 
         x_adv.register_hook(climb)

@@ -6,16 +6,13 @@ import torch
 
 from .. import _functional as F
 from .. import _validation as check
+from .._norms import get_norm, norm_names
 from .._random import RowNoise, seed_of
-from ..attacks._batch import Box
-from ..attacks._norms import make_ball
 from ._adversarial import AdversarialNet
 from ._engine.replay import recalled
 
 __all__ = ["JacobianRegNet"]
 
-_ORDERS = {"l1": 1, "l2": 2, "l2_squared": 2, "linf": torch.inf}
-_DUALS = {"l1": "linf", "l2": "l2", "l2_squared": "l2", "linf": "l1"}
 _VARIANTS = ("exact", "finite_difference", "random_projection")
 
 
@@ -130,7 +127,8 @@ class JacobianRegNet(AdversarialNet):
     def _check_parameters(self):
         super()._check_parameters()
         check.check_number("lam", self.lam)
-        check.check_choice("jacobian_norm", self.jacobian_norm, _ORDERS)
+        norms = [*norm_names(with_dual=True), "l2_squared"]
+        check.check_choice("jacobian_norm", self.jacobian_norm, norms)
         check.check_choice("jacobian_target", self.jacobian_target, ["margin", "loss"])
         check.check_choice("penalty_dtype", self.penalty_dtype, ["float32", "bfloat16"])
         check.check_number("adv_weight", self.adv_weight, high=1)
@@ -196,8 +194,11 @@ class JacobianRegNet(AdversarialNet):
             size = self._slope_ahead(x, values, y)
         else:
             slope = F.input_gradient(values, x, create_graph=True)
-            size = F.flat_norm(slope, _ORDERS[self.jacobian_norm])
+            size = self._norm().length(slope)
         return (size**2 if self.jacobian_norm == "l2_squared" else size).mean()
+
+    def _norm(self):
+        return get_norm(self.jacobian_norm.removesuffix("_squared"))
 
     def _target(self, z, y):
         """Whose gradient is penalised, one value a sample."""
@@ -213,7 +214,7 @@ class JacobianRegNet(AdversarialNet):
     def _slope_ahead(self, x, values, y):
         """Slope of each value along its own gradient, from a point a little further on."""
         slope = F.input_gradient(values, x, retain_graph=True)
-        ball = make_ball(_DUALS[self.jacobian_norm], torch.ones(()).to(x))
-        ahead = x.detach() + self.difference_step * ball.ahead(x, slope, 1.0, Box(None, x))
+        direction = self._norm().dual_class().steepest_direction(slope)
+        ahead = x.detach() + self.difference_step * direction
         z = self.compute_logits(ahead, precise=True)
         return (self._target(z, y) - values) / self.difference_step

@@ -10,7 +10,7 @@ from ..nets._engine.schedules import value_in
 from ..nets._reweighting import log_weights
 from ._display import axes_for, named
 from ._geometry_drawing import draw_cloud, draw_mesh, draw_weights
-from ._withstood import attack_of, plane, withstood
+from ._kappa import attack_of, count_steps, plane
 
 __all__ = ["GeometryDisplay"]
 
@@ -132,7 +132,7 @@ class GeometryDisplay:
         """
         X, y = check.check_samples(X, of=estimator), np.asarray(y)
         attack = attack_of(estimator, attack, X)
-        view = attack._logits_of(open_model(estimator))
+        view = attack.logits_of(open_model(estimator))
         codes = check.encode_labels(y, view.classes_, view.name)
         pair = view.classes_[:2] if classes is None else np.asarray(classes)
         if len(pair) != 2 or not np.isin(pair, view.classes_).all():
@@ -140,7 +140,7 @@ class GeometryDisplay:
         rows = np.isin(y, pair)
         if rows.sum() < 3:
             raise ValueError(f"X has {rows.sum()} samples of {pair.tolist()}; give at least three.")
-        kappa, logits = withstood(view, attack, X[rows], codes[rows])
+        kappa, logits = count_steps(view, attack, X[rows], codes[rows])
         return cls(
             kind="projection",
             max_iter=attack.max_iter,

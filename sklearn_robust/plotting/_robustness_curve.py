@@ -3,7 +3,6 @@
 import numpy as np
 
 from .._validation import check_norm
-from ..attacks import WorstCase
 from ..metrics._curve import robustness_curve
 from ._display import axes_for, named
 from ._style import eps_axis, line_style, percent_axis
@@ -168,6 +167,4 @@ class RobustnessCurveDisplay:
 
 def _norm_of(attack):
     """Name of the norm of an attack, or of what a cascade is made of."""
-    if isinstance(attack, WorstCase):
-        attack = attack._members()[0]
-    return "linf" if attack is None else check_norm(attack.norm)
+    return "linf" if attack is None else check_norm(attack.threat_model.norm)

@@ -8,14 +8,13 @@ import torch
 from torch import Tensor
 
 from .. import _functional as F
+from .._norms import get_norm
 from ..differentiable import DifferentiableModel
 from ._layers import last_layer
 from ._lipschitz import lipschitz_bounds
 from ._trace import trace_of
 
 __all__ = ["Geometry", "feature_margin", "linear_margin"]
-
-DUALS = {"linf": 1.0, "l2": 2.0, "l1": torch.inf}
 
 
 def feature_margin(z: Tensor, matrix: Tensor) -> Tensor:
@@ -47,7 +46,7 @@ def linear_margin(model: DifferentiableModel, x: Tensor, norm: str = "l2") -> Te
     far = torch.full_like(z, torch.inf)
     for k in range(others.shape[1]):
         gradient = F.input_gradient(gaps[:, k], x, retain_graph=k + 1 < others.shape[1])
-        size = F.flat_norm(gradient, DUALS[norm])
+        size = get_norm(norm).dual_length(gradient)
         gap = gaps[:, k].detach()
         far[:, k] = torch.where(gap > 0, gap / size.to(gap), 0)
     return far.amin(1).detach()
@@ -89,5 +88,4 @@ class Geometry:
         radius = (top[:, 0] - top[:, 1]) / (math.sqrt(2) * self.lipschitz)
         if self.matrix is not None:
             radius = torch.maximum(radius, feature_margin(z, self.matrix) / self.to_features)
-        # A change of linf length r has l2 length sqrt(d) r at most; of l1 length r, r at most.
-        return radius / math.sqrt(n_inputs) if norm == "linf" else radius
+        return radius / math.sqrt(get_norm(norm).euclidean_square(n_inputs))

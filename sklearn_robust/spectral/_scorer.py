@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _functional as F
 from .. import _validation as check
-from ..attacks import WorstCase
-from ..attacks._base import BaseAttack
-from ..attacks._minimum_norm import check_radius
+from ..attacks import BaseAttack
+from ..attacks._evaluation import choose_attack, robust_mask
+from ..attacks._evaluation import open_samples as checked_samples
 from ..differentiable import Model
 from ._layer_spectra import layer_spectra
 from ._margin_report import logits_of, open_samples
@@ -37,7 +37,7 @@ class RegularizationScorer:
 
     def __init__(
         self,
-        attack: Any = None,
+        attack: BaseAttack | None = None,
         tau: float = 0.1,
         spectra: bool = True,
         max_samples: int | None = None,
@@ -56,7 +56,7 @@ class RegularizationScorer:
         scores = {
             "accuracy": float((z.argmax(1) == labels).double().mean()),
             "neg_cross_entropy": -float(F.cross_entropy(z, labels).mean()),
-            "robust_accuracy": self._robust_accuracy(opened, samples, np.asarray(y)),
+            "robust_accuracy": self._robust_accuracy(opened, X, y),
             "margin_mean": float(margin.mean()),
             "margin_std": float(margin.std(correction=0)),
             "softmax_margin_mean": float(narrow.mean()),
@@ -66,15 +66,13 @@ class RegularizationScorer:
         }
         return scores | (_spectrum_scores(opened, samples) if self.spectra else {})
 
-    def _robust_accuracy(self, opened: Model, X: NDArray[Any], y: NDArray[Any]) -> float:
-        attack = WorstCase(random_state=0) if self.attack is None else self.attack
-        check_radius(attack)
-        target = opened if isinstance(attack, BaseAttack) else opened.estimator
-        rows = np.arange(len(y))
+    def _robust_accuracy(self, model: Model, X: ArrayLike, y: ArrayLike) -> float:
+        attack = choose_attack(self.attack, model)
+        X, codes = checked_samples(model, X, y)
+        rows = np.arange(len(X))
         if self.max_samples is not None and len(rows) > self.max_samples:
             rows = np.linspace(0, len(rows) - 1, self.max_samples).round().astype(int)
-        fooled = attack.evaluate(target, X[rows], y[rows]).fooled
-        return 1 - float(np.mean(fooled))
+        return 1 - float(np.mean(~robust_mask(model, X[rows], codes[rows], attack)))
 
     def __repr__(self) -> str:
         changed = [
@@ -103,7 +101,7 @@ def _spectrum_scores(opened: Model, X: NDArray[Any]) -> dict[str, float]:
 
 
 def make_regularization_scorer(
-    attack: Any = None,
+    attack: BaseAttack | None = None,
     *,
     tau: float = 0.1,
     spectra: bool = True,

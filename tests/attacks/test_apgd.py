@@ -81,7 +81,7 @@ def test_it_aims_at_as_many_classes_as_it_is_told():
             (
                 ~APGD(
                     eps=0.12, loss="targeted_dlr", n_target_classes=n, random_state=0, max_iter=20
-                ).verdict(model, x, y)
+                ).robust_mask(model, x, y)
             ).sum()
         )
         for n in (1, 5, 50)

@@ -76,9 +76,9 @@ class TestGeometry:
             [attack.perturb(model, x[i : i + 1], y[i : i + 1]) for i in range(len(x))]
         )
         torch.testing.assert_close(together, alone, rtol=0, atol=1e-9)
-        verdict = attack.verdict(model, x, y)
+        verdict = attack.robust_mask(model, x, y)
         order = torch.randperm(len(x))
-        assert torch.equal(attack.verdict(model, x[order], y[order]), verdict[order])
+        assert torch.equal(attack.robust_mask(model, x[order], y[order]), verdict[order])
 
     def test_a_shift_of_all_logits_changes_nothing(self, name, norm, shape):
         model, x = curved(4, shape), samples(shape=shape)
@@ -96,7 +96,7 @@ def test_from_two_classes_up_attacks_fool_more_than_noise(name, norm, n_classes)
     model, x = linear(n_classes), samples(60)
     y = predicted(model, x)
     eps = {"linf": 0.3, "l2": 0.8, "l1": 1.6}[norm]
-    fooled = ~attack_of(name, norm, eps=eps).verdict(model, x, y)
+    fooled = ~attack_of(name, norm, eps=eps).robust_mask(model, x, y)
     noise = samples(60, seed=9, low=-1, high=1)
     noise = noise * (eps / lengths(noise, torch.zeros_like(noise), norm))[:, None]
     by_noise = predicted(model, (x + noise).clamp(0, 1)) != y
@@ -109,9 +109,9 @@ def test_eps_zero_is_the_identity(name, norm):
     y = predicted(model, x)
     attack = attack_of(name, norm, eps=0.0)
     assert torch.equal(attack.perturb(model, x, y), x)
-    assert attack.verdict(model, x, y).all()
+    assert attack.robust_mask(model, x, y).all()
     wrong = (y + 1) % 3
-    assert not attack.verdict(model, x, wrong).any()
+    assert not attack.robust_mask(model, x, wrong).any()
 
 
 @pytest.mark.parametrize(("name", "norm"), pairs())
@@ -388,12 +388,12 @@ def test_inference_mode_changes_nothing(name):
     model, attack = linear(), brief(name, eps=0.1, norm="linf")
     x = samples()
     X, y = x.numpy(), predicted(model, x)
-    expected = attack.generate(model, X, y.numpy()), attack.verdict(model, x, y)
+    expected = attack.generate(model, X, y.numpy()), attack.robust_mask(model, x, y)
     with torch.inference_mode():
         x_inside = x + 0  # such a tensor takes part in no gradient
         assert x_inside.is_inference()
         assert np.array_equal(attack.generate(model, X, y.numpy()), expected[0])
-        assert torch.equal(attack.verdict(model, x_inside, y + 0), expected[1])
+        assert torch.equal(attack.robust_mask(model, x_inside, y + 0), expected[1])
         assert attack.evaluate(model, X, y.numpy()).fooled.tolist() == (~expected[1]).tolist()
 
 
@@ -474,7 +474,7 @@ def test_accuracy_never_rises_with_eps(norm):
     y = predicted(model, x)
     shares = [
         attacks.APGD(eps=eps, norm=norm, loss="margin", random_state=0)
-        .verdict(model, x, y)
+        .robust_mask(model, x, y)
         .double()
         .mean()
         for eps in np.linspace(0, 2 * EPS[norm], 6)

@@ -30,18 +30,18 @@ def short():
 
 
 def test_the_members_of_the_standard_version_have_the_budgets_of_the_paper():
-    members = AutoAttack(eps=0.1, norm="l2")._members()
+    members = AutoAttack(eps=0.1, norm="l2").members()
     assert [type(member) for member in members] == [APGD, APGD, FAB, Square]
     assert [member.loss for member in members[:2]] == ["cross_entropy", "targeted_dlr"]
     assert [member.max_iter for member in members] == [100, 100, 100, 5000]
     assert members[1].n_target_classes == members[2].n_target_classes == 9
     assert all(member.eps == 0.1 and member.norm == "l2" for member in members)
-    random = AutoAttack(version="rand", n_eot=7)._members()
+    random = AutoAttack(version="rand", n_eot=7).members()
     assert [(member.loss, member.n_eot) for member in random] == [("cross_entropy", 7), ("dlr", 7)]
 
 
 def test_the_default_radius_holds_for_every_member():
-    assert [member.eps for member in AutoAttack()._members()] == [8 / 255] * 4
+    assert [member.eps for member in AutoAttack().members()] == [8 / 255] * 4
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 4, 5])
@@ -53,7 +53,7 @@ def test_it_is_exact_on_linear_models(norm, n_classes):
     attack = AutoAttack(
         eps=EPS[norm], norm=norm, version="custom", attacks=short(), bounds=None, random_state=0
     )
-    withstood = attack.verdict(model, x, y)
+    withstood = attack.robust_mask(model, x, y)
     clear = (exact - EPS[norm]).abs() > 0.01 * EPS[norm]
     assert torch.equal(withstood[clear], exact[clear] > EPS[norm])
 
@@ -63,10 +63,10 @@ def test_no_sample_withstands_that_a_member_fools(norm):
     model, x = curved(4, width=40), samples(60)
     y = predicted(model, x)
     params = {"eps": EPS[norm], "norm": norm, "random_state": 0}
-    ours = AutoAttack(version="custom", attacks=short(), **params).verdict(model, x, y)
+    ours = AutoAttack(version="custom", attacks=short(), **params).robust_mask(model, x, y)
     assert 0 < ours.sum() < len(x)
     for member in short():
-        theirs = member.set_params(**params).verdict(model, x, y)
+        theirs = member.set_params(**params).robust_mask(model, x, y)
         # Those that draw random numbers draw others in a cascade than alone.
         assert (ours & ~theirs).sum() <= (0 if isinstance(member, FAB) else 1), member
 
@@ -98,7 +98,7 @@ def test_generate_returns_adversarial_points():
     y = predicted(model, x)
     attack = AutoAttack(eps=0.2, version="custom", attacks=short(), random_state=0)
     x_adv = attack.perturb(model, x, y)
-    assert torch.equal(predicted(model, x_adv) == y, attack.verdict(model, x, y))
+    assert torch.equal(predicted(model, x_adv) == y, attack.robust_mask(model, x, y))
     assert lengths(x_adv, x, "linf").max() <= 0.2
 
 

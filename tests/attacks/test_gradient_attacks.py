@@ -171,7 +171,7 @@ def test_restarts_never_lower_the_best_loss(stop):
         PGD(eps=0.4, max_iter=2, n_restarts=n, random_state=0, loss="margin") for n in (1, 6)
     )
     if stop:
-        assert (many.verdict(model, x, y) <= one.verdict(model, x, y)).all()
+        assert (many.robust_mask(model, x, y) <= one.robust_mask(model, x, y)).all()
         return
     gain = F.margin(model(one.perturb(model, x, y)), y) - F.margin(
         model(many.perturb(model, x, y)), y
@@ -213,7 +213,7 @@ def test_a_targeted_attack_moves_toward_its_target(loss, n_classes):
     attack = PGD(eps=0.8, loss=loss, targeted=True, max_iter=20, bounds=None, random_state=0)
     x_adv = attack.perturb(model, x, target)
     assert (F.margin(model(x_adv), target) > F.margin(model(x), target)).all()
-    withstood = attack.verdict(model, x, target)
+    withstood = attack.robust_mask(model, x, target)
     result = attack.evaluate(model, x.float().numpy(), target.numpy())
     assert not withstood.all()
     hit = predicted(model, torch.as_tensor(result.X_adv).double()) == target
@@ -228,7 +228,9 @@ def test_gradient_attacks_climb_a_loss_that_saturates_when_it_is_scaled():
     y = predicted(loud, x)
     assert torch.equal(y, predicted(quiet, x))
     count = {
-        loss: int((~PGD(eps=0.2, loss=loss, max_iter=20, random_state=0).verdict(loud, x, y)).sum())
+        loss: int(
+            (~PGD(eps=0.2, loss=loss, max_iter=20, random_state=0).robust_mask(loud, x, y)).sum()
+        )
         for loss in ("cross_entropy", "scaled_cross_entropy", "dlr")
     }
     assert count["scaled_cross_entropy"] > 0
@@ -256,11 +258,11 @@ class TestWorstCase:
         model, x = curved(width=40), samples(80)
         y = predicted(model, x)
         cascade = WorstCase(self.members(), eps=0.25, norm="linf", random_state=0)
-        withstood = cascade.verdict(model, x, y)
+        withstood = cascade.robust_mask(model, x, y)
         assert 0 < withstood.sum() < len(x)
         for member in self.members():
             member.set_params(eps=0.25, norm="linf", random_state=0)
-            assert (withstood <= member.verdict(model, x, y)).all(), member
+            assert (withstood <= member.robust_mask(model, x, y)).all(), member
 
     def test_samples_that_are_fooled_are_not_shown_to_the_next(self):
         model, x = linear(2), samples(60)
@@ -277,7 +279,9 @@ class TestWorstCase:
         y = predicted(model, x)
         cascade = WorstCase(eps=0.2, random_state=0)
         result = cascade.evaluate(model, x.float().numpy(), y.numpy())
-        assert np.array_equal(~result.fooled, cascade.verdict(model, x.float().double(), y).numpy())
+        assert np.array_equal(
+            ~result.fooled, cascade.robust_mask(model, x.float().double(), y).numpy()
+        )
 
     def test_settings_of_the_cascade_hold_for_all_members(self):
         model, x = curved(), samples()

@@ -74,7 +74,7 @@ def test_a_verdict_pulls_back_what_oversteps_the_radius(norm):
             eps = float(exact[row]) * share
             attack = DeepFool(norm=norm, eps=eps, overshoot=0.2, bounds=None)
             one = slice(row, row + 1)
-            assert attack.verdict(model, x[one], y[one]).item() == robust
+            assert attack.robust_mask(model, x[one], y[one]).item() == robust
 
 
 @pytest.mark.parametrize(("name", "norm"), pairs(NEAREST))

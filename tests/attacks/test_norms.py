@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
+from sklearn_robust._norms import Box, get_norm
 from sklearn_robust._random import RowNoise
-from sklearn_robust.attacks._batch import Box
-from sklearn_robust.attacks._norms import make_ball
 from tests.attacks.models import NORMS, ORDER
 
 EPS = {
@@ -37,7 +36,7 @@ def size(d, eps, norm):
 @pytest.mark.parametrize("eps", EPS)
 @pytest.mark.parametrize("norm", NORMS)
 def test_samples_fill_the_ball_evenly(norm, eps):
-    ball, x = make_ball(norm, EPS[eps]), rows(4000)
+    ball, x = get_norm(norm)(EPS[eps]), rows(4000)
     d = ball.sample(RowNoise(0, x), x, 0)
     sizes = size(d, EPS[eps], norm)
     n_free = int((EPS[eps].expand(N_FEATURES) > 0).sum())
@@ -53,12 +52,12 @@ def test_samples_fill_the_ball_evenly(norm, eps):
 @settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), scale=st.floats(0.01, 100))
 def test_projection_is_inside_idempotent_and_leaves_the_inside_alone(norm, eps, seed, scale):
-    ball, d = make_ball(norm, EPS[eps]), rows(8, seed, scale)
+    ball, d = get_norm(norm)(EPS[eps]), rows(8, seed, scale)
     inside = ball.project(d)
     assert size(inside, EPS[eps], norm).max() <= 1 + 1e-11
     assert (inside[:, EPS[eps].expand(N_FEATURES) == 0] == 0).all()
     torch.testing.assert_close(ball.project(inside), inside, rtol=0, atol=1e-11)
-    held = ball.hold(d)
+    held = ball.only_free(d)
     free = size(held, EPS[eps], norm) <= 1
     torch.testing.assert_close(inside[free], held[free], rtol=0, atol=1e-12)
 
@@ -68,7 +67,7 @@ def test_projection_is_inside_idempotent_and_leaves_the_inside_alone(norm, eps, 
 @given(seed=st.integers(0, 10**6))
 def test_projection_onto_an_even_ball_is_the_nearest_point(norm, seed):
     """No small step toward the point stays inside: compare with a thousand others."""
-    ball, d = make_ball(norm, EPS["even"]), rows(1, seed, 2.0)
+    ball, d = get_norm(norm)(EPS["even"]), rows(1, seed, 2.0)
     nearest = ball.project(d)
     others = ball.project(nearest + rows(500, seed + 1, 0.2))
     distance = torch.linalg.vector_norm(d - nearest)
@@ -81,7 +80,7 @@ def test_the_l1_ball_cut_by_a_box_is_projected_on_exactly(seed):
     """The threshold t of sum(min((|d| - t)+, room)) = 1, found by a scalar solver."""
     eps, d = EPS["uneven"], rows(1, seed, 3.0)
     room = torch.as_tensor(np.random.default_rng(seed).uniform(0, 1, d.shape))
-    ours = make_ball("l1", eps).project(d, room)[0]
+    ours = get_norm("l1")(eps).project(d, room)[0]
     u, limit = (d / eps).abs()[0].numpy(), (room / eps)[0].numpy()
 
     def total(t):
@@ -95,11 +94,11 @@ def test_the_l1_ball_cut_by_a_box_is_projected_on_exactly(seed):
 @pytest.mark.parametrize("eps", EPS)
 @pytest.mark.parametrize("norm", NORMS)
 def test_a_step_gains_what_the_dual_norm_promises(norm, eps):
-    ball, grad = make_ball(norm, EPS[eps]), rows()
+    ball, grad = get_norm(norm)(EPS[eps]), rows()
     box = Box(None, grad)
-    step = ball.ahead(grad, grad, 0.3, box)
+    step = ball.ascent_step(grad, grad, 0.3, box)
     assert size(step, EPS[eps], norm).max() <= 0.3 * (1 + 1e-9)
-    torch.testing.assert_close((step * grad).sum(1), 0.3 * ball.slope(grad))
+    torch.testing.assert_close((step * grad).sum(1), 0.3 * ball.dual_norm(grad))
 
 
 @pytest.mark.parametrize("norm", ["linf", "l1"])
@@ -109,8 +108,8 @@ def test_no_step_in_the_box_gains_more(norm, seed):
     """The linear programme of the best step, solved by scipy; linf steps are cut afterwards."""
     rng = np.random.default_rng(seed)
     x, grad = torch.as_tensor(rng.uniform(0, 1, (1, N_FEATURES))), rows(1, seed)
-    ball, box = make_ball(norm, EPS["even"]), Box((np.array(0.0), np.array(1.0)), x)
-    step = box.clamp(x + ball.ahead(x, grad, 1.0, box)) - x
+    ball, box = get_norm(norm)(EPS["even"]), Box((np.array(0.0), np.array(1.0)), x)
+    step = box.clamp(x + ball.ascent_step(x, grad, 1.0, box)) - x
     eps = float(EPS["even"])
     # Variables: the parts up and down of each feature.
     cost = np.concatenate([-grad[0], grad[0]])
@@ -130,12 +129,12 @@ def test_no_step_in_the_box_gains_more(norm, seed):
 def test_reach_gains_exactly_what_is_asked_at_the_least_size(norm, eps, seed, boxed):
     """Least size: a convex programme over the features; a bisection of its dual is the oracle."""
     rng = np.random.default_rng(seed)
-    ball, grad = make_ball(norm, EPS[eps]), rows(1, seed)
+    ball, grad = get_norm(norm)(EPS[eps]), rows(1, seed)
     room = torch.as_tensor(rng.uniform(0, 1, grad.shape)) if boxed else None
     free = EPS[eps].expand(N_FEATURES) > 0
     most = (grad.abs() * room)[:, free].sum() if boxed else torch.tensor(np.inf)
     gain = torch.tensor([min(float(most) * 0.8, 1.0)], dtype=torch.float64)
-    d = ball.reach(grad, gain, room)
+    d = ball.smallest_step(grad, gain, room)
     torch.testing.assert_close((d * grad).sum(1), gain, rtol=1e-9, atol=1e-12)
     assert (d[:, ~free] == 0).all()
     if boxed:
@@ -154,18 +153,18 @@ def test_reach_gains_exactly_what_is_asked_at_the_least_size(norm, eps, seed, bo
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_what_is_out_of_reach_goes_as_far_as_it_can(norm):
-    ball, grad = make_ball(norm, EPS["even"]), rows()
+    ball, grad = get_norm(norm)(EPS["even"]), rows()
     room = torch.full_like(grad, 0.2)
-    d = ball.reach(grad, torch.full((len(grad),), 1e6).double(), room)
+    d = ball.smallest_step(grad, torch.full((len(grad),), 1e6).double(), room)
     torch.testing.assert_close(d, 0.2 * grad.sign())
 
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_reach_has_no_way_along_a_zero_gradient(norm):
     grad = torch.zeros(3, N_FEATURES).double()
-    ball, gain = make_ball(norm, EPS["even"]), torch.ones(3).double()
+    ball, gain = get_norm(norm)(EPS["even"]), torch.ones(3).double()
     for room in (None, torch.ones_like(grad)):
-        assert (ball.reach(grad, gain, room) == 0).all()
+        assert (ball.smallest_step(grad, gain, room) == 0).all()
 
 
 @pytest.mark.parametrize("bounds", [(0, np.inf), (-np.inf, np.inf)], ids=repr)
@@ -173,11 +172,11 @@ def test_reach_has_no_way_along_a_zero_gradient(norm):
 def test_a_box_may_be_open(norm, bounds):
     x = rows(10).abs()
     box = Box(tuple(np.array(float(side)) for side in bounds), x)
-    ball, grad = make_ball(norm, EPS["even"]), rows(10, 1)
-    step = ball.ahead(x, grad, 1.0, box)
+    ball, grad = get_norm(norm)(EPS["even"]), rows(10, 1)
+    step = ball.ascent_step(x, grad, 1.0, box)
     assert torch.isfinite(step).all() and (step != 0).any(1).all()
     gain = torch.full((10,), 0.01).double()
-    d = ball.reach(grad, gain, box.room(x, grad))
+    d = ball.smallest_step(grad, gain, box.slack(x, grad))
     torch.testing.assert_close((d * grad).sum(1), gain, rtol=1e-6, atol=1e-9)
     assert torch.isfinite(ball.confine(5 * d, x, box)).all()
 
@@ -190,9 +189,9 @@ def test_a_box_may_be_open(norm, bounds):
 def test_sealed_points_are_inside_after_rounding(norm, eps, dtype, seed, scale):
     """Measured in float64, without any tolerance that a rounding could hide in."""
     x = rows(16, seed, 10.0).to(dtype)
-    exact = make_ball(norm, EPS[eps])
+    exact = get_norm(norm)(EPS[eps])
     d = exact.project(rows(16, seed + 1, 5.0)) * scale
-    sealed = exact.seal((x.double() + d).to(dtype), x, Box(None, x))
+    sealed = exact.project_exact((x.double() + d).to(dtype), x, Box(None, x))
     assert sealed.dtype == dtype
     assert size(sealed.double() - x.double(), EPS[eps], norm).max() <= 1 + 1e-14
     if norm == "linf":

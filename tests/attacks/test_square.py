@@ -129,7 +129,7 @@ def test_linear_models_fall_to_the_corner_of_the_ball():
     y = predicted(model, x)
     eps = 0.08
     attack = Square(eps=eps, max_iter=600, random_state=0, bounds=None)
-    withstood = attack.verdict(model, x, y)
+    withstood = attack.robust_mask(model, x, y)
     slope = (model.weight[1 - y] - model.weight[y]).abs().sum(1)
     assert torch.equal(withstood, F.margin(model(x), y) > eps * slope)
 
@@ -146,7 +146,7 @@ def test_restarts_find_more():
     model, x = curved(4, width=60, seed=4), samples(100)
     y = predicted(model, x)
     one, many = (
-        Square(eps=0.25, max_iter=4, n_restarts=n, random_state=0).verdict(model, x, y)
+        Square(eps=0.25, max_iter=4, n_restarts=n, random_state=0).robust_mask(model, x, y)
         for n in (1, 8)
     )
     assert (many <= one).all() and many.sum() < one.sum()

@@ -160,7 +160,7 @@ def test_a_weak_model_costs_little():
 def verdict(attack, module, x, y, batch_size=None):
     size = batch_size or len(x)
     parts = [
-        attack.verdict(module, x[i : i + size], y[i : i + size]) for i in range(0, len(x), size)
+        attack.robust_mask(module, x[i : i + size], y[i : i + size]) for i in range(0, len(x), size)
     ]
     return torch.cat(parts)
 
@@ -361,7 +361,7 @@ def test_a_model_without_a_gradient_is_scored_by_its_scores_with_a_warning(tree,
     model, samples, labels = tree
     attack = Square(max_iter=20, random_state=0)
     wanted = robust_score(model, samples, labels, attack=attack)
-    monkeypatch.setattr("sklearn_robust.metrics._robust.Square", lambda random_state: attack)
+    monkeypatch.setattr("sklearn_robust.attacks._evaluation.Square", lambda random_state: attack)
     with pytest.warns(BlackBoxWarning, match="DecisionTreeClassifier has no gradient: Square"):
         assert robust_score(model, samples, labels) == wanted
 
@@ -385,7 +385,7 @@ def test_what_has_no_gradient_has_a_score_that_is_an_upper_bound(model, monkeypa
     samples, labels = blobs(40, labels=("a", "b", "c"))
     samples = samples.round(1)
     short = Square(eps=0.2, max_iter=20, random_state=0)
-    monkeypatch.setattr("sklearn_robust.metrics._robust.Square", lambda random_state: short)
+    monkeypatch.setattr("sklearn_robust.attacks._evaluation.Square", lambda random_state: short)
     model = model.fit(samples, labels)
     name = type(model).__name__
     with pytest.warns(BlackBoxWarning, match=f"{name} has no gradient: .*upper bound"):

@@ -42,7 +42,9 @@ CALLS = {
     "generate from predictions": lambda attack, net: attack.generate(net, X),
     "evaluate": lambda attack, net: attack.evaluate(net, X, Y),
     "perturb": lambda attack, net: attack.perturb(net.module_, torch.tensor(X), torch.tensor(Y)),
-    "verdict": lambda attack, net: attack.verdict(net.module_, torch.tensor(X), torch.tensor(Y)),
+    "verdict": lambda attack, net: attack.robust_mask(
+        net.module_, torch.tensor(X), torch.tensor(Y)
+    ),
     "robust_score": lambda attack, net: robust_score(net, X, Y, attack=attack),
 }
 

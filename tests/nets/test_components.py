@@ -129,7 +129,7 @@ PROBES = {
     "generate": lambda net: PGD(eps=0.1).generate(net, X, Y),
     "evaluate": lambda net: WorstCase(eps=0.1).evaluate(net, X, Y),
     "perturb": lambda net: PGD(eps=0.1).perturb(net.module_, torch.tensor(X), torch.tensor(Y)),
-    "verdict": lambda net: PGD(eps=0.1).verdict(net.module_, torch.tensor(X), torch.tensor(Y)),
+    "verdict": lambda net: PGD(eps=0.1).robust_mask(net.module_, torch.tensor(X), torch.tensor(Y)),
     "predict": lambda net: net.predict(X),
     "score": lambda net: net.score(X, Y),
 }

@@ -7,10 +7,9 @@ from sklearn.utils import Bunch
 
 from ... import _functional as F
 from ... import _validation as check
+from ..._norms import Box, get_norm
 from ..._random import RowNoise, seed_of
 from ...attacks import WorstCase, auto_batch_size
-from ...attacks._batch import Box
-from ...attacks._norms import ORDERS
 from ...metrics._boundary import crossing
 from ...metrics._directions import DIRECTIONS, check_direction, direction_tensor, unit
 from ...metrics._probe import Probe
@@ -146,7 +145,7 @@ class Plane:
         """Return a radius that shows the boundary along ``direction``, if it is near."""
         distance = self.crossings(self.extent)[1]
         if self.steps is not None:
-            longest = float(F.flat_norm(self.steps.double(), ORDERS[self.norm]).max())
+            longest = float(get_norm(self.norm).length(self.steps.double()).max())
             distance = max(distance, longest) if np.isfinite(distance) else longest
         return 2 * distance if 0 < distance < np.inf else self.extent / 2
 
@@ -180,7 +179,7 @@ class Plane:
         steps = self.steps.double().flatten(1)
         axes = torch.stack([self.alpha, self.beta]).double().flatten(1)
         places = torch.linalg.solve(axes @ axes.T, axes @ steps.T).T
-        off = F.flat_norm(steps - places @ axes, ORDERS[self.norm])
+        off = get_norm(self.norm).length(steps - places @ axes)
         with torch.no_grad():
             margin = F.margin(self.look(self.x + self.steps), self.y.expand(len(steps)))
         return Bunch(
@@ -236,7 +235,7 @@ def compute_planes(
 def _check_one_way(attack):
     """Raise unless an attack goes one way, step by step, along gradients."""
     runs = [name for name in ("n_restarts", "n_searches") if getattr(attack, name, 1) > 1]
-    if isinstance(attack, WorstCase) or not attack._needs_gradient or runs:
+    if isinstance(attack, WorstCase) or not attack.needs_gradient or runs:
         cure = f", with {runs[0]}=1" if runs else ": PGD or DeepFool, say"
         raise ValueError(
             f"trajectory={attack!r} is not one way along gradients: give an attack that is{cure}."

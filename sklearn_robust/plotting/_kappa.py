@@ -1,19 +1,24 @@
-"""Steps of an attack that samples withstand, and where they lie in the plane of the logits."""
+"""Steps of an attack before it fools a sample, and samples in the plane of the logits."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import clone
 
 from .. import _validation as check
-from ..attacks import PGD
+from ..attacks import PGD, BaseAttack
 from ..nets._engine.trajectory import Trajectory, check_one_run
 
-__all__ = ["attack_of", "plane", "withstood"]
+__all__ = ["attack_of", "count_steps", "plane"]
 
 CHUNK = 256
 
 
-def attack_of(estimator, attack, X):
+def attack_of(estimator: Any, attack: BaseAttack | None, X: NDArray[Any]) -> BaseAttack:
     """One run of gradient steps, with the box of all the data."""
     if attack is None:
         own = getattr(estimator, "attack_", None)
@@ -24,7 +29,9 @@ def attack_of(estimator, attack, X):
     return attack
 
 
-def withstood(view, attack, X, codes):
+def count_steps(
+    view: Any, attack: BaseAttack, X: NDArray[Any], codes: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Count kappa (n,) and ask for the clean logits (n, n_classes) of each sample."""
     kappa, logits = [], []
     for start in range(0, len(X), CHUNK):
@@ -38,7 +45,7 @@ def withstood(view, attack, X, codes):
     return torch.cat(kappa).long().numpy(), torch.cat(logits).double().numpy()
 
 
-def plane(logits, first):
+def plane(logits: NDArray[np.float64], first: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Coordinates along the two directions of greatest variance; the ``first`` lie left."""
     centred = logits - logits.mean(0)
     _, sizes, directions = np.linalg.svd(centred, full_matrices=False)

@@ -1,0 +1,96 @@
+"""Parameters that many docstrings share, said once."""
+
+from __future__ import annotations
+
+import re
+from textwrap import dedent, indent
+from typing import TypeVar
+
+__all__ = ["SHARED", "fill_docstring"]
+
+_T = TypeVar("_T")
+
+SHARED = {
+    "estimator": """
+        estimator : classifier, default=None
+            What ``fit`` fits and ``transform`` attacks; None means LogisticRegression. Wrap a
+            fitted one in :class:`sklearn.frozen.FrozenEstimator` to keep it as it is.
+    """,
+    "eps": """
+        eps : float or array of the samples' shape, default=None
+            Radius of the ball in the units of X; one number per feature makes an uneven ball.
+            None means 8/255 for linf; other norms must be given one.
+    """,
+    "largest_distance": """
+        eps : float or array of the samples' shape, default=None
+            Greatest distance that counts as success; None for no limit. One number per feature
+            also stretches the norm.
+    """,
+    "norm": """
+        norm : {"linf", "l2", "l1"} or the name of a registered norm, default="linf"
+            Norm of the ball (``np.inf``, 2 and 1 mean the same).
+    """,
+    "constraints": """
+        bounds : "auto", None or (low, high), default="auto"
+            Box of the data. "auto" is (0, 1) if all of X lies inside it, else no box.
+        mask : bool array of the samples' shape, default=None
+            Features that may move; None means all.
+        integer : bool array of the samples' shape or indices, default=None
+            Features that are kept on integers: the model sees every point rounded toward the
+            clean sample.
+    """,
+    "targeted": """
+        targeted : bool, default=False
+            Whether ``y`` holds the classes to reach.
+    """,
+    "loss": """
+        loss : str or callable, default="cross_entropy"
+            "cross_entropy", "margin" (the papers' C&W objective), "scaled_cross_entropy", "dlr",
+            "targeted_dlr", "kl" (whose gradient is zero at clean samples: it needs an attack with
+            a random start), or ``loss(z, y) -> (n,)``.
+    """,
+    "steps": """
+        max_iter : int, default=10
+            Number of steps.
+        step_size : float, default=None
+            Length of a step in the norm; None means ``2.5 * eps / max_iter``. With one eps per
+            feature it is scaled as the largest eps is.
+    """,
+    "settings": """
+        batch_size : int, default=None
+            Rows attacked together; None fits the cache.
+        on_nan : {"raise", "robust"}, default="raise"
+            What NaN logits mean: an error that names the sample, or an unsuccessful attack.
+        random_state : int, RandomState or None, default=None
+            Seed of whatever is random; some attacks draw no random numbers. A row's numbers
+            depend on the seed and the row's values alone, not on its neighbours or its place.
+        verbose : int, default=0
+            Whether to show a progress bar.
+    """,
+    "nearest": """
+        ``generate`` returns the nearest adversarial example found and, where there is none, the
+        clean sample. ``evaluate`` gives ``distance``, infinite where nothing was found. With
+        ``eps`` it ends a sample's search at the first success within eps.
+    """,
+}
+_PLACE = re.compile(r"^( *)%\((\w+)\)s$", re.MULTILINE)
+
+
+def fill_docstring(thing: _T) -> _T:
+    """Replace lines such as ``%(eps)s`` in the docstring of a class or function.
+
+    Parameters
+    ----------
+    thing : class or function
+        Its docstring is changed in place.
+
+    Returns
+    -------
+    thing : class or function
+        The same, so that the function serves as a decorator.
+    """
+    if thing.__doc__:
+        thing.__doc__ = _PLACE.sub(
+            lambda found: indent(dedent(SHARED[found[2]]).strip(), found[1]), thing.__doc__
+        )
+    return thing

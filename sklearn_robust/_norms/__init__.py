@@ -1,0 +1,22 @@
+"""Norms: how far a sample moves, and the balls in which attacks search."""
+
+from ._base import Norm, check_norm, get_norm, norm_names, register_norm
+from ._box import Bounds, Box, round_to_grid
+from ._lp import L1Norm, L2Norm, LinfNorm
+from ._noise import Noise, column
+
+__all__ = [
+    "Bounds",
+    "Box",
+    "L1Norm",
+    "L2Norm",
+    "LinfNorm",
+    "Noise",
+    "Norm",
+    "check_norm",
+    "column",
+    "get_norm",
+    "norm_names",
+    "register_norm",
+    "round_to_grid",
+]

@@ -1,0 +1,61 @@
+"""Parameters of attacks: constructors made of class attributes, and their checks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, dataclass_transform
+
+from .. import _validation as check
+from .._docstrings import fill_docstring
+
+__all__ = ["attack_class", "check_numbers"]
+
+_C = TypeVar("_C", bound=type)
+
+_COUNTS = {
+    "batch_size",
+    "max_iter",
+    "n_candidates",
+    "n_eot",
+    "n_restarts",
+    "n_searches",
+    "n_target_classes",
+}
+_NUMBERS: dict[str, dict[str, Any]] = {
+    "decay": {},
+    "overshoot": {},
+    "p_init": {"high": 1.0, "strict": True},
+    "step_size": {"strict": True},
+}
+_MAY_BE_NONE = {"batch_size", "n_target_classes", "step_size"}
+_LAST = ("batch_size", "on_nan", "random_state", "verbose")  # of a signature
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(field,))
+def attack_class(cls: _C) -> _C:
+    """Give a class a scikit-learn constructor with its annotated attributes as parameters.
+
+    Inherited ones come first and those that every attack has come last; all but ``estimator`` are
+    keyword-only. Shared parameters are filled into the docstring.
+    """
+    made = fill_docstring(dataclass(kw_only=True, repr=False, eq=False)(cls))
+    init = vars(made)["__init__"]
+    signature = inspect.signature(init)
+    ordered = sorted(signature.parameters.values(), key=lambda param: param.name in _LAST)
+    init.__signature__ = signature.replace(parameters=ordered)
+    return made
+
+
+def check_numbers(params: Mapping[str, Any]) -> None:
+    """Raise unless counts and numbers among the parameters of an attack are in range."""
+    given = {
+        name: value
+        for name, value in params.items()
+        if not (value is None and name in _MAY_BE_NONE)
+    }
+    for name in _COUNTS & given.keys():
+        check.check_count(name, given[name])
+    for name in _NUMBERS.keys() & given.keys():
+        check.check_number(name, given[name], **_NUMBERS[name])
