@@ -12,7 +12,6 @@ from .. import _functional as F
 from .. import _validation as check
 from ..attacks import BaseAttack
 from ..attacks._evaluation import choose_attack, robust_mask
-from ..attacks._evaluation import open_samples as checked_samples
 from ..differentiable import Model
 from ._layer_spectra import layer_spectra
 from ._margin_report import logits_of, open_samples
@@ -56,7 +55,7 @@ class RegularizationScorer:
         scores = {
             "accuracy": float((z.argmax(1) == labels).double().mean()),
             "neg_cross_entropy": -float(F.cross_entropy(z, labels).mean()),
-            "robust_accuracy": self._robust_accuracy(opened, X, y),
+            "robust_accuracy": self._robust_accuracy(opened, samples.astype(np.float32), codes),
             "margin_mean": float(margin.mean()),
             "margin_std": float(margin.std(correction=0)),
             "softmax_margin_mean": float(narrow.mean()),
@@ -66,9 +65,10 @@ class RegularizationScorer:
         }
         return scores | (_spectrum_scores(opened, samples) if self.spectra else {})
 
-    def _robust_accuracy(self, model: Model, X: ArrayLike, y: ArrayLike) -> float:
+    def _robust_accuracy(
+        self, model: Model, X: NDArray[np.float32], codes: NDArray[np.int64]
+    ) -> float:
         attack = choose_attack(self.attack, model)
-        X, codes = checked_samples(model, X, y)
         rows = np.arange(len(X))
         if self.max_samples is not None and len(rows) > self.max_samples:
             rows = np.linspace(0, len(rows) - 1, self.max_samples).round().astype(int)

@@ -248,6 +248,23 @@ class Refined(Head):
         return self.last(torch.round(10 * x) / 10 - x.detach() + x)
 
 
+class AnyWidth(nn.Module):
+    """Six logits of rows of any width."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.last = nn.Linear(8, 6)
+
+    def forward(self, x):
+        return self.last(F.adaptive_avg_pool1d(x[:, None], 8)[:, 0])
+
+
+def points(n=2, shape=IMAGE, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(n, 1, *shape, generator=generator, dtype=torch.float64)
+
+
 # Networks that cannot be linearised, and what the message must say.
 REFUSED = {
     Gate: "not affine, because of mul",

@@ -1,7 +1,6 @@
 """Clusters of class weights: scikit-learn's checks and tree, scipy's numbers, scores, refusals."""
 
 import pickle
-from itertools import permutations
 
 import numpy as np
 import pytest
@@ -12,10 +11,10 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_robust.clustering import ClassClustering, weight_correlation
-from sklearn_robust.clustering._measures import contrast, dendrogram_purity, permutation_p
-from sklearn_robust.clustering._taxonomy import superclass_codes
 
 W = np.random.default_rng(0).normal(size=(10, 6))
+
+
 GROUPS = np.array([0, 0, 1, 1, 1, 1, 1, 1, 0, 0])  # four and six, as in CIFAR-10
 
 
@@ -28,9 +27,6 @@ def array_api(monkeypatch):
 @parametrize_with_checks([ClassClustering(), ClassClustering(metric="euclidean", linkage="ward")])
 def test_a_check_of_scikit_learn(estimator, check, array_api):
     check(estimator)
-
-
-# -- the tree ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n_clusters", [1, 2, 3, 9, 10])
@@ -108,9 +104,6 @@ def test_centring_reaches_the_tree():
     )
 
 
-# -- scores --------------------------------------------------------------------------------------
-
-
 def test_scores_are_those_of_their_definitions():
     clustering = ClassClustering(3).fit(W)
     distance, labels = 1 - weight_correlation(W), clustering.labels_
@@ -129,43 +122,6 @@ def test_scores_are_those_of_their_definitions():
 def test_one_cluster_or_one_class_each_has_no_contrast(n_clusters):
     clustering = ClassClustering(n_clusters).fit(W)
     assert np.isnan(clustering.contrast_) and np.isnan(clustering.silhouette_)
-
-
-def test_dendrogram_purity_is_the_mean_over_pairs_of_their_smallest_subtree():
-    clustering = ClassClustering().fit(W)
-    members = [{leaf} for leaf in range(10)]
-    for left, right in clustering.children_:
-        members.append(members[left] | members[right])
-    shares = []
-    for i, j in permutations(range(10), 2):
-        if GROUPS[i] == GROUPS[j]:
-            subtree = min((m for m in members if {i, j} <= m), key=len)
-            shares.append(np.mean([GROUPS[leaf] == GROUPS[i] for leaf in subtree]))
-    assert dendrogram_purity(clustering.children_, GROUPS) == pytest.approx(np.mean(shares))
-
-
-def test_the_permutation_test_counts_all_arrangements():
-    similarity = weight_correlation(W)[:5, :5]
-    codes = np.array([0, 0, 1, 1, 1])
-    contrasts = [contrast(similarity, np.array(p)) for p in set(permutations(codes.tolist()))]
-    wanted = np.mean(np.array(contrasts) >= contrast(similarity, codes) - 1e-12)
-    assert permutation_p(similarity, codes) == pytest.approx(wanted)
-
-
-def test_the_least_p_of_four_and_six_classes_is_one_in_210():
-    perfect = (GROUPS[:, None] == GROUPS).astype(float)
-    assert permutation_p(perfect, GROUPS) == pytest.approx(1 / 210)
-    assert permutation_p(-perfect, GROUPS) == 1
-    assert permutation_p(np.zeros((10, 10)), GROUPS) == 1
-
-
-def test_many_classes_are_sampled_the_same_way_every_time():
-    codes = np.arange(20) % 4
-    perfect = (codes[:, None] == codes).astype(float)
-    assert permutation_p(perfect, codes) == pytest.approx(1e-4)
-    similarity = weight_correlation(np.random.default_rng(1).normal(size=(20, 30)))
-    assert permutation_p(similarity, codes) == permutation_p(similarity, codes)
-    assert 0.05 < permutation_p(similarity, codes) < 0.95
 
 
 def test_agreement_with_what_was_built_in():
@@ -195,8 +151,6 @@ def test_copies_agree():
     assert np.array_equal(pickle.loads(pickle.dumps(clustering)).labels_, clustering.labels_)
 
 
-# -- refusals ------------------------------------------------------------------------------------
-
 FAULTS = [
     ({}, W[:2], "weights of 2 classes .* too few for a tree"),
     ({"n_clusters": 11}, W, "n_clusters is 11, but there are 10 classes"),
@@ -222,52 +176,3 @@ def test_scores_of_other_classes_are_refused():
     clustering = ClassClustering().fit(W)
     with pytest.raises(ValueError, match="weights of 4 classes, but 10 were clustered"):
         clustering.score(W[:4])
-
-
-CLASSES = np.array(["cat", "dog", "ship", "car"])
-TAXONOMIES = [
-    ({"animal": ["cat", "dog"]}, r"misses the classes \['ship', 'car'\]"),
-    ({"animal": ["cat", "dog", "cow"]}, r"'animal' has the classes \['cow'\], which are unknown"),
-    ({"a": ["cat", "dog"], "b": ["dog", "ship", "car"]}, "'b' is empty or shares a class"),
-    ({"a": ["cat", "cat"], "b": ["dog", "ship", "car"]}, "'a' is empty or shares a class"),
-    ({"a": [], "b": CLASSES}, "'a' is empty or shares a class"),
-    ({"a": CLASSES}, "4 classes into 1: give at least two"),
-    ([0, 1, 2, 3], "4 classes into 4: give at least two superclasses, and one of them"),
-    ([0, 1, 1], r"shape \(3,\), but there are 4 classes"),
-    ({"cat": "pet", "dog": "pet", "ship": "toy", "car": "toy"}, "{'cat': 'pet', ...}.*other way"),
-    ({"cat": 0, "dog": 0}, "{'cat': 0, ...}, from classes to superclasses: give it the other way"),
-]
-
-
-@pytest.mark.parametrize(("superclasses", "message"), TAXONOMIES, ids=lambda v: str(v)[:30])
-def test_a_taxonomy_that_makes_no_sense_is_refused(superclasses, message):
-    with pytest.raises(ValueError, match=message):
-        superclass_codes(superclasses, CLASSES)
-
-
-# Every way to say that the first two classes belong together; the names, as they come back.
-WAYS = {
-    "dict": ({"animal": ["dog", "cat"], "vehicle": ["ship", "car"]}, ["animal", "vehicle"]),
-    "dict of a set": ({"a": {"dog", "cat"}, "b": ("ship", "car")}, ["a", "b"]),
-    "dict out of order": ({"b": ["ship", "car"], "a": ["dog", "cat"]}, ["a", "b"]),
-    "dict of numbers": ({10: ["ship", "car"], 9: ["dog", "cat"]}, [9, 10]),
-    "list": (["animal", "animal", "vehicle", "vehicle"], ["animal", "vehicle"]),
-    "array": (np.array(["a", "a", "b", "b"], dtype=object), ["a", "b"]),
-    "dict of tuples": ({("a", 2): CLASSES[2:], ("a", 1): CLASSES[:2]}, [("a", 1), ("a", 2)]),
-    "list of tuples": ([("a", 1), ("a", 1), ("a", 2), ("a", 2)], [("a", 1), ("a", 2)]),
-    "tuples of any length": ({("b",): CLASSES[2:], ("a", 1): CLASSES[:2]}, [("a", 1), ("b",)]),
-    "text and numbers": ({"a": CLASSES[:2], 1: CLASSES[2:]}, ["a", 1]),
-}
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_a_taxonomy_is_read_in_any_form_and_its_names_are_sorted_where_they_can_be(way):
-    superclasses, wanted = WAYS[way]
-    codes, names = superclass_codes(superclasses, CLASSES)
-    assert codes.tolist() == [0, 0, 1, 1] and names.tolist() == wanted
-    assert names.shape == (2,) and codes.dtype == np.int64
-
-
-def test_names_without_an_order_keep_that_of_the_dictionary():
-    codes, names = superclass_codes({1: CLASSES[2:], "a": CLASSES[:2]}, CLASSES)
-    assert codes.tolist() == [1, 1, 0, 0] and names.tolist() == [1, "a"]

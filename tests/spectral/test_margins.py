@@ -1,284 +1,43 @@
-"""Margins against closed forms, in float64."""
+"""Margins of a batch against closed forms of linear models."""
 
 import math
-from functools import partial
 
-import numpy as np
 import pytest
 import torch
-from scipy.stats import wasserstein_distance
-from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
-from sklearn.naive_bayes import GaussianNB
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 from torch import nn
 
-from sklearn_robust import NaturalNet
-from sklearn_robust.attacks import BIM, FAB, PGD, DeepFool
-from sklearn_robust.datasets import load_digits_images, load_moons
-from sklearn_robust.spectral import generalization_bound_terms, margin_report
-from tests.spectral.models import Shortcut, randomized
-
-DUAL = {"linf": 1, "l2": 2, "l1": np.inf}
+from sklearn_robust.differentiable import as_module
+from sklearn_robust.spectral._margins import Geometry, feature_margin, linear_margin
+from tests.spectral.margins import DUAL
 
 
-@pytest.fixture(scope="module")
-def iris():
-    X, y = load_iris(return_X_y=True)
-    X = X.astype(np.float32).astype(np.float64)  # attacks work in float32
-    return X, y, LogisticRegression(max_iter=1000).fit(X, y)
-
-
-@pytest.fixture(scope="module")
-def digits():
-    X, y = load_digits_images()
-    net = NaturalNet(max_epochs=2, random_state=0).fit(X[:600], y[:600])
-    return X[600:700], y[600:700], net
-
-
-def closed_form(model, X, norm):
-    """Distance of each sample to the nearest boundary of a linear model."""
-    f = X @ model.coef_.T + model.intercept_
-    far = np.full(f.shape, np.inf)
-    for row, top in enumerate(f.argmax(1)):
-        for j in range(f.shape[1]):
-            if j != top:
-                size = np.linalg.norm(model.coef_[top] - model.coef_[j], DUAL[norm])
-                far[row, j] = (f[row, top] - f[row, j]) / size
-    return far.min(1)
-
-
-@pytest.mark.parametrize("norm", DUAL)
-def test_every_margin_in_the_input_is_exact_on_a_linear_model(iris, norm):
-    X, y, model = iris
-    report = margin_report(model, X, y, attack=DeepFool(norm=norm, bounds=None))
-    exact = closed_form(model, X, norm)
-    assert report.norm == norm
-    np.testing.assert_allclose(report.input_linear, exact, rtol=1e-9)
-    np.testing.assert_allclose(report.input_upper, exact, rtol=1e-3, atol=1e-5)
-    np.testing.assert_allclose(report.feature, closed_form(model, X, "l2"), rtol=1e-9)
-    if norm == "l2":
-        np.testing.assert_allclose(report.input_lower, exact, rtol=1e-9)
-    assert (report.input_lower <= exact * (1 + 1e-9)).all()
-
-
-def test_bisection_finds_the_same_distance(iris):
-    X, y = (part[:100:10] for part in iris[:2])
-    model = LogisticRegression().fit(X, y)
-    low, high = np.zeros(10), np.full(10, 4.0)
-    for _ in range(12):
-        eps = (low + high) / 2
-        attacks = [BIM(eps=float(e), norm="l2", bounds=None, max_iter=2) for e in eps]
-        hit = [a.evaluate(model, X[[i]]).fooled[0] for i, a in enumerate(attacks)]
-        low, high = np.where(hit, low, eps), np.where(hit, eps, high)
-    np.testing.assert_allclose(margin_report(model, X, y).feature, high, atol=2e-3)
-
-
-def test_by_hand_with_three_classes():
-    class Given(nn.Module):
-        def forward(self, x):
-            return x
-
-    z = np.array([[2.0, 0.5, -1.0], [0.0, 3.0, 2.5], [1.0, 1.0, 0.0]])
-    report = margin_report(Given(), z, np.array([0, 2, 1]), kinds=("output", "softmax"), tau=0.4)
-    np.testing.assert_allclose(report.output, [1.5, -0.5, 0])
-    np.testing.assert_allclose(report.prediction, [1.5, 0.5, 0])
-    p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
-    np.testing.assert_allclose(report.softmax, [p[0, 0] - p[0, 1], p[1, 2] - p[1, 1], 0])
-    np.testing.assert_allclose(report.confidence, p.max(1))
-    np.testing.assert_allclose(report.loss, -np.log([p[0, 0], p[1, 2], p[2, 1]]))
-    assert report.correct.tolist() == [True, False, False]
-    assert report.summary.output.near == pytest.approx(1 / 3)  # far on the wrong side is not near
-    assert report.summary.output.min_correct == 1.5 and report.summary.output.min == -0.5
-    assert report.right.n == 1 and report.wrong.n == 2
-    assert report.wrong.loss_mean == pytest.approx(report.loss[1:].mean())
-    assert report.right.confidence_mean == pytest.approx(p[0].max())
-
-
-MODELS = {
-    "net": lambda X, y: NaturalNet(max_epochs=10, random_state=0).fit(X, y),
-    "pipeline": lambda X, y: make_pipeline(
-        StandardScaler(), NaturalNet(max_epochs=5, random_state=0)
-    ).fit(X, y),
-    "mlp": lambda X, y: MLPClassifier((8,), max_iter=1000, tol=1e-2, random_state=0).fit(X, y),
-    "linear": lambda X, y: LogisticRegression().fit(X, y),
-}
-
-
-@pytest.mark.parametrize("norm", DUAL)
-@pytest.mark.parametrize("name", MODELS)
-def test_the_lower_bound_is_below_what_any_attack_finds(name, norm):
-    X, y = load_moons(120, random_state=0)
-    report = margin_report(
-        MODELS[name](X, y), X, y, attack=FAB(norm=norm, bounds=None, random_state=0)
-    )
-    assert report.notes == [] and (report.input_lower > 0).all()
-    assert (report.input_lower <= report.input_upper * (1 + 1e-5)).all()
-    assert (report.input_lower <= report.input_linear * (1 + 1e-5)).all()
-    assert (abs(report.softmax) <= 1).all()
-    assert ((report.output < 0) == ~report.correct).all()
-    np.testing.assert_array_equal(np.abs(report.output), report.prediction)  # two classes
-
-
-def test_no_point_within_the_lower_bound_is_predicted_otherwise(digits):
-    X, y, net = digits
-    report = margin_report(net, X, y)
-    d = np.random.default_rng(0).normal(size=X.shape)
-    d *= (report.input_lower / np.linalg.norm(d.reshape(len(d), -1), axis=1)).reshape(-1, 1, 1, 1)
-    assert (net.predict((X + d).astype(np.float32)) == net.predict(X)).all()
-    assert (report.input_lower < report.input_upper).all()
-
-
-def test_a_net_with_shortcuts_has_a_lower_bound_too():
-    net = randomized(Shortcut())
-    X = np.random.default_rng(0).random((20, 2, 4, 4))
-    report = margin_report(net, X, np.zeros(20, int))
-    assert 0 < report.lipschitz < math.inf and report.notes == []
-    assert (report.input_lower <= report.input_upper).all()
-
-
-def test_what_cannot_be_measured_is_said(iris):
-    X, y, _ = iris
-    report = margin_report(GaussianNB().fit(X, y), X, y)
-    assert np.isnan(report.feature).all() and (report.input_lower == 0).all()
-    assert report.notes[0] == "feature: GaussianNB does not end in a linear layer"
-    assert "no Lipschitz constant is known of" in report.notes[1]
-    assert margin_report(SVC().fit(X, y), X[:5], y[:5], kinds="output").notes == []
-
-
-def test_only_the_kinds_asked_for_are_measured(iris):
-    X, y, model = iris
-    report = margin_report(model, X, y, kinds="softmax")
-    assert "softmax" in report.summary and "prediction" in report.summary
-    assert not {"output", "feature", "input_upper", "lipschitz"} & set(report)
-
-
-def test_samples_that_no_attack_moves_over_are_counted_apart(iris):
-    X, y, model = iris
-    report = margin_report(model, X, y, attack=DeepFool(eps=0.3, bounds=None))
-    far = closed_form(model, X, "l2") > 0.31
-    assert np.isinf(report.input_upper[far]).all()
-    numbers = report.summary.input_upper
-    assert numbers.n_infinite == np.isinf(report.input_upper).sum() and math.isfinite(numbers.mean)
-
-
-def test_wasserstein_distance_to_another_model_or_its_report(iris):
-    X, y, model = iris
-    other = LogisticRegression(C=0.01).fit(X, y)
-    reference = margin_report(other, X, y, kinds=("output", "softmax"))
-    report = margin_report(model, X, y, kinds=("output", "softmax"), reference=reference)
-    expected = wasserstein_distance(report.softmax, reference.softmax)
-    assert report.wasserstein.softmax == pytest.approx(expected)
-    assert expected > 0.1
-    again = margin_report(model, X, y, kinds=("output", "softmax"), reference=other)
-    assert again.wasserstein == report.wasserstein
-    itself = margin_report(model, X, y, kinds=("output",), reference=model)
-    assert itself.wasserstein.output == 0
-
-
-def test_each_kind_may_have_its_own_tau(iris):
-    X, y, model = iris
-    report = margin_report(model, X, y, tau={"softmax": 1.0, "input": 0.0})
-    assert report.summary.softmax.near == 1 and report.summary.input_upper.near == 0
-
-
-def test_labels_of_any_kind_and_batches_of_any_size(iris):
-    X, y, _ = iris
-    names = np.array(["a", "b", "c"])[y]
-    model = LogisticRegression(max_iter=1000).fit(X, names)
-    a, b = (margin_report(model, X, names, batch_size=size) for size in (7, None))
-    for kind in ("output", "feature", "input_linear", "input_lower"):
-        np.testing.assert_allclose(a[kind], b[kind], rtol=1e-12)
-
-
-def test_bad_input_is_told_what_to_type(iris):
-    X, y, model = iris
-    for options, words in [
-        ({"kinds": ("outputs",)}, "choose one of"),
-        ({"tau": -1}, "tau is -1"),
-        ({"tau": {"soft": 0.1}}, "a key of tau is 'soft'; choose one of"),
-    ]:
-        with pytest.raises(ValueError, match=words):
-            margin_report(model, X, y, **options)
-    with pytest.raises(ValueError, match="150 samples and y has 3"):
-        margin_report(model, X, y[:3])
-    with pytest.raises(ValueError, match="y is None: give the true labels"):
-        margin_report(model, X, None)
-    with pytest.raises(ValueError, match=r"Linear fails on samples of shape \(4,\)"):
-        margin_report(nn.Linear(5, 3), X, y)
-    for measure in (margin_report, partial(generalization_bound_terms, eps=0.1)):
-        with pytest.raises(TypeError, match="give an attack instance"):
-            measure(model, X, y, attack=DeepFool)
-        with pytest.raises(ValueError, match="a distance to the boundary is wanted: give DeepFool"):
-            measure(model, X, y, attack=PGD(eps=0.1))
-    with pytest.raises(ValueError, match=r"give DeepFool\(norm='l2'\)"):
-        generalization_bound_terms(model, X, y, eps=0.1, attack=DeepFool(norm="linf"))
-    with pytest.raises(ValueError, match="not fitted on"):
-        margin_report(model, X, y + 7)
-
-
-# -- the bound ---------------------------------------------------------------------------------
-
-
-def test_the_terms_of_the_bound_are_the_formulas(iris):
-    X, y, model = iris
-    terms = generalization_bound_terms(model, X, y, eps=0.3, gamma=0.5, eta=0.1)
-    right = model.predict(X) == y
-    smallest = closed_form(model, X, "l2")[right].min()
-    rows = model.coef_
-    nearest = min(np.linalg.norm(rows[i] - rows[j]) for i in range(3) for j in range(i))
-    assert terms.class_distance == pytest.approx(nearest)
-    assert terms.sigma_min_product == 1  # no layer before the last
-    assert terms.input_margin_min == pytest.approx(smallest, rel=1e-2)
-    assert terms.u_min == pytest.approx(nearest * terms.input_margin_min)
-    assert terms.margin_term == max(0, 1 - terms.u_min / 0.5)
-    assert terms.covering_number == pytest.approx((terms.constant / 0.3) ** terms.dimension)
-    square = 2 * math.log(2) * terms.covering_number / 150 + 2 * math.log(10) / 150
-    assert terms.covering_term == pytest.approx(math.sqrt(square))
-    assert terms.bound == terms.margin_term + terms.covering_term
-    assert terms.vacuous == (terms.bound >= 1)
-
-
-def test_the_dimension_grows_with_that_of_the_data_and_a_larger_eps_helps():
-    rng = np.random.default_rng(0)
-    dimensions = []
-    for d in (1, 2, 5):
-        X = rng.random((400, d)) @ rng.normal(size=(d, 10))
-        y = (X[:, 0] > np.median(X[:, 0])).astype(int)
-        model = LogisticRegression().fit(X, y)
-        small, large = (generalization_bound_terms(model, X, y, eps=e) for e in (0.1, 0.5))
-        assert large.covering_term < small.covering_term
-        assert large.margin_term == small.margin_term
-        dimensions.append(small.dimension)
-    assert 0.7 < dimensions[0] < 1.1 < dimensions[1] < 2.1 < dimensions[2] < 5
-
-
-def test_the_bound_of_a_network_is_vacuous_and_shortcuts_are_noted(digits):
-    X, y, net = digits
-    terms = generalization_bound_terms(net, X, y, eps=0.5)
-    assert terms.vacuous and terms.note == ""
-    X = np.random.default_rng(0).random((20, 2, 4, 4))
-    terms = generalization_bound_terms(randomized(Shortcut()), X, np.zeros(20, int), eps=0.5)
-    assert "shortcuts" in terms.note
-
-
-def test_the_bound_needs_a_last_linear_layer_and_different_samples(iris):
-    X, y, model = iris
-    with pytest.raises(ValueError, match="does not end in a linear layer"):
-        generalization_bound_terms(GaussianNB().fit(X, y), X, y, eps=0.1)
-    with pytest.raises(ValueError, match="eps is 0"):
-        generalization_bound_terms(model, X, y, eps=0)
-    with pytest.raises(ValueError, match="1 points in different places"):
-        generalization_bound_terms(model, np.repeat(X[:1], 30, 0), np.repeat(y[:1], 30), eps=0.1)
-
-
-def test_float64_modules_are_measured_in_float64():
+def linear():
     torch.manual_seed(0)
-    module = nn.Linear(3, 3).double()
-    X = np.random.default_rng(0).normal(size=(20, 3))
-    report = margin_report(module, X, np.zeros(20, int), kinds=("output",))
-    z = X @ module.weight.detach().numpy().T + module.bias.detach().numpy()
-    np.testing.assert_allclose(report.output, z[:, 0] - z[:, 1:].max(1), atol=1e-13)
+    return as_module(nn.Linear(4, 3).double()), torch.randn(6, 4).double()
+
+
+@pytest.mark.parametrize("norm", DUAL)
+def test_the_linearised_margin_divides_by_the_dual_norm(norm):
+    model, x = linear()
+    z, W = model(x), next(model.parameters())
+    margin = linear_margin(model, x, norm)
+    for row, top in enumerate(z.argmax(1)):
+        others = [j for j in range(3) if j != top]
+        far = [(z[row, top] - z[row, j]) / (W[top] - W[j]).norm(DUAL[norm]) for j in others]
+        assert float(margin[row]) == pytest.approx(float(min(far)))
+
+
+def test_the_feature_margin_of_a_linear_model_is_the_linearised_one():
+    model, x = linear()
+    margin = feature_margin(model(x), next(model.parameters()))
+    torch.testing.assert_close(margin, linear_margin(model, x))
+
+
+def test_geometry_holds_the_last_matrix_and_the_constants_before_it():
+    model, x = linear()
+    geometry = Geometry(model, x)
+    W = next(model.parameters())
+    assert geometry.to_features == 1 and geometry.unknown == []
+    assert geometry.lipschitz == pytest.approx(float(torch.linalg.matrix_norm(W, 2)))
+    lower = geometry.lower_bound(model(x), 4, "linf")
+    torch.testing.assert_close(lower, linear_margin(model, x) / math.sqrt(4))
