@@ -1,9 +1,12 @@
-"""The README's Python runs as it stands."""
+"""The README's Python runs as it stands, and the pages of the project agree with each other."""
 
 import re
 from pathlib import Path
 
-README = Path(__file__).parents[1] / "README.md"
+from sklearn_robust import __version__
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 
 
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
@@ -16,3 +19,18 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
 def test_the_pictures_of_the_readme_exist():
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", README.read_text()):
         assert (README.parent / picture).is_file(), picture
+
+
+def test_continuous_integration_runs_commands_of_the_readme():
+    script = (ROOT / ".ci" / "run").read_text()
+    commands = re.findall(r"^make .*$", script, flags=re.MULTILINE)
+    assert {"make lint", "make test"} <= set(commands)
+    assert all(f"$ {command}" in README.read_text() for command in commands)
+
+
+def test_the_version_has_a_dated_section_of_the_changelog_and_is_the_one_to_cite():
+    cited = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {__version__}\n" in cited
+    assert re.search(r"^date-released: \d{4}-\d\d-\d\d$", cited, flags=re.MULTILINE)
+    changelog = (ROOT / "docs" / "changelog.md").read_text()
+    assert re.search(rf"^## {re.escape(__version__)} \(.*\d{{4}}\)$", changelog, flags=re.MULTILINE)

@@ -162,7 +162,11 @@ def loops(modules):
 def _finds_robust_samples(path, tree):
     if path.parts[0] == "attacks":
         return any(isinstance(n, ast.FunctionDef) and n.name == "robust_mask" for n in tree.body)
-    methods = {callee.attr for callee, _ in calls_of(tree) if isinstance(callee, ast.Attribute)}
+    methods = {
+        callee.attr
+        for callee, _ in calls_of(tree)
+        if isinstance(callee, ast.Attribute) and ast.unparse(callee.value) != "self"
+    }
     fooled = any(
         isinstance(node, ast.Attribute)
         and node.attr == "fooled"
