@@ -4,8 +4,8 @@ import math
 
 from ...plotting import DecisionSurfaceDisplay, JacobianDisplay
 from ...plotting._style import make_figure
-from ...plotting.surfaces._drawn_surface import RESPONSES, scale_of
-from ...plotting.surfaces._surface_drawing import draw_together
+from ...plotting.surfaces._decision_arrays import RESPONSES, scale_of
+from ...plotting.surfaces._drawing import draw_together
 from .._attack import WORST
 from .._blocks import Cell, Figure, Section, Table, Text
 from ..studies._indicators import MEASURES

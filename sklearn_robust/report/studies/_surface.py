@@ -1,6 +1,6 @@
 """Decision surface of a natural and a robust net around one sample."""
 
-from ...plotting.surfaces._plane import compute_planes
+from ...plotting.surfaces._input_plane import compute_planes
 from ._common import NotShown, plain, telling_rows, two_nets
 
 __all__ = ["surface"]
