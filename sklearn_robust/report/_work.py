@@ -113,7 +113,7 @@ def _attack(
 
 
 def count_jobs(settings: Settings) -> int:
-    """Return the number of processes: one per core by default, one on a GPU, one per net at most."""
+    """Return the number of processes: by default one per core, or one on a GPU."""
     n_cores = os.cpu_count() or 1
     if settings.n_jobs is None:
         wanted = n_cores if resolve_device(settings.device).type == "cpu" else 1

@@ -61,7 +61,7 @@ def _note(results: Results) -> str:
     return (
         f"eps is the greatest change of any value of a sample ({results['norm']} norm), in the "
         "units of the data. FGSM takes one step; BIM and C&W (the margin loss inside the same "
-        f"ball) take 10, each a quarter of eps. The {WORST} counts a sample only if none of these and "
-        "no PGD with 40 steps on cross-entropy, margin or scaled cross-entropy changes its class, "
-        "at this strength or any smaller one. **Bold** is best in its column."
+        f"ball) take 10, each a quarter of eps. The {WORST} counts a sample only if none of these "
+        "and no PGD with 40 steps on cross-entropy, margin or scaled cross-entropy changes its "
+        "class, at this strength or any smaller one. **Bold** is best in its column."
     )

@@ -91,9 +91,9 @@ def _confidence(facts: dict[str, Any]) -> Table:
         ("median distance (l2)", ["proven", "found"]),
     ]
     note = (
-        "Confidence is the largest probability, separately for right and wrong predictions. Proven: "
-        "no smaller change alters the prediction, by a Lipschitz bound that is very loose; found: "
-        "what DeepFool needed."
+        "Confidence is the largest probability, separately for right and wrong predictions. "
+        "Proven: no smaller change alters the prediction, by a Lipschitz bound that is very loose; "
+        "found: what DeepFool needed."
     )
     return Table("Margins and confidence on the test samples", head, rows, note)
 
