@@ -162,7 +162,11 @@ class ClassDendrogramDisplay(Display):
         ValueError
             If the networks do not have the same classes.
         """
-        params = {"method": method, "batch_norm": batch_norm, "input_shape": input_shape}
+        params: dict[str, Any] = {
+            "method": method,
+            "batch_norm": batch_norm,
+            "input_shape": input_shape,
+        }
         weights: dict[str, NDArray[Any]] = {}
         labels: dict[str, NDArray[Any]] = {}
         for name, estimator in named(estimators).items():

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numbers
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from textwrap import indent
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from torch import nn
 
+from .._docstrings import fill_docstring
 from ..differentiable import Model, open_model
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ __all__ = [
     "shared_docs",
 ]
 
-# Parameters of several displays, said once; see shared_docs.
+# Parameters that several displays share, for shared_docs.
 _SHARED_DOCS = {
     "estimator": """\
 estimator : fitted classifier, Pipeline, or torch.nn.Module of logits
@@ -78,18 +77,12 @@ figure_ : matplotlib Figure
     Figure of these axes.""",
 }
 
-_T = TypeVar("_T", bound=Callable[..., Any])
+_T = TypeVar("_T")
 
 
-def shared_docs(function: _T) -> _T:
-    """Replace each line ``%(key)s`` of a docstring by the parameter of that name."""
-
-    def fill(match: re.Match[str]) -> str:
-        return indent(_SHARED_DOCS[match[2]], match[1])
-
-    if function.__doc__:  # None under python -OO
-        function.__doc__ = re.sub(r"^( *)%\((\w+)\)s$", fill, function.__doc__, flags=re.MULTILINE)
-    return function
+def shared_docs(thing: _T) -> _T:
+    """Replace lines such as ``%(ax)s`` in the docstring of a display or of its method."""
+    return fill_docstring(thing, _SHARED_DOCS)
 
 
 class Display:

@@ -157,7 +157,7 @@ class LayerSpectrumDisplay(Display):
             With the singular values, and drawn.
         """
         check.check_choice("kind", kind, KINDS)
-        options = {"input_shape": input_shape, "method": method, "fold_bn": fold_bn}
+        options: dict[str, Any] = {"input_shape": input_shape, "method": method, "fold_bn": fold_bn}
         reports = {
             label: layer_spectra(model, X, max_grid=max_grid, spectra=True, **options)
             for label, model in named(estimators).items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...plotting._style import make_figure, percent_axis, put_labels
 from .._attack import WORST
@@ -52,7 +52,7 @@ def _cost(results: Results, names: list[str]) -> Table:
     nets = {name: results["nets"][name] for name in names}
     base = nets[_BASELINE]["training"] if _BASELINE in nets else None
 
-    def relative(facts, key):
+    def relative(facts: dict[str, Any], key: str) -> str:
         return "–" if base is None else f"{facts[key] / base[key]:.1f}"
 
     rows = [
