@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from textwrap import dedent, indent
 from typing import TypeVar
 
@@ -76,13 +77,15 @@ SHARED = {
 _PLACE = re.compile(r"^( *)%\((\w+)\)s$", re.MULTILINE)
 
 
-def fill_docstring(thing: _T) -> _T:
+def fill_docstring(thing: _T, shared: Mapping[str, str] = SHARED) -> _T:
     """Replace lines such as ``%(eps)s`` in the docstring of a class or function.
 
     Parameters
     ----------
     thing : class or function
         Its docstring is changed in place.
+    shared : mapping of str to str
+        Parameters by their keys; those of attacks unless others are given.
 
     Returns
     -------
@@ -91,6 +94,6 @@ def fill_docstring(thing: _T) -> _T:
     """
     if thing.__doc__:
         thing.__doc__ = _PLACE.sub(
-            lambda found: indent(dedent(SHARED[found[2]]).strip(), found[1]), thing.__doc__
+            lambda found: indent(dedent(shared[found[2]]).strip(), found[1]), thing.__doc__
         )
     return thing

@@ -1,12 +1,19 @@
 """The command ``sklearn-robust``."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import math
 import sys
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ._version import __version__
+
+if TYPE_CHECKING:
+    from .report._results import Results
 
 __all__ = ["main"]
 
@@ -18,62 +25,64 @@ _EPILOG = """examples:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that answers a mistake with one sentence."""
+    """Parser that reports a mistake in one sentence."""
 
-    def error(self, message):
-        """Say what is wrong, and leave."""
+    def error(self, message: str) -> NoReturn:
+        """Print the mistake and exit."""
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def radius(text):
-    """Positive finite number, as 0.1 or 8/255."""
+def radius(text: str) -> float:
+    """Positive finite number, such as 0.1 or 8/255."""
     try:
         value = float(Fraction(text))
     except (ValueError, ZeroDivisionError):
         value = math.nan
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no strength; give one such as 0.1 or 8/255.")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a strength; give a positive number such as 0.1 or 8/255."
+        )
     return value
 
 
-def count(text):
+def count(text: str) -> int:
     """Positive integer."""
     if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no count; give a whole number from 1 up.")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count; give a whole number from 1.")
     return int(text)
 
 
-def seed(text):
+def seed(text: str) -> int:
     """Integer from 0 to 2**32 - 1."""
     if not text.isdecimal() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a whole number from 0 up.")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a seed; give a whole number from 0.")
     return int(text)
 
 
-def jobs(text):
+def jobs(text: str) -> int:
     """Integer other than zero."""
     if not text.removeprefix("-").isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no number of processes; give 2, or -1 for all."
+            f"{text!r} is not a number of processes; give one such as 2, or -1 for one per core."
         )
     return int(text)
 
 
-def listed(kind):
-    """Several of a kind, between commas or as words of their own."""
+def listed(kind: Callable[[str], Any]) -> Callable[[str], list[Any]]:
+    """List of values of one kind, separated by commas."""
     return lambda text: [kind(word) for word in text.split(",") if word]
 
 
-def _flat(lists):
+def _flat(lists: list[list[Any]] | None) -> tuple[Any, ...] | None:
     return None if lists is None else tuple(item for part in lists for item in part)
 
 
-def _make_parser():
+def _make_parser() -> argparse.ArgumentParser:
     from .report import DEFAULT_NETS
 
     parser = _Parser(
         prog="sklearn-robust",
-        description="Train classifiers, attack them, and see which is robust and how to tell.",
+        description="Train classifiers, attack them, and find out which one is robust.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -84,35 +93,37 @@ def _make_parser():
     return parser
 
 
-def _add_shared(parser, default_samples):
+def _add_shared(parser: argparse.ArgumentParser, default_samples: int) -> None:
     parser.add_argument(
         "--data",
         required=True,
         metavar="digits|moons|mnist|cifar10|FILE.npz",
-        help="what to test on; a file has X_train, y_train, X_test, y_test",
+        help="data set, or a file with the arrays X_train, y_train, X_test and y_test",
     )
     parser.add_argument(
         "--eps",
         nargs="+",
         type=listed(radius),
         metavar="EPS",
-        help="strengths of the attacks, as 0.1 or 8/255 (default: three that suit the data)",
+        help="strengths of the attacks, such as 0.1 or 8/255 (default: three that suit the data)",
     )
     parser.add_argument(
         "--samples",
         type=count,
         default=default_samples,
         metavar="N",
-        help="test samples to attack at most (default: %(default)s)",
+        help="largest number of test samples to attack (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=seed, default=0, help="default: 0")
+    parser.add_argument(
+        "--seed", type=seed, default=0, help="seed of all random choices (default: 0)"
+    )
     parser.add_argument(
         "--device", default="auto", help="auto (a GPU if there is one), cpu or cuda"
     )
-    parser.add_argument("--data-home", metavar="FOLDER", help="where downloaded data are kept")
+    parser.add_argument("--data-home", metavar="FOLDER", help="folder of downloaded data")
 
 
-def _add_compare(commands, default_nets):
+def _add_compare(commands: Any, default_nets: Sequence[str]) -> None:
     text = "Train nets, attack them, and write a report."
     parser = commands.add_parser("compare", help=text, description=text)
     _add_shared(parser, 1000)
@@ -122,23 +133,29 @@ def _add_compare(commands, default_nets):
         type=listed(str),
         metavar="NET,NET",
         default=[list(default_nets)],
-        help=f"default: {','.join(default_nets)}",
+        help=f"nets to compare (default: {','.join(default_nets)})",
     )
     parser.add_argument(
         "--train-eps",
         type=radius,
         metavar="EPS",
-        help="strength that adversarial nets train with (default: the middle one)",
+        help="strength of the attacks in adversarial training (default: the middle one of --eps)",
     )
-    parser.add_argument("--epochs", type=count, metavar="N", help="default: each net's own")
-    parser.add_argument("--train-samples", type=count, metavar="N", help="default: all")
+    parser.add_argument(
+        "--epochs", type=count, metavar="N", help="number of epochs (default: that of each net)"
+    )
+    parser.add_argument(
+        "--train-samples", type=count, metavar="N", help="number of training samples (default: all)"
+    )
     parser.add_argument(
         "--n-jobs",
         type=jobs,
         metavar="N",
-        help="nets trained at a time (default: one a core, or one on a GPU)",
+        help="number of nets trained at a time (default: one per core, or one on a GPU)",
     )
-    parser.add_argument("--output", default="report", metavar="FOLDER", help="default: report")
+    parser.add_argument(
+        "--output", default="report", metavar="FOLDER", help="folder to write (default: report)"
+    )
     talk = parser.add_mutually_exclusive_group()
     talk.add_argument(
         "--verbose",
@@ -146,35 +163,35 @@ def _add_compare(commands, default_nets):
         action="store_const",
         const=2,
         default=1,
-        help="show progress bars also where the output is no terminal",
+        help="show progress bars even if the output is not a terminal",
     )
     talk.add_argument(
-        "--quiet", dest="verbosity", action="store_const", const=0, help="write nothing but errors"
+        "--quiet", dest="verbosity", action="store_const", const=0, help="print only errors"
     )
     parser.set_defaults(run=_compare)
 
 
-def _add_evaluate(commands):
+def _add_evaluate(commands: Any) -> None:
     text = "Attack a saved net."
     parser = commands.add_parser("evaluate", help=text, description=text)
-    parser.add_argument("net", metavar="NET", help="a file written by net.save")
+    parser.add_argument("net", metavar="NET", help="file written by net.save")
     _add_shared(parser, 1000)
     parser.add_argument(
         "--attack",
         choices=["worst", "pgd", "fgsm", "bim", "cw"],
         default="worst",
-        help="default: worst, the worst case of several",
+        help="attack to run (default: worst, the worst case of several attacks)",
     )
     parser.add_argument(
         "--trust-pickle",
         action="store_true",
-        help="also read a pickle or joblib file, which may run any code it holds",
+        help="also read a pickle or joblib file, which may run any code that it holds",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=_evaluate)
 
 
-def _compare(args):
+def _compare(args: argparse.Namespace) -> int:
     from .report import Settings, compare
 
     asked = {name: value for name, value in vars(args).items() if name not in ("command", "run")}
@@ -188,7 +205,7 @@ def _compare(args):
     return 1 if any(net["failed"] for net in results["nets"].values()) else 0
 
 
-def _evaluate(args):
+def _evaluate(args: argparse.Namespace) -> int:
     from .report import evaluate
 
     result = evaluate(
@@ -206,11 +223,11 @@ def _evaluate(args):
     return 0
 
 
-def _results_table(results):
+def _results_table(results: Results) -> str:
     from .plotting._style import shown_radius
     from .report._attack import ATTACKS
 
-    eps = results["verdict_eps"]
+    eps = results["summary_eps"]
     rows = [[f"accuracy (%), eps={shown_radius(eps)}", "natural", *ATTACKS]]
     for name in results.trained:
         attacked = [results.accuracy(name, attack, eps) for attack in ATTACKS]
@@ -218,7 +235,7 @@ def _results_table(results):
     return _table(rows)
 
 
-def _evaluation_table(result):
+def _evaluation_table(result: dict[str, Any]) -> str:
     from .plotting._style import shown_radius
 
     attacks = list(result["accuracy"])
@@ -230,12 +247,12 @@ def _evaluation_table(result):
     return f"{about}, {result['norm']}\n{_table(rows)}"
 
 
-def _percent(share):
+def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f}"
 
 
-def _table(rows):
-    """Rows of words as lines of text, the first column to the left."""
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of words as lines of text, with the first column aligned to the left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
@@ -246,19 +263,19 @@ def _table(rows):
     )
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Parameters
     ----------
     argv : list of str, default=None
-        Arguments; None takes those of the process.
+        Arguments; None takes those of the command line.
 
     Returns
     -------
     code : int
-        0 if all went well, 1 if a net failed, 2 for a request that makes no sense, 130 after a
-        keyboard interrupt.
+        0 on success, 1 if a net failed, 2 for arguments that make no sense, 130 after a keyboard
+        interrupt.
     """
     from .report import BadInput
 

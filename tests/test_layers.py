@@ -40,6 +40,7 @@ def imports(tree, parents=(), in_function=False):
     """Yield (line, dotted name, inside a function) of all that a module imports.
 
     ``parents`` are the packages around the module, outermost first; relative imports need them.
+    What only a type checker imports counts like an import inside a function.
     """
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
@@ -52,7 +53,8 @@ def imports(tree, parents=(), in_function=False):
                 yield node.lineno, f"{source}.{alias.name}", in_function
         else:
             function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from imports(node, parents, in_function or function)
+            typing = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            yield from imports(node, parents, in_function or function or typing)
 
 
 def faults(path, text):
@@ -121,6 +123,7 @@ def test_an_import_against_the_order_is_found(path, line):
         ("nets/_base.py", "from .. import _functional, attacks, __version__"),
         ("nets/_base.py", "from sklearn_robust.exceptions import BlackBoxWarning"),
         ("plotting/_surface.py", "def f():\n    from matplotlib import pyplot"),
+        ("plotting/_surface.py", "if TYPE_CHECKING:\n    from matplotlib.axes import Axes"),
         ("datasets/_vision.py", "def f():\n    import torchvision"),
         ("cli.py", "from .report import write\nfrom .nets import NaturalNet"),
         ("__main__.py", "from .cli import main"),

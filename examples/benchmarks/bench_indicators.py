@@ -16,7 +16,7 @@ from torch import nn
 from sklearn_robust import _functional as F
 from sklearn_robust.metrics import hessian_eigvals, input_jacobian
 from sklearn_robust.modules import CIFARConvNet, MNISTConvNet
-from sklearn_robust.plotting.surfaces._plane import Plane
+from sklearn_robust.plotting.surfaces._input_plane import InputPlane
 
 NETS = {"MNIST net": (MNISTConvNet, (1, 28, 28)), "CIFAR net": (CIFARConvNet, (3, 32, 32))}
 
@@ -42,7 +42,7 @@ def surface(name):
     ways = {
         "bare forward passes, batches of 128": lambda: forward(128),
         "bare forward passes, one point each": lambda: forward(1),
-        "surface": lambda: Plane(module, X, y, random_state=0, **options).grid(0.3, 101, None),
+        "surface": lambda: InputPlane(module, X, y, random_state=0, **options).grid(0.3, 101, None),
     }
     if name != "MNIST net":
         ways.pop("bare forward passes, one point each")

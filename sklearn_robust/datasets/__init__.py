@@ -1,4 +1,4 @@
-"""Data to train and attack on: toys that need no download, the papers' images, your own files."""
+"""Data to train and attack on: toy data, the images of the papers, and your own files."""
 
 from ._npz import load_npz
 from ._toy import load_digits_images, load_moons, make_hierarchical_blobs

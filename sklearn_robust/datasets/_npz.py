@@ -1,9 +1,14 @@
-"""A user's own arrays."""
+"""Loader of a user's own arrays."""
 
+from __future__ import annotations
+
+from os import PathLike
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from ._images import scale_pixels
@@ -12,7 +17,7 @@ NAMES = ("X_train", "y_train", "X_test", "y_test")
 WANTED = "wanted are " + ", ".join(NAMES)
 
 
-def load_npz(path):
+def load_npz(path: str | PathLike[str]) -> Bunch:
     """Load training and test data from one ``.npz`` file.
 
     Write such a file with ``numpy.savez_compressed(path, X_train=..., y_train=...,
@@ -21,8 +26,8 @@ def load_npz(path):
     Parameters
     ----------
     path : str or path-like
-        A file with the arrays ``X_train``, ``y_train``, ``X_test`` and ``y_test``; others in
-        it are left alone. X holds samples along its first axis; images have their
+        A file with the arrays ``X_train``, ``y_train``, ``X_test`` and ``y_test``; others are
+        ignored. X holds samples along its first axis; images have their
         channels before their rows, ``(n, C, H, W)``, or none, ``(n, H, W)``.
 
     Returns
@@ -43,7 +48,7 @@ def load_npz(path):
 
     Notes
     -----
-    Nothing in the file is unpickled, so a file from a stranger runs no code.
+    Nothing in the file is unpickled, so that an untrusted file cannot run code.
 
     Examples
     --------
@@ -79,8 +84,8 @@ def load_npz(path):
     return data
 
 
-def _read(path):
-    """Read the four arrays, pickles excluded."""
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    """Read the four arrays without unpickling."""
     try:
         stream = path.open("rb")
     except FileNotFoundError:
@@ -99,8 +104,8 @@ def _read(path):
         return {name: _member(file, name, path) for name in NAMES}
 
 
-def _member(file, name, path):
-    """Read one array, or say why it cannot be."""
+def _member(file: Any, name: str, path: Path) -> NDArray[Any]:
+    """Read one array, or raise an error that says why it cannot be read."""
     try:
         return np.asarray(file[name])
     except ValueError as error:
@@ -109,10 +114,10 @@ def _member(file, name, path):
             f"code; save it as an array of numbers or, for labels, of strings (dtype str)."
         ) from error
     except (OSError, EOFError, BadZipFile) as error:
-        raise OSError(f"{path} is damaged: {name} cannot be read; write the file anew.") from error
+        raise OSError(f"{path} is damaged: {name} cannot be read; write the file again.") from error
 
 
-def _samples(X, name, path):
+def _samples(X: NDArray[Any], name: str, path: Path) -> NDArray[np.float32]:
     """Check one array of samples and make it float32."""
     if X.ndim < 2:
         raise ValueError(
@@ -134,8 +139,10 @@ def _samples(X, name, path):
     return X.astype(np.float32)
 
 
-def _labels(y, name, path):
+def _labels(y: NDArray[Any], name: str, path: Path) -> NDArray[Any]:
     """Check one array of labels and make integers int64."""
     if y.ndim != 1:
-        raise ValueError(f"{path}: {name} has shape {y.shape}; wanted is one label a sample, (n,).")
+        raise ValueError(
+            f"{path}: {name} has shape {y.shape}; wanted is one label per sample, (n,)."
+        )
     return y.astype(np.int64) if np.issubdtype(y.dtype, np.integer) else y

@@ -1,13 +1,17 @@
 """Small data that needs no download."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.datasets import load_digits, make_moons
 from sklearn.utils import check_random_state, check_scalar
 
 
-def load_digits_images():
+def load_digits_images() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Load scikit-learn's handwritten digits as images.
 
     Returns
@@ -34,7 +38,12 @@ def load_digits_images():
     return X, digits.target.astype(np.int64)
 
 
-def load_moons(n_samples=500, *, noise=0.1, random_state=None):
+def load_moons(
+    n_samples: int = 500,
+    *,
+    noise: float = 0.1,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Draw two interleaved half moons and scale them to fill the unit square.
 
     Parameters
@@ -45,7 +54,7 @@ def load_moons(n_samples=500, *, noise=0.1, random_state=None):
         Standard deviation of the Gaussian noise, before the scaling: the moons
         are about 3 wide and 1.5 high then.
     random_state : int, RandomState instance or None, default=None
-        Draws the noise and the order of the points.
+        Seed of the noise and of the order of the points.
 
     Returns
     -------
@@ -73,16 +82,16 @@ def load_moons(n_samples=500, *, noise=0.1, random_state=None):
 
 
 def make_hierarchical_blobs(
-    n_samples_per_class=60,
+    n_samples_per_class: int = 60,
     *,
-    n_superclasses=3,
-    n_classes_per_superclass=4,
-    n_features=30,
-    superclass_radius=18.0,
-    class_radius=6.0,
-    noise=1.0,
-    random_state=None,
-):
+    n_superclasses: int = 3,
+    n_classes_per_superclass: int = 4,
+    n_features: int = 30,
+    superclass_radius: float = 18.0,
+    class_radius: float = 6.0,
+    noise: float = 1.0,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
     """Draw Gaussian blobs whose centres lie in groups: classes within superclasses.
 
     Parameters
@@ -102,7 +111,7 @@ def make_hierarchical_blobs(
     noise : float, default=1.0
         Standard deviation of each blob, the same in every direction.
     random_state : int, RandomState instance or None, default=None
-        Draws the centres, the points and their order.
+        Seed of the centres, of the points and of their order.
 
     Returns
     -------
@@ -116,9 +125,9 @@ def make_hierarchical_blobs(
     Notes
     -----
     With the default radii in 30 dimensions, half the distance between two classes of
-    one superclass is about 4.2. A linear model that must withstand changes longer than
-    that gives up telling them apart by their differences, its weights turn towards
-    the centres of the blobs, and the superclasses show in their correlations.
+    one superclass is about 4.2. A linear model that is trained to be robust to longer changes
+    can no longer use the differences between these classes: its weights turn towards the
+    centres of the groups, and the superclasses show in their correlations.
 
     Examples
     --------
@@ -148,7 +157,7 @@ def make_hierarchical_blobs(
     return X.astype(np.float32), y, superclasses
 
 
-def _directions(n, n_features, rng):
+def _directions(n: int, n_features: int, rng: Any) -> NDArray[np.float64]:
     """Draw unit vectors, uniform over the sphere."""
     vectors = rng.standard_normal((n, n_features))
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

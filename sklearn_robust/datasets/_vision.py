@@ -1,5 +1,8 @@
-"""The papers' images, through torchvision."""
+"""Loaders of the images of the papers, through torchvision."""
 
+from __future__ import annotations
+
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,7 @@ from sklearn.utils import Bunch
 from ._images import scale_pixels
 
 
-def fetch_mnist(*, data_home=None, download=True):
+def fetch_mnist(*, data_home: str | PathLike[str] | None = None, download: bool = True) -> Bunch:
     """Load MNIST: 70,000 grey images of handwritten digits, ten classes.
 
     Parameters
@@ -55,7 +58,7 @@ def fetch_mnist(*, data_home=None, download=True):
     return _fetch("MNIST", data_home, download)
 
 
-def fetch_cifar10(*, data_home=None, download=True):
+def fetch_cifar10(*, data_home: str | PathLike[str] | None = None, download: bool = True) -> Bunch:
     """Load CIFAR-10: 60,000 colour images of animals and vehicles, ten classes.
 
     Parameters
@@ -100,7 +103,7 @@ def fetch_cifar10(*, data_home=None, download=True):
     return _fetch("CIFAR10", data_home, download)
 
 
-def _fetch(name, data_home, download):
+def _fetch(name: str, data_home: str | PathLike[str] | None, download: bool) -> Bunch:
     """Read both parts of a torchvision data set into arrays."""
     try:
         import torchvision.datasets

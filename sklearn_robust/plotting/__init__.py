@@ -1,6 +1,7 @@
-"""Displays: arrays kept on an object, drawn on request."""
+"""Displays: arrays kept on an object, and drawn on request."""
 
 from ._class_dendrogram import ClassDendrogramDisplay
+from ._display import Display
 from ._feature_change import FeatureChangeDisplay
 from ._geometry_display import GeometryDisplay
 from ._hessian_spectrum import HessianSpectrumDisplay
@@ -9,12 +10,12 @@ from ._layer_spectrum import LayerSpectrumDisplay
 from ._margin import MarginDisplay
 from ._regularization_path import RegularizationPathDisplay
 from ._robustness_curve import RobustnessCurveDisplay
-from .surfaces._decision_surface import DecisionSurfaceDisplay
-from .surfaces._loss_surface import LossSurfaceDisplay
+from .surfaces import DecisionSurfaceDisplay, LossSurfaceDisplay
 
 __all__ = [
     "ClassDendrogramDisplay",
     "DecisionSurfaceDisplay",
+    "Display",
     "FeatureChangeDisplay",
     "GeometryDisplay",
     "HessianSpectrumDisplay",

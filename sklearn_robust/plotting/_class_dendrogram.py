@@ -1,34 +1,44 @@
-"""Which classes a network takes for relatives."""
+"""Trees of the classes that a network considers similar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ..clustering import ClassClustering, class_weight_matrix
 from ..clustering._weights import class_labels
 from ._dendrogram_drawing import color_scale, heat_map, make_room, trees
-from ._display import axes_for, named, panels, pyplot_for
+from ._display import Display, named, panels, pyplot_for, shared_docs
 from ._style import DIVERGING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
 
 __all__ = ["ClassDendrogramDisplay"]
 
 
-class ClassDendrogramDisplay:
+class ClassDendrogramDisplay(Display):
     """Cosines between classes' weights as heat maps, with dendrograms at their sides.
 
-    Make it with :meth:`from_estimator`, :meth:`from_estimators` or :meth:`from_weights`;
-    :meth:`plot` draws it again.
+    :meth:`from_estimator`, :meth:`from_estimators` and :meth:`from_weights` make it; :meth:`plot`
+    draws it again.
 
     Parameters
     ----------
     correlation : array of shape (n_estimators, n_classes, n_classes)
         Cosines between the weights of the classes.
     linkage_matrix : array of shape (n_estimators, n_classes - 1, 4)
-        Trees, as ``scipy.cluster.hierarchy`` describes them.
+        Trees, in the format of ``scipy.cluster.hierarchy``.
     labels : array of shape (n_estimators, n_classes)
-        Clusters, which are framed.
+        Cluster of each class, for the frames.
     classes : list of length n_classes
-        What to call the classes.
+        Names of the classes.
     names : list of length n_estimators
-        What to call the estimators.
+        Names of the estimators.
 
     Attributes
     ----------
@@ -39,11 +49,11 @@ class ClassDendrogramDisplay:
     dendrogram_axes_ : array of shape (n_estimators, 2) of matplotlib Axes
         Trees on top and on the left of each.
     figure_ : matplotlib Figure
-        Their figure.
+        Figure of these axes.
     images_ : list of matplotlib AxesImage
-        The drawn matrices.
+        Drawn matrices.
     colorbar_ : matplotlib Colorbar or None
-        The scale that they share.
+        Scale that the matrices share.
 
     See Also
     --------
@@ -66,7 +76,15 @@ class ClassDendrogramDisplay:
     array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2])
     """
 
-    def __init__(self, correlation, linkage_matrix, labels, *, classes, names):
+    def __init__(
+        self,
+        correlation: NDArray[np.float64],
+        linkage_matrix: NDArray[np.float64],
+        labels: NDArray[Any],
+        *,
+        classes: Sequence[Any],
+        names: Sequence[str],
+    ) -> None:
         self.correlation = correlation
         self.linkage_matrix = linkage_matrix
         self.labels = labels
@@ -74,7 +92,15 @@ class ClassDendrogramDisplay:
         self.names = names
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, *, name=None, **kwargs):
+    @shared_docs
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike | None = None,
+        *,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Cluster the classes of one network and draw them.
 
         Parameters
@@ -83,8 +109,7 @@ class ClassDendrogramDisplay:
             Network of at least three classes.
         X : array-like of shape (n_samples, ...), default=None
             As for :func:`~sklearn_robust.clustering.class_weight_matrix`.
-        name : str, default=None
-            Title; None is the name of the estimator's class.
+        %(title)s
         **kwargs
             As for :meth:`from_estimators`.
 
@@ -99,15 +124,15 @@ class ClassDendrogramDisplay:
     @classmethod
     def from_estimators(
         cls,
-        estimators,
-        X=None,
+        estimators: Mapping[Any, Any] | Iterable[Any],
+        X: ArrayLike | None = None,
         *,
-        method="linearized",
-        batch_norm="fold",
-        input_shape=None,
-        classes=None,
-        **kwargs,
-    ):
+        method: str = "linearized",
+        batch_norm: str = "fold",
+        input_shape: tuple[int, ...] | None = None,
+        classes: Sequence[Any] | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Cluster the classes of several networks and draw them side by side.
 
         Parameters
@@ -123,7 +148,7 @@ class ClassDendrogramDisplay:
         input_shape : tuple of int, default=None
             As for :func:`~sklearn_robust.clustering.class_weight_matrix`.
         classes : list of length n_classes, default=None
-            What to call the classes; None takes their labels.
+            Names of the classes; None takes their labels.
         **kwargs
             As for :meth:`from_weights`.
 
@@ -137,8 +162,13 @@ class ClassDendrogramDisplay:
         ValueError
             If the networks do not have the same classes.
         """
-        params = {"method": method, "batch_norm": batch_norm, "input_shape": input_shape}
-        weights, labels = {}, {}
+        params: dict[str, Any] = {
+            "method": method,
+            "batch_norm": batch_norm,
+            "input_shape": input_shape,
+        }
+        weights: dict[str, NDArray[Any]] = {}
+        labels: dict[str, NDArray[Any]] = {}
         for name, estimator in named(estimators).items():
             weights[name] = class_weight_matrix(estimator, X, **params)
             labels[name] = class_labels(estimator, len(weights[name]))
@@ -149,31 +179,32 @@ class ClassDendrogramDisplay:
                     f"{name} has the classes {own[:10].tolist()}, but {first} has "
                     f"{labels[first][:10].tolist()}: give networks of the same classes."
                 )
-        classes = labels[first] if classes is None else classes
-        return cls.from_weights(weights, classes=classes, **kwargs)
+        names = labels[first].tolist() if classes is None else classes
+        return cls.from_weights(weights, classes=names, **kwargs)
 
     @classmethod
+    @shared_docs
     def from_weights(
         cls,
-        weights,
+        weights: ArrayLike | Mapping[str, ArrayLike],
         *,
-        classes=None,
-        n_clusters=2,
-        distance_threshold=None,
-        linkage="average",
-        metric="cosine",
-        center=None,
-        ax=None,
-        **kwargs,
-    ):
-        """Cluster classes by weights that are known, and draw them.
+        classes: Sequence[Any] | None = None,
+        n_clusters: int | None = 2,
+        distance_threshold: float | None = None,
+        linkage: str = "average",
+        metric: str = "cosine",
+        center: str | None = None,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Cluster classes by given weights and draw them.
 
         Parameters
         ----------
         weights : array of shape (n_classes, n_inputs), or dict of str to such arrays
             Weights of the classes, of one network or of several.
         classes : list of length n_classes, default=None
-            What to call the classes; None numbers them.
+            Names of the classes; None numbers them.
         n_clusters : int or None, default=2
             Number of clusters to frame; None when ``distance_threshold`` decides.
         distance_threshold : float, default=None
@@ -181,11 +212,10 @@ class ClassDendrogramDisplay:
         linkage : str, default="average"
             As for :class:`~sklearn_robust.clustering.ClassClustering`.
         metric : {"cosine", "euclidean"}, default="cosine"
-            Distance that the trees are built from; the heat maps show cosines with either.
+            Distance that the trees are built from; the heat maps always show cosines.
         center : {None, "classes", "features"}, default=None
             As for :class:`~sklearn_robust.clustering.ClassClustering`.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+        %(ax)s
         **kwargs
             As for :meth:`plot`.
 
@@ -194,11 +224,14 @@ class ClassDendrogramDisplay:
         display : ClassDendrogramDisplay
             With ``ax_`` and ``figure_``.
         """
-        weights = weights if hasattr(weights, "items") else {"": weights}
-        params = {"distance_threshold": distance_threshold, "linkage": linkage, "metric": metric}
-        made = [
-            ClassClustering(n_clusters, center=center, **params).fit(W) for W in weights.values()
-        ]
+        weights_of = weights if isinstance(weights, Mapping) else {"": weights}
+        params: dict[str, Any] = {
+            "center": center,
+            "distance_threshold": distance_threshold,
+            "linkage": linkage,
+            "metric": metric,
+        }
+        made = [ClassClustering(n_clusters, **params).fit(W) for W in weights_of.values()]
         sizes = {len(clustering.labels_) for clustering in made}
         names = list(range(min(sizes)) if classes is None else classes)
         if sizes != {len(names)}:
@@ -211,47 +244,61 @@ class ClassDendrogramDisplay:
             np.array([clustering.linkage_matrix_ for clustering in made]),
             np.array([clustering.labels_ for clustering in made]),
             classes=names,
-            names=list(weights),
+            names=list(weights_of),
         ).plot(ax=ax, **kwargs)
 
-    def plot(self, *, ax=None, cmap=DIVERGING, colorbar=True, frames=True):
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        cmap: str | Colormap = DIVERGING,
+        colorbar: bool = True,
+        frames: bool = True,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the arrays.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; several heat maps share its place. None makes a figure.
+            Axes to draw on, whose place several heat maps share; None makes a new figure.
         cmap : str or matplotlib Colormap, default="RdBu_r"
             Colours from -1 to 1.
         colorbar : bool, default=True
             Whether to draw the scale of colours.
         frames : bool, default=True
             Whether to frame the clusters.
+        **kwargs
+            Passed to ``Axes.imshow`` of the heat maps.
 
         Returns
         -------
         display : ClassDendrogramDisplay
             Itself, with ``ax_`` and ``figure_``.
         """
-        size = min(max(4.5, 0.13 * len(self.classes)), 13)  # inches, for room for all labels
-        if len(self.names) == 1:
-            if ax is None and size > 4.5:
-                ax = pyplot_for(self).subplots(figsize=(1.3 * size, size), layout="compressed")[1]
-            self.ax_ = axes_for(ax, self)
-            self.axes_ = np.array([self.ax_], dtype=object)
-        else:
-            self.ax_, made = panels(ax, self, 1, len(self.names), size=size)
-            self.axes_ = made[0]
-        self.figure_ = self.ax_.figure
+        self._open_heat_maps(ax)
         top = 1.05 * self.linkage_matrix[:, -1, 2].max()
+        look = {"cmap": cmap, "vmin": -1, "vmax": 1} | kwargs
         self.images_, made = [], []
         for number, axis in enumerate(self.axes_):
             make_room(axis)
             tree, labels = self.linkage_matrix[number], self.labels[number] if frames else None
-            image = heat_map(axis, self.correlation[number], tree, labels, self.classes, cmap)
+            image = heat_map(axis, self.correlation[number], tree, labels, self.classes, look)
             self.images_.append(image)
             made.append(trees(axis, tree, top))
             made[-1][0].set_title(self.names[number])
         self.dendrogram_axes_ = np.array(made, dtype=object)
         self.colorbar_ = color_scale(self.images_, colorbar)
         return self
+
+    def _open_heat_maps(self, ax: Axes | None) -> None:
+        """Make one pair of axes for each heat map, with room for all labels."""
+        size = min(max(4.5, 0.13 * len(self.classes)), 13)  # inches
+        if len(self.names) == 1:
+            if ax is None and size > 4.5:
+                ax = pyplot_for(self).subplots(figsize=(1.3 * size, size), layout="compressed")[1]
+            self.axes_ = np.array([self.open_axes(ax)], dtype=object)
+        else:
+            self.ax_, made = panels(ax, self, 1, len(self.names), size=size)
+            self.axes_ = made[0]
+            self.figure_ = self.ax_.figure

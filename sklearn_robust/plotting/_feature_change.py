@@ -1,10 +1,22 @@
 """Changes of the features of each layer."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import Bunch
+
 from .. import _validation as check
 from ..spectral import feature_change_report
-from ._display import axes_for, named
+from ._display import Display, label_of, named, shared_docs
 from ._layer_lines import draw_over_layers, shared_layers
 from ._style import INK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["FeatureChangeDisplay"]
 
@@ -17,32 +29,30 @@ KINDS = {
 }
 
 
-class FeatureChangeDisplay:
+@shared_docs
+class FeatureChangeDisplay(Display):
     """Change of the features over the layers, under attack and under noise of the same length.
 
-    Make it with :meth:`from_estimator` or :meth:`from_estimators`; :meth:`plot` draws it again.
+    :meth:`from_estimator` and :meth:`from_estimators` make it; :meth:`plot` draws it again.
 
     Parameters
     ----------
     reports : dict of str to Bunch
-        What :func:`sklearn_robust.spectral.feature_change_report` returned for each model.
+        Result of :func:`sklearn_robust.spectral.feature_change_report` for each model.
     kind : str, default="relative"
-        What :meth:`plot` draws unless told otherwise.
+        Default ``kind`` of :meth:`plot`.
     name : str, default=None
         Title.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the drawing.
-    figure_ : matplotlib Figure
-        Its figure.
+    %(axes_attributes)s
     lines_ : list of matplotlib Line2D
-        For each model its change under attack and, dashed, under noise.
+        For each model the change under attack and, dashed, under noise.
 
     See Also
     --------
-    LayerSpectrumDisplay : What each layer could do to a change.
+    LayerSpectrumDisplay : Factors by which each layer can lengthen a change.
 
     References
     ----------
@@ -61,25 +71,33 @@ class FeatureChangeDisplay:
     ['NaturalNet, attack', 'NaturalNet, noise']
     """
 
-    def __init__(self, *, reports, kind="relative", name=None):
+    def __init__(
+        self, *, reports: Mapping[str, Bunch], kind: str = "relative", name: str | None = None
+    ) -> None:
         self.reports = reports
         self.kind = kind
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, X, y=None, *, name=None, **options):
+    @shared_docs
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        name: str | None = None,
+        **options: Any,
+    ) -> Self:
         """Measure the changes in one model and draw them.
 
         Parameters
         ----------
-        estimator : fitted classifier, Pipeline or torch.nn.Module
-            What to look at.
-        X : array-like of shape (n_samples, ...)
-            Samples.
+        %(estimator)s
+        %(X)s
         y : array-like of shape (n_samples,), optional
             True labels; without them the predicted labels are attacked.
-        name : str, default=None
-            Label; None is the class of the estimator.
+        %(label)s
         **options
             As for :meth:`from_estimators`.
 
@@ -88,32 +106,31 @@ class FeatureChangeDisplay:
         display : FeatureChangeDisplay
             With the changes, and drawn.
         """
-        return cls.from_estimators({name or type(estimator).__name__: estimator}, X, y, **options)
+        return cls.from_estimators({label_of(estimator, name): estimator}, X, y, **options)
 
     @classmethod
+    @shared_docs
     def from_estimators(
         cls,
-        estimators,
-        X,
-        y=None,
+        estimators: Mapping[Any, Any] | Iterable[Any],
+        X: ArrayLike,
+        y: ArrayLike | None = None,
         *,
-        attack=None,
-        n_directions=8,
-        layers=None,
-        random_state=0,
-        kind="relative",
-        name=None,
-        ax=None,
-        **plot_options,
-    ):
+        attack: Any = None,
+        n_directions: int = 8,
+        layers: list[str] | None = None,
+        random_state: int | np.random.RandomState | None = 0,
+        kind: str = "relative",
+        name: str | None = None,
+        ax: Axes | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Measure the changes in several models of one architecture and draw them.
 
         Parameters
         ----------
-        estimators : dict of str to classifier, or sequence of classifiers
-            What to compare.
-        X : array-like of shape (n_samples, ...)
-            Samples.
+        %(estimators)s
+        %(X)s
         y : array-like of shape (n_samples,), optional
             True labels; without them the predicted labels are attacked.
         attack : attack, default=None
@@ -127,12 +144,9 @@ class FeatureChangeDisplay:
             Seed of the directions.
         kind : str, default="relative"
             As for :meth:`plot`.
-        name : str, default=None
-            Title.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        **plot_options
-            Passed to :meth:`plot`.
+        %(plain_title)s
+        %(ax)s
+        %(plot_options)s
 
         Returns
         -------
@@ -147,18 +161,25 @@ class FeatureChangeDisplay:
         }
         return cls(reports=reports, kind=kind, name=name).plot(ax=ax, **plot_options)
 
-    def plot(self, *, kind=None, ax=None, xlabel=None, ylabel=None, **kwargs):
+    @shared_docs
+    def plot(
+        self,
+        *,
+        kind: str | None = None,
+        ax: Axes | None = None,
+        xlabel: str | None = None,
+        ylabel: str | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the changes over the layers.
 
         Parameters
         ----------
         kind : {"relative", "mean", "gain", "local_gain", "anisotropy"}, default=None
-            Which column of the report; "anisotropy" is the ratio of the change under attack to
-            that under noise. None is what the display was made for.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        xlabel, ylabel : str, default=None
-            Labels of the axes.
+            Column of the report; "anisotropy" is the ratio of the change under attack to that
+            under noise. None is the kind of the display.
+        %(ax)s
+        %(axis_labels)s
         **kwargs
             Passed to ``ax.plot``.
 
@@ -169,8 +190,7 @@ class FeatureChangeDisplay:
         """
         kind = check.check_choice("kind", kind or self.kind, KINDS)
         layers = shared_layers(self.reports)
-        self.ax_ = ax = axes_for(ax, self)
-        self.figure_ = ax.figure
+        ax = self.open_axes(ax)
         curves = []
         for number, (label, report) in enumerate(self.reports.items()):
             if kind == "anisotropy":

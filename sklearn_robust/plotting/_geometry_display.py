@@ -1,37 +1,47 @@
-"""How many steps of an attack samples withstand, and what that makes of their weights."""
+"""Numbers of attack steps that samples stay correct for, and the weights that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _validation as check
 from ..differentiable import open_model
 from ..nets import GAIRATNet
 from ..nets._engine.schedules import value_in
 from ..nets._reweighting import log_weights
-from ._display import axes_for, named
+from ._display import Display, label_of, named, shared_docs
 from ._geometry_drawing import draw_cloud, draw_mesh, draw_weights
 from ._kappa import attack_of, count_steps, plane
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["GeometryDisplay"]
 
 
-class GeometryDisplay:
-    """Steps of an attack that samples withstand: kappa, GAIRAT's distance to the boundary.
+@shared_docs
+class GeometryDisplay(Display):
+    """Kappa, the number of attack steps before a sample is misclassified, which GAIRAT weighs by.
 
-    Make it with :meth:`from_estimator` (samples of two classes in the plane of a model's outputs),
-    :meth:`from_history` (how kappa was distributed in each epoch) or :meth:`from_weights` (the
-    weight that kappa means); :meth:`plot` draws it again.
+    :meth:`from_estimator` draws samples of two classes in the plane of a model's outputs,
+    :meth:`from_history` the distribution of kappa in each epoch, and :meth:`from_weights` the
+    weight of each kappa; :meth:`plot` draws it again.
 
     Parameters
     ----------
     kind : {"projection", "history", "weights"}
-        What to draw.
+        Kind of drawing.
     max_iter : int
-        Steps of the attack, the largest kappa.
+        Number of attack steps, the largest kappa.
     kappa : array of shape (n_samples,), default=None
-        For "projection".
+        For "projection": kappa of each sample.
     points : array of shape (n_samples, 2), default=None
-        For "projection": logits along their two main directions.
+        For "projection": logits along their two principal directions.
     labels : array of shape (n_samples,), default=None
         For "projection": true labels, two different ones.
     counts : array of shape (n_epochs, max_iter + 1), default=None
@@ -39,16 +49,13 @@ class GeometryDisplay:
     begin : int, default=None
         For "history": first epoch with weights.
     weights : dict of str to array of shape (max_iter + 1,), default=None
-        For "weights": weight of each kappa, before it is normalised.
+        For "weights": weight of each kappa, before normalisation.
     name : str, default=None
         Title.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the drawing.
-    figure_ : matplotlib Figure
-        Its figure.
+    %(axes_attributes)s
     artists_ : list of matplotlib artists
         Clouds of the two classes; or mesh and lines of mean and median; or lines of the weights.
 
@@ -78,16 +85,16 @@ class GeometryDisplay:
     def __init__(
         self,
         *,
-        kind,
-        max_iter,
-        kappa=None,
-        points=None,
-        labels=None,
-        counts=None,
-        begin=None,
-        weights=None,
-        name=None,
-    ):
+        kind: str,
+        max_iter: int,
+        kappa: NDArray[Any] | None = None,
+        points: NDArray[Any] | None = None,
+        labels: NDArray[Any] | None = None,
+        counts: NDArray[Any] | None = None,
+        begin: int | None = None,
+        weights: Mapping[str, NDArray[Any]] | None = None,
+        name: str | None = None,
+    ) -> None:
         self.kind = kind
         self.max_iter = max_iter
         self.kappa = kappa
@@ -99,71 +106,86 @@ class GeometryDisplay:
         self.name = name
 
     @classmethod
+    @shared_docs
     def from_estimator(
-        cls, estimator, X, y, *, classes=None, attack=None, name=None, ax=None, **plot_options
-    ):
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        classes: Sequence[Any] | None = None,
+        attack: Any = None,
+        name: str | None = None,
+        ax: Axes | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Attack the samples of two classes, count kappa, and draw it in the plane of the logits.
 
-        A step counts until the sample is taken for any other class, of the two or not.
+        Steps count until the sample is predicted as any other class, one of the two or not.
 
         Parameters
         ----------
         estimator : fitted classifier
-            Any with a gradient.
+            Any classifier with a gradient.
         X : array-like of shape (n_samples, ...)
             Samples; those of other classes are left out.
-        y : array-like of shape (n_samples,)
-            True labels.
+        %(y)s
         classes : pair of labels, default=None
-            Which classes; None takes the first two.
+            Two classes to draw; None takes the first two.
         attack : attack, default=None
-            One run of gradient steps. None takes the one that the net was trained with, else PGD.
-        name : str, default=None
-            Title; None is the class of the estimator.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        **plot_options
-            Passed to :meth:`plot`.
+            Attack with one run of gradient steps. None takes the attack that the net was trained
+            with, or PGD if there is none.
+        %(title)s
+        %(ax)s
+        %(plot_options)s
 
         Returns
         -------
         display : GeometryDisplay
             With kappa and the points, and drawn.
         """
-        X, y = check.check_samples(X, of=estimator), np.asarray(y)
-        attack = attack_of(estimator, attack, X)
-        view = attack.logits_of(open_model(estimator))
-        codes = check.encode_labels(y, view.classes_, view.name)
-        pair = view.classes_[:2] if classes is None else np.asarray(classes)
-        if len(pair) != 2 or not np.isin(pair, view.classes_).all():
-            raise ValueError(f"classes is {classes!r}; give two of {view.classes_.tolist()}.")
-        rows = np.isin(y, pair)
+        model = open_model(estimator)
+        samples, labels = check.check_samples(X, of=model.estimator), np.asarray(y)
+        attack = attack_of(model.estimator, attack, samples)
+        logits_of = attack.logits_of(model)
+        codes = check.encode_labels(labels, logits_of.classes_, model.name)
+        known = logits_of.classes_
+        pair = known[:2] if classes is None else np.asarray(classes)
+        if len(pair) != 2 or not np.isin(pair, known).all():
+            raise ValueError(f"classes is {classes!r}; give two of {known.tolist()}.")
+        rows = np.isin(labels, pair)
         if rows.sum() < 3:
             raise ValueError(f"X has {rows.sum()} samples of {pair.tolist()}; give at least three.")
-        kappa, logits = count_steps(view, attack, X[rows], codes[rows])
+        kappa, logits = count_steps(logits_of, attack, samples[rows], codes[rows])
         return cls(
             kind="projection",
             max_iter=attack.max_iter,
             kappa=kappa,
-            points=plane(logits, y[rows] == pair[0]),
-            labels=y[rows],
-            name=name or type(estimator).__name__,
+            points=plane(logits, labels[rows] == pair[0]),
+            labels=labels[rows],
+            name=label_of(estimator, name),
         ).plot(ax=ax, **plot_options)
 
     @classmethod
-    def from_history(cls, net, *, name=None, ax=None, **plot_options):
-        """Draw how kappa was distributed over the training samples in each epoch.
+    @shared_docs
+    def from_history(
+        cls,
+        net: GAIRATNet,
+        *,
+        name: str | None = None,
+        ax: Axes | None = None,
+        **plot_options: Any,
+    ) -> Self:
+        """Draw the distribution of kappa over the training samples in each epoch.
 
         Parameters
         ----------
         net : fitted GAIRATNet
-            ``lam=np.inf`` makes it count in min-max training.
+            Net that counted kappa; ``lam=np.inf`` counts it in plain min-max training.
         name : str, default=None
             Title; None is the class of the net.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        **plot_options
-            Passed to :meth:`plot`.
+        %(ax)s
+        %(plot_options)s
 
         Returns
         -------
@@ -174,7 +196,7 @@ class GeometryDisplay:
         counts = [epoch["kappa_counts"] for epoch in rows]
         if not counts or len({len(row) for row in counts}) > 1:
             raise ValueError(
-                f"the history of this {type(net).__name__} holds no kappa, or that of attacks of "
+                f"the history of this {type(net).__name__} holds no kappa, or kappa of attacks of "
                 "several lengths: fit a GAIRATNet, with lam=np.inf for min-max training."
             )
         late = [number for number, epoch in enumerate(rows, 1) if epoch["weighted"]]
@@ -187,21 +209,27 @@ class GeometryDisplay:
         ).plot(ax=ax, **plot_options)
 
     @classmethod
-    def from_weights(cls, nets, *, max_iter=10, name=None, ax=None, **plot_options):
+    @shared_docs
+    def from_weights(
+        cls,
+        nets: GAIRATNet | Mapping[Any, GAIRATNet] | Iterable[GAIRATNet],
+        *,
+        max_iter: int = 10,
+        name: str | None = None,
+        ax: Axes | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Draw the weight that each kappa has in GAIRAT nets, fitted or not.
 
         Parameters
         ----------
         nets : GAIRATNet, sequence of them, or dict of str to GAIRATNet
-            Whose ``weight_fn`` and ``lam``; of a schedule, that of the last epoch.
+            Nets whose ``weight_fn`` and ``lam`` to draw; a schedule counts with its last epoch.
         max_iter : int, default=10
-            Steps of the attack.
-        name : str, default=None
-            Title.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        **plot_options
-            Passed to :meth:`plot`.
+            Number of attack steps.
+        %(plain_title)s
+        %(ax)s
+        %(plot_options)s
 
         Returns
         -------
@@ -211,7 +239,7 @@ class GeometryDisplay:
         check.check_count("max_iter", max_iter)
         kappa = torch.arange(max_iter + 1, dtype=torch.float64)
         weights = {}
-        for label, net in named(nets if hasattr(nets, "__iter__") else [nets]).items():
+        for label, net in named(nets if isinstance(nets, Iterable) else [nets]).items():
             if not isinstance(net, GAIRATNet):
                 raise ValueError(f"{label} has no weights: give instances of GAIRATNet.")
             if net.weight_fn == "margin":
@@ -223,15 +251,21 @@ class GeometryDisplay:
             ax=ax, **plot_options
         )
 
-    def plot(self, *, ax=None, xlabel=None, ylabel=None, **kwargs):
-        """Draw it.
+    @shared_docs
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        xlabel: str | None = None,
+        ylabel: str | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw the arrays.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        xlabel, ylabel : str, default=None
-            Labels of the axes.
+        %(ax)s
+        %(axis_labels)s
         **kwargs
             Passed to ``ax.scatter``, ``ax.pcolormesh`` or ``ax.plot``.
 
@@ -242,10 +276,9 @@ class GeometryDisplay:
         """
         kinds = {"projection": draw_cloud, "history": draw_mesh, "weights": draw_weights}
         check.check_choice("kind", self.kind, kinds)
-        self.ax_ = axes_for(ax, self)
-        self.figure_ = self.ax_.figure
-        self.artists_, labels = kinds[self.kind](self, self.ax_, kwargs)
-        self.ax_.set(
+        ax = self.open_axes(ax)
+        self.artists_, labels = kinds[self.kind](self, ax, kwargs)
+        ax.set(
             xlabel=labels[0] if xlabel is None else xlabel,
             ylabel=labels[1] if ylabel is None else ylabel,
             title=self.name,

@@ -1,33 +1,40 @@
-"""The eigenvalues of input Hessians as a histogram."""
+"""Histogram of the eigenvalues of input Hessians."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _validation as check
 from ..metrics._hessian import hessian_eigvals
-from ._display import axes_for, named
+from ._display import Display, label_of, name_of_function, named, opened, shared_docs
 from ._style import line_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["HessianSpectrumDisplay"]
 
 
-class HessianSpectrumDisplay:
+@shared_docs
+class HessianSpectrumDisplay(Display):
     """Histogram of the eigenvalues of input Hessians, of one estimator or of several.
 
-    Make it with :meth:`from_estimator`; :meth:`plot` draws it again.
+    :meth:`from_estimator` and :meth:`from_estimators` make it; :meth:`plot` draws it again.
 
     Parameters
     ----------
     eigenvalues : dict of str to array of shape (n_samples, n_eigenvalues)
         Eigenvalues by the names of their estimators.
     of : str, default="margin"
-        Whose Hessian.
+        Name of the function that was differentiated twice.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the drawing.
-    figure_ : matplotlib Figure
-        Its figure.
+    %(axes_attributes)s
     lines_ : list of matplotlib artists
         One outline for each estimator.
 
@@ -37,8 +44,9 @@ class HessianSpectrumDisplay:
 
     Notes
     -----
-    The number of eigenvalues has a logarithmic scale: nearly all of them are zero (paper 001,
-    Fig. 8). ``HessianSpectrumDisplay(eigenvalues={...}).plot()`` draws numbers computed elsewhere.
+    The number of eigenvalues has a logarithmic scale because nearly all of them are zero (Fig. 8
+    of the paper below). ``HessianSpectrumDisplay(eigenvalues={...}).plot()`` draws numbers that
+    were computed elsewhere.
 
     References
     ----------
@@ -57,32 +65,36 @@ class HessianSpectrumDisplay:
     (20, 64)
     """
 
-    def __init__(self, *, eigenvalues, of="margin"):
+    def __init__(self, *, eigenvalues: Mapping[str, NDArray[Any]], of: str = "margin") -> None:
         self.eigenvalues = eigenvalues
         self.of = of
 
     @classmethod
+    @shared_docs
     def from_estimator(
-        cls, estimator, X, y, *, of="margin", name=None, ax=None, plot_options=None, **options
-    ):
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        of: str | Callable[..., Any] = "margin",
+        name: str | None = None,
+        ax: Axes | None = None,
+        plot_options: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Self:
         """Compute the eigenvalues at all samples and draw them.
 
         Parameters
         ----------
-        estimator : fitted classifier, Pipeline, or torch.nn.Module of logits
-            What to look at.
-        X : array-like of shape (n_samples, ...)
-            Samples.
-        y : array-like of shape (n_samples,)
-            True labels.
+        %(estimator)s
+        %(X)s
+        %(y)s
         of : {"margin", "loss", "smooth_margin"} or callable, default="margin"
-            Whose Hessian.
-        name : str, default=None
-            Name in the legend; None is the class of the estimator.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        plot_options : dict, default=None
-            Passed to :meth:`plot`.
+            Function to differentiate twice.
+        %(label)s
+        %(ax)s
+        %(plot_dict)s
         **options
             Passed to :func:`sklearn_robust.metrics.hessian_eigvals`.
 
@@ -91,21 +103,29 @@ class HessianSpectrumDisplay:
         display : HessianSpectrumDisplay
             With the arrays, and drawn.
         """
-        estimators = {name or type(estimator).__name__: estimator}
+        estimators = {label_of(estimator, name): estimator}
         return cls.from_estimators(
             estimators, X, y, of=of, ax=ax, plot_options=plot_options, **options
         )
 
     @classmethod
+    @shared_docs
     def from_estimators(
-        cls, estimators, X, y, *, of="margin", ax=None, plot_options=None, **options
-    ):
+        cls,
+        estimators: Mapping[Any, Any] | Iterable[Any],
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        of: str | Callable[..., Any] = "margin",
+        ax: Axes | None = None,
+        plot_options: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Self:
         """Compute the eigenvalues of several estimators and draw them over each other.
 
         Parameters
         ----------
-        estimators : dict of str to classifier, or sequence of classifiers
-            What to compare, with their names.
+        %(estimators)s
         X, y, of, ax, plot_options, **options
             As for :meth:`from_estimator`.
 
@@ -115,20 +135,19 @@ class HessianSpectrumDisplay:
             With the arrays, and drawn.
         """
         eigenvalues = {
-            name: hessian_eigvals(estimator, X, y, of=of, **options)
-            for name, estimator in named(estimators).items()
+            name: hessian_eigvals(model, X, y, of=of, **options)
+            for name, model in opened(named(estimators)).items()
         }
-        label = of if isinstance(of, str) else getattr(of, "__name__", "function")
-        display = cls(eigenvalues=eigenvalues, of=label)
+        display = cls(eigenvalues=eigenvalues, of=name_of_function(of, "function"))
         return display.plot(ax=ax, **(plot_options or {}))
 
-    def plot(self, *, ax=None, bins=60, **kwargs):
+    @shared_docs
+    def plot(self, *, ax: Axes | None = None, bins: int = 60, **kwargs: Any) -> Self:
         """Draw the arrays.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+        %(ax)s
         bins : int, default=60
             Number of bins, the same for all estimators; one of them is centred at zero.
         **kwargs
@@ -140,15 +159,14 @@ class HessianSpectrumDisplay:
             Itself, with ``ax_``, ``figure_`` and ``lines_``.
         """
         check.check_count("bins", bins)
-        self.ax_ = ax = axes_for(ax, self)
-        self.figure_ = ax.figure
+        ax = self.open_axes(ax)
         values = {name: np.ravel(lam) for name, lam in self.eigenvalues.items()}
         edges = _edges(np.concatenate(list(values.values())), bins)
         self.lines_ = []
         for number, (name, lam) in enumerate(values.items()):
             counts = np.histogram(lam, edges)[0]
             color = line_style(number)["color"]
-            options = {
+            options: dict[str, Any] = {
                 "color": color,
                 "lw": 1.8,
                 "label": f"{name}: mean |λ| {abs(lam).mean():.3g}",
@@ -165,7 +183,7 @@ class HessianSpectrumDisplay:
         return self
 
 
-def _edges(values, bins):
+def _edges(values: NDArray[Any], bins: int) -> NDArray[np.float64]:
     """Edges of equal bins over all values, one of them centred at zero."""
     low, high = min(values.min(), 0.0), max(values.max(), 0.0)
     width = (high - low) / bins or 1.0

@@ -1,28 +1,36 @@
-"""Samples beside the gradient of the decision function at them."""
+"""Images beside the gradient of the decision function at them."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from textwrap import fill
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _validation as check
 from ..metrics._jacobian import input_jacobian
 from ..metrics._probe import Probe
-from ._display import named, panels
+from ._display import Display, label_of, named, opened, panels, shared_docs
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["JacobianDisplay"]
 
 
-class JacobianDisplay:
+class JacobianDisplay(Display):
     """Images beside their input Jacobians.
 
-    Make it with :meth:`from_estimator`; :meth:`plot` draws it again.
+    :meth:`from_estimator` and :meth:`from_estimators` make it; :meth:`plot` draws it again.
 
     Parameters
     ----------
     images : array of shape (n_samples, H, W) or (n_samples, H, W, 3)
         Samples as images.
     jacobians : dict of str to array of shape (n_samples, H, W)
-        Gradients by the names of their estimators; those of colours are added up.
+        Gradients by the names of their estimators, added up over colour channels.
     labels : array of shape (n_samples,)
         True labels.
 
@@ -33,7 +41,7 @@ class JacobianDisplay:
     axes_ : array of matplotlib Axes, (n_rows, n_samples)
         Images above, then one row of gradients for each estimator.
     figure_ : matplotlib Figure
-        Their figure.
+        Figure of these axes.
 
     See Also
     --------
@@ -41,9 +49,9 @@ class JacobianDisplay:
 
     Notes
     -----
-    Robust networks have gradients that show the object (paper 001, Figs. 8 and 10), others look
-    like noise. Where a gradient is blue, more brightness helps the true class; where it is red,
-    it harms.
+    The gradients of robust networks tend to show the object, those of others look like noise
+    (Figs. 8 and 10 of the paper below). More brightness helps the true class where a gradient is
+    blue, and harms it where the gradient is red.
 
     References
     ----------
@@ -62,50 +70,53 @@ class JacobianDisplay:
     (2, 6)
     """
 
-    def __init__(self, *, images, jacobians, labels):
+    def __init__(
+        self,
+        *,
+        images: NDArray[Any],
+        jacobians: Mapping[str, NDArray[Any]],
+        labels: Sequence[Any] | NDArray[Any],
+    ) -> None:
         self.images = images
         self.jacobians = jacobians
         self.labels = labels
 
     @classmethod
+    @shared_docs
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike,
         *,
-        indices=6,
-        of="margin",
-        image_shape=None,
-        batch_size=None,
-        name=None,
-        ax=None,
-        **plot_options,
-    ):
+        indices: int | ArrayLike = 6,
+        of: str | Callable[..., Any] = "margin",
+        image_shape: tuple[int, ...] | None = None,
+        batch_size: int | None = None,
+        name: str | None = None,
+        ax: Axes | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Compute the gradients at some samples and draw them.
 
         Parameters
         ----------
-        estimator : fitted classifier, Pipeline, or torch.nn.Module of logits
-            What to look at.
+        %(estimator)s
         X : array-like of shape (n_samples, ...)
             Samples: images (H, W) or (C, H, W), or rows of features with ``image_shape``.
-        y : array-like of shape (n_samples,)
-            True labels.
+        %(y)s
         indices : int or sequence of int, default=6
-            Which samples: the first so many, or these.
+            Number of samples to take from the beginning, or their positions.
         of : {"margin", "loss", "smooth_margin"} or callable, default="margin"
-            What to differentiate.
+            Function to differentiate.
         image_shape : tuple, default=None
             (H, W) or (C, H, W); None is the shape of a sample.
-        batch_size : int, default=None
-            Samples computed together; None fits the cache.
+        %(batch_size)s
         name : str, default=None
-            Name of the row of gradients; None is the class of the estimator.
+            Label of the row of gradients; None is the class of the estimator.
         ax : matplotlib Axes, default=None
-            Whose place the panels take; None makes a figure.
-        **plot_options
-            Passed to :meth:`plot`.
+            Axes whose place the panels take; None makes a new figure.
+        %(plot_options)s
 
         Returns
         -------
@@ -117,31 +128,31 @@ class JacobianDisplay:
         ValueError
             If a sample cannot be drawn as an image.
         """
-        estimators = {name or type(estimator).__name__: estimator}
-        options = {"indices": indices, "of": of, "image_shape": image_shape}
+        estimators = {label_of(estimator, name): estimator}
+        options: dict[str, Any] = {"indices": indices, "of": of, "image_shape": image_shape}
         display = cls._compute(estimators, X, y, batch_size=batch_size, **options)
         return display.plot(ax=ax, **plot_options)
 
     @classmethod
     def from_estimators(
         cls,
-        estimators,
-        X,
-        y,
+        estimators: Mapping[Any, Any] | Iterable[Any],
+        X: ArrayLike,
+        y: ArrayLike,
         *,
-        indices=6,
-        of="margin",
-        image_shape=None,
-        batch_size=None,
-        ax=None,
-        **plot_options,
-    ):
+        indices: int | ArrayLike = 6,
+        of: str | Callable[..., Any] = "margin",
+        image_shape: tuple[int, ...] | None = None,
+        batch_size: int | None = None,
+        ax: Axes | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Compute the gradients of several estimators and draw a row for each.
 
         Parameters
         ----------
         estimators : dict of str to classifier, or sequence of classifiers
-            What to compare, with the names of their rows.
+            Models to compare, with the names of their rows.
         X, y, indices, of, image_shape, batch_size, ax, **plot_options
             As for :meth:`from_estimator`.
 
@@ -150,37 +161,58 @@ class JacobianDisplay:
         display : JacobianDisplay
             With the arrays, and drawn.
         """
-        options = {"indices": indices, "of": of, "image_shape": image_shape}
+        options: dict[str, Any] = {"indices": indices, "of": of, "image_shape": image_shape}
         display = cls._compute(named(estimators), X, y, batch_size=batch_size, **options)
         return display.plot(ax=ax, **plot_options)
 
     @classmethod
-    def _compute(cls, estimators, X, y, *, indices, of, image_shape, batch_size):
-        probe = Probe(next(iter(estimators.values())), X, y)
+    def _compute(
+        cls,
+        estimators: Mapping[str, Any],
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        indices: Any,
+        of: str | Callable[..., Any],
+        image_shape: tuple[int, ...] | None,
+        batch_size: int | None,
+    ) -> Self:
+        models = opened(estimators)
+        probe = Probe(next(iter(models.values())), X, y)
         rows = _rows(indices, len(probe.X))
-        X, y = probe.X[rows], np.asarray(y)[rows]
-        images = as_images(X, image_shape)
+        images, labels = as_images(probe.X[rows], image_shape), np.asarray(y)[rows]
         jacobians = {}
-        for name, estimator in estimators.items():
-            J = input_jacobian(estimator, X, y, of=of, batch_size=batch_size)
+        for name, model in models.items():
+            J = input_jacobian(model, probe.X[rows], labels, of=of, batch_size=batch_size)
             J = as_images(J, image_shape)
             jacobians[name] = J.sum(-1) if J.ndim == 4 else J
-        return cls(images=images, jacobians=jacobians, labels=y)
+        return cls(images=images, jacobians=jacobians, labels=labels)
 
-    def plot(self, *, ax=None, scale="each", cmap="RdBu", image_cmap="gray", size=1.3):
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        scale: str = "each",
+        cmap: str = "RdBu",
+        image_cmap: str = "gray",
+        size: float = 1.3,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the arrays.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Whose place the panels take; None makes a figure.
+            Axes whose place the panels take; None makes a new figure.
         scale : {"each", "row", "all"}, default="each"
-            Which gradients share one colour scale, always symmetric around zero: "each" its own,
-            which shows its form, a row, or all, which shows their sizes.
+            Colour scales, symmetric around zero: one for each gradient, which shows its form, one
+            for each row, or one for all gradients, which shows their sizes.
         cmap, image_cmap : str
             Colours of gradients and of grey images.
         size : float, default=1.3
             Width of a panel in inches.
+        **kwargs
+            Passed to ``Axes.imshow`` of the gradients.
 
         Returns
         -------
@@ -201,14 +233,14 @@ class JacobianDisplay:
                 axes, J, limits.get(scale, np.full(n, top)), strict=True
             ):
                 limit = limit or 1.0
-                axis.imshow(gradient, cmap=cmap, vmin=-limit, vmax=limit)
+                axis.imshow(gradient, **{"cmap": cmap, "vmin": -limit, "vmax": limit} | kwargs)
             _name_row(axes[0], name)
         for axis in self.axes_.flat:
             axis.set(xticks=[], yticks=[])
         return self
 
 
-def _name_row(axis, name):
+def _name_row(axis: Axes, name: str) -> None:
     """Write a name beside its row, or along it where no layout would make room for it."""
     if axis.figure.get_layout_engine() is not None:
         axis.set_ylabel(name, rotation=0, ha="right", va="center")
@@ -216,7 +248,7 @@ def _name_row(axis, name):
         axis.set_ylabel(fill(name, 18), fontsize="x-small")
 
 
-def _rows(indices, n_samples):
+def _rows(indices: Any, n_samples: int) -> NDArray[np.intp]:
     """Positions of the samples to draw."""
     if np.ndim(indices) == 0:
         return np.arange(min(check.check_count("indices", indices), n_samples))
@@ -229,8 +261,8 @@ def _rows(indices, n_samples):
     return rows
 
 
-def as_images(X, image_shape=None):
-    """Return samples as images (n, H, W) or (n, H, W, 3), or say why they are none."""
+def as_images(X: NDArray[Any], image_shape: tuple[int, ...] | None = None) -> NDArray[Any]:
+    """Return samples as images (n, H, W) or (n, H, W, 3), or raise if they cannot be drawn."""
     shape = tuple(X.shape[1:] if image_shape is None else image_shape)
     good = len(shape) == 2 or (len(shape) == 3 and shape[0] in (1, 3))
     if not good or np.prod(shape) != X[0].size:

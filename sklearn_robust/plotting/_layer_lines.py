@@ -1,13 +1,23 @@
-"""Lines over the layers of one model or several: what two displays share."""
+"""Lines over the layers of one model or several, for two displays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.utils import Bunch
 
 from ._style import line_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 __all__ = ["draw_over_layers", "shared_layers"]
 
 
-def shared_layers(reports):
+def shared_layers(reports: Mapping[str, Bunch]) -> list[str]:
     """Names of the layers, which all reports must have in common."""
     names = [tuple(report.name) for report in reports.values()]
     if len(set(names)) > 1:
@@ -18,17 +28,19 @@ def shared_layers(reports):
     return list(names[0])
 
 
-def draw_over_layers(ax, layers, curves):
-    """Draw one line for each curve over the layers, and name these on the x axis.
+def draw_over_layers(
+    ax: Axes, layers: Sequence[str], curves: Sequence[tuple[str, int, Any, dict[str, Any]]]
+) -> list[Line2D]:
+    """Draw one line for each curve over the layers, whose names stand on the x axis.
 
     Parameters
     ----------
     ax : matplotlib Axes
-        Where to draw.
+        Axes to draw on.
     layers : list of str
         Names of the layers.
     curves : list of (label, number, values, options)
-        Label, number of its colour, one value a layer, and options of the line.
+        Label, number of the colour, one value per layer, and options of the line.
 
     Returns
     -------
@@ -36,12 +48,14 @@ def draw_over_layers(ax, layers, curves):
         One for each curve.
     """
     x = np.arange(len(layers))
-    lines = []
+    lines: list[Line2D] = []
     for label, number, values, options in curves:
-        look = {**line_style(number), "label": label, **options}
+        look: dict[str, Any] = {**line_style(number), "label": label, **options}
         lines += ax.plot(x, values, **look)
     steep = len(layers) > 3 or max(map(len, layers)) > 12
-    turn = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if steep else {}
+    turn: dict[str, Any] = (
+        {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if steep else {}
+    )
     if len(layers) > 24:
         turn = {"rotation": 90, "fontsize": max(3, 240 / len(layers))}
     ax.set_xticks(x, layers, **turn)

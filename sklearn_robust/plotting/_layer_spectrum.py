@@ -1,12 +1,22 @@
 """Singular values of the layers."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import Bunch
 
 from .. import _validation as check
 from ..spectral import layer_spectra
-from ._display import axes_for, named
+from ._display import Display, label_of, named, shared_docs
 from ._layer_lines import draw_over_layers, shared_layers
 from ._style import line_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["LayerSpectrumDisplay"]
 
@@ -25,27 +35,25 @@ KINDS = {
 _FEW = 7  # lines that have colours of their own, and room for a legend inside
 
 
-class LayerSpectrumDisplay:
+@shared_docs
+class LayerSpectrumDisplay(Display):
     """Singular values of a model's layers, or one statistic of them for several models.
 
-    Make it with :meth:`from_estimator` or :meth:`from_estimators`; :meth:`plot` draws it again.
+    :meth:`from_estimator` and :meth:`from_estimators` make it; :meth:`plot` draws it again.
 
     Parameters
     ----------
     reports : dict of str to Bunch
-        What :func:`sklearn_robust.spectral.layer_spectra` returned for each model; with
-        ``spectra=True`` to draw the values themselves.
+        Result of :func:`sklearn_robust.spectral.layer_spectra` for each model; drawing the
+        values themselves needs ``spectra=True``.
     kind : str, default="std"
-        What :meth:`plot` draws unless told otherwise.
+        Default ``kind`` of :meth:`plot`.
     name : str, default=None
         Title.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the drawing.
-    figure_ : matplotlib Figure
-        Its figure.
+    %(axes_attributes)s
     lines_ : list of matplotlib Line2D
         One for each model, or for each layer if the values are drawn.
 
@@ -67,25 +75,34 @@ class LayerSpectrumDisplay:
     ['features.1', 'features.3', 'classifier']
     """
 
-    def __init__(self, *, reports, kind="std", name=None):
+    def __init__(
+        self, *, reports: Mapping[str, Bunch], kind: str = "std", name: str | None = None
+    ) -> None:
         self.reports = reports
         self.kind = kind
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, *, kind="values", name=None, **options):
+    @shared_docs
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike | None = None,
+        *,
+        kind: str = "values",
+        name: str | None = None,
+        **options: Any,
+    ) -> Self:
         """Find the singular values of one model and draw them.
 
         Parameters
         ----------
-        estimator : fitted classifier, Pipeline or torch.nn.Module
-            What to look at.
+        %(estimator)s
         X : array-like of shape (n_samples, ...), optional
             Samples, of which only the shape matters.
         kind : str, default="values"
             As for :meth:`plot`.
-        name : str, default=None
-            Title; None is the class of the estimator.
+        %(title)s
         **options
             As for :meth:`from_estimators`.
 
@@ -94,48 +111,45 @@ class LayerSpectrumDisplay:
         display : LayerSpectrumDisplay
             With the singular values, and drawn.
         """
-        name = name or type(estimator).__name__
+        name = label_of(estimator, name)
         return cls.from_estimators({name: estimator}, X, kind=kind, name=name, **options)
 
     @classmethod
+    @shared_docs
     def from_estimators(
         cls,
-        estimators,
-        X=None,
+        estimators: Mapping[Any, Any] | Iterable[Any],
+        X: ArrayLike | None = None,
         *,
-        input_shape=None,
-        method="auto",
-        fold_bn=True,
-        max_grid=8,
-        kind="std",
-        name=None,
-        ax=None,
-        **plot_options,
-    ):
+        input_shape: tuple[int, ...] | None = None,
+        method: str = "auto",
+        fold_bn: bool = True,
+        max_grid: int | None = 8,
+        kind: str = "std",
+        name: str | None = None,
+        ax: Axes | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Find the singular values of several models of one architecture and draw a statistic.
 
         Parameters
         ----------
-        estimators : dict of str to classifier, or sequence of classifiers
-            What to compare.
+        %(estimators)s
         X : array-like of shape (n_samples, ...), optional
             Samples, of which only the shape matters.
         input_shape : tuple, optional
             As for :func:`sklearn_robust.spectral.layer_spectra`, like the next three.
         method : str, default="auto"
-            How to find them.
+            How to find the singular values.
         fold_bn : bool, default=True
             Whether batch normalisation is part of the layers.
         max_grid : int or None, default=8
-            Cap of the number of frequencies.
+            Largest number of frequencies along each axis.
         kind : str, default="std"
             As for :meth:`plot`.
-        name : str, default=None
-            Title.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        **plot_options
-            Passed to :meth:`plot`.
+        %(plain_title)s
+        %(ax)s
+        %(plot_options)s
 
         Returns
         -------
@@ -143,14 +157,23 @@ class LayerSpectrumDisplay:
             With the singular values, and drawn.
         """
         check.check_choice("kind", kind, KINDS)
-        options = {"input_shape": input_shape, "method": method, "fold_bn": fold_bn}
+        options: dict[str, Any] = {"input_shape": input_shape, "method": method, "fold_bn": fold_bn}
         reports = {
             label: layer_spectra(model, X, max_grid=max_grid, spectra=True, **options)
             for label, model in named(estimators).items()
         }
         return cls(reports=reports, kind=kind, name=name).plot(ax=ax, **plot_options)
 
-    def plot(self, *, kind=None, ax=None, xlabel=None, ylabel=None, **kwargs):
+    @shared_docs
+    def plot(
+        self,
+        *,
+        kind: str | None = None,
+        ax: Axes | None = None,
+        xlabel: str | None = None,
+        ylabel: str | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the spectra of one model, or a statistic over the layers of all.
 
         Parameters
@@ -158,11 +181,9 @@ class LayerSpectrumDisplay:
         kind : str, default=None
             "values" draws all singular values of each layer in descending order; "std", "cv",
             "max", "min", "mean", "directional_gain_mean" and "directional_gain_var" draw one
-            number a layer. None is what the display was made for.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        xlabel, ylabel : str, default=None
-            Labels of the axes.
+            number per layer. None is the kind of the display.
+        %(ax)s
+        %(axis_labels)s
         **kwargs
             Passed to ``ax.plot``.
 
@@ -177,8 +198,7 @@ class LayerSpectrumDisplay:
                 f"kind='values' draws one model, but there are {list(self.reports)}: choose "
                 "kind='std', or draw each by itself."
             )
-        self.ax_ = ax = axes_for(ax, self)
-        self.figure_ = ax.figure
+        ax = self.open_axes(ax)
         draw = self._draw_values if kind == "values" else self._draw_statistic
         default = draw(ax, kind, kwargs)
         ax.set(
@@ -189,11 +209,15 @@ class LayerSpectrumDisplay:
         ax.set_ylim(bottom=0)
         many = len(self.lines_) > _FEW
         if len(self.lines_) > 1:
-            beside = {"loc": "upper left", "bbox_to_anchor": (1, 1), "fontsize": "small"}
+            beside: dict[str, Any] = {
+                "loc": "upper left",
+                "bbox_to_anchor": (1, 1),
+                "fontsize": "small",
+            }
             ax.legend(**({**beside, "ncols": -(-len(self.lines_) // 24)} if many else {}))
         return self
 
-    def _draw_values(self, ax, kind, options):
+    def _draw_values(self, ax: Axes, kind: str, options: dict[str, Any]) -> str:
         ((_, report),) = self.reports.items()
         self.lines_ = []
         known = np.flatnonzero(report.n_values)
@@ -207,11 +231,11 @@ class LayerSpectrumDisplay:
             ends = np.cumsum(weights) / weights.sum()
             x = np.stack([np.concatenate([[0], ends[:-1]]), ends], 1).ravel()
             color = line_style(place)["color"] if shades is None else shades[place]
-            look = {"color": color, "label": name, **options}
+            look: dict[str, Any] = {"color": color, "label": name, **options}
             self.lines_ += ax.plot(x, values.repeat(2), **look)
         return "share of the singular values, in descending order"
 
-    def _draw_statistic(self, ax, kind, options):
+    def _draw_statistic(self, ax: Axes, kind: str, options: dict[str, Any]) -> str:
         layers = shared_layers(self.reports)
         rows = np.flatnonzero([n > 0 for n in next(iter(self.reports.values())).n_values])
         curves = [
@@ -222,7 +246,7 @@ class LayerSpectrumDisplay:
         return "layer"
 
 
-def _depths(n):
+def _depths(n: int) -> Any:
     """Colours of ``n`` layers in the order of their depth."""
     from matplotlib import colormaps
 

@@ -1,11 +1,20 @@
 """Distributions of margins, confidence and loss."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _validation as check
 from ..spectral import margin_report
-from ._display import axes_for, named
+from ._display import Display, label_of, named, shared_docs
 from ._style import INK, line_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["MarginDisplay"]
 
@@ -21,26 +30,24 @@ KINDS = {
 }
 
 
-class MarginDisplay:
+@shared_docs
+class MarginDisplay(Display):
     """Distributions of the margins of one model or several.
 
-    Make it with :meth:`from_estimator` or :meth:`from_estimators`; :meth:`plot` draws it again.
+    :meth:`from_estimator` and :meth:`from_estimators` make it; :meth:`plot` draws it again.
 
     Parameters
     ----------
     values : dict of str to array of shape (n_samples,)
         Margins of each model.
     kind : str, default="softmax"
-        What they are, one of the arrays of :func:`sklearn_robust.spectral.margin_report`.
+        Kind of the margins: one of the arrays of :func:`sklearn_robust.spectral.margin_report`.
     name : str, default=None
         Title.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the drawing.
-    figure_ : matplotlib Figure
-        Its figure.
+    %(axes_attributes)s
     histograms_ : list of matplotlib artists
         Outline of each distribution.
 
@@ -67,25 +74,30 @@ class MarginDisplay:
     True
     """
 
-    def __init__(self, *, values, kind="softmax", name=None):
+    def __init__(
+        self,
+        *,
+        values: Mapping[str, NDArray[Any]],
+        kind: str = "softmax",
+        name: str | None = None,
+    ) -> None:
         self.values = values
         self.kind = kind
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, name=None, **options):
+    @shared_docs
+    def from_estimator(
+        cls, estimator: Any, X: ArrayLike, y: ArrayLike, *, name: str | None = None, **options: Any
+    ) -> Self:
         """Measure the margins of one model and draw them.
 
         Parameters
         ----------
-        estimator : fitted classifier, Pipeline, or torch.nn.Module of logits
-            What to look at.
-        X : array-like of shape (n_samples, ...)
-            Samples.
-        y : array-like of shape (n_samples,)
-            True labels.
-        name : str, default=None
-            Label; None is the class of the estimator.
+        %(estimator)s
+        %(X)s
+        %(y)s
+        %(label)s
         **options
             As for :meth:`from_estimators`.
 
@@ -94,45 +106,40 @@ class MarginDisplay:
         display : MarginDisplay
             With the margins, and drawn.
         """
-        return cls.from_estimators({name or type(estimator).__name__: estimator}, X, y, **options)
+        return cls.from_estimators({label_of(estimator, name): estimator}, X, y, **options)
 
     @classmethod
+    @shared_docs
     def from_estimators(
         cls,
-        estimators,
-        X,
-        y,
+        estimators: Mapping[Any, Any] | Iterable[Any],
+        X: ArrayLike,
+        y: ArrayLike,
         *,
-        kind="softmax",
-        attack=None,
-        by_outcome=False,
-        name=None,
-        ax=None,
-        **plot_options,
-    ):
+        kind: str = "softmax",
+        attack: Any = None,
+        by_outcome: bool = False,
+        name: str | None = None,
+        ax: Axes | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Measure the margins of several models and draw them over each other.
 
         Parameters
         ----------
-        estimators : dict of str to classifier, or sequence of classifiers
-            What to compare.
-        X : array-like of shape (n_samples, ...)
-            Samples.
-        y : array-like of shape (n_samples,)
-            True labels.
+        %(estimators)s
+        %(X)s
+        %(y)s
         kind : str, default="softmax"
             "output", "softmax", "feature", "input_upper", "input_linear", "input_lower",
             "confidence" or "loss". Logits of different models have different scales.
         attack : attack, default=None
             Minimum-norm attack for the margins in the input.
         by_outcome : bool, default=False
-            Whether to draw the right and the wrong predictions of each model apart.
-        name : str, default=None
-            Title.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        **plot_options
-            Passed to :meth:`plot`.
+            Whether to draw right and wrong predictions of each model separately.
+        %(plain_title)s
+        %(ax)s
+        %(plot_options)s
 
         Returns
         -------
@@ -152,18 +159,25 @@ class MarginDisplay:
                     values[part] = report[kind][rows]
         return cls(values=values, kind=kind, name=name).plot(ax=ax, **plot_options)
 
-    def plot(self, *, bins=30, ax=None, xlabel=None, ylabel=None, **kwargs):
+    @shared_docs
+    def plot(
+        self,
+        *,
+        bins: ArrayLike = 30,
+        ax: Axes | None = None,
+        xlabel: str | None = None,
+        ylabel: str | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw one histogram for each model, all with the same bins.
 
         Parameters
         ----------
         bins : int or array, default=30
             Number of bins over the range of all models, or their edges. If margins lie on both
-            sides of 0, one edge is there, and no bin holds right and wrong predictions.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        xlabel, ylabel : str, default=None
-            Labels of the axes.
+            sides of 0, one edge is at 0, so that no bin mixes right and wrong predictions.
+        %(ax)s
+        %(axis_labels)s
         **kwargs
             Passed to ``ax.stairs``.
 
@@ -178,8 +192,7 @@ class MarginDisplay:
             raise ValueError(
                 f"No {KINDS[self.kind]} is finite: choose another kind, or an attack that succeeds."
             )
-        self.ax_ = ax = axes_for(ax, self)
-        self.figure_ = ax.figure
+        ax = self.open_axes(ax)
         edges = _edges(everything, bins)
         self.histograms_ = []
         for number, (name, values) in enumerate(finite.items()):
@@ -188,7 +201,7 @@ class MarginDisplay:
             label = f"{name} ({missing} infinite)" if missing else name
             color = line_style(number)["color"]
             ax.stairs(share, edges, fill=True, alpha=0.12, color=color)
-            look = {"color": color, "label": label, "linewidth": 1.8, **kwargs}
+            look: dict[str, Any] = {"color": color, "label": label, "linewidth": 1.8, **kwargs}
             self.histograms_.append(ax.stairs(share, edges, **look))
         if edges[0] < 0 < edges[-1]:
             ax.axvline(0, color=INK, linewidth=0.8, linestyle=":", label="decision boundary")
@@ -203,7 +216,7 @@ class MarginDisplay:
         return self
 
 
-def _edges(values, bins):
+def _edges(values: NDArray[Any], bins: Any) -> NDArray[np.float64]:
     """Edges of bins of one width, with 0 among them where the values lie on both sides of it."""
     low, high = values.min(), values.max()
     if np.ndim(bins) or isinstance(bins, str) or not low < 0 < high:

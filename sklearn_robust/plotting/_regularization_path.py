@@ -1,10 +1,19 @@
 """Errors, losses and gaps against the strength of robust training."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import Bunch
 
 from ..spectral import regularization_path
-from ._display import axes_for
+from ._display import Display, shared_docs
 from ._style import INK, line_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["RegularizationPathDisplay"]
 
@@ -24,24 +33,22 @@ UNITS = {
 }
 
 
-class RegularizationPathDisplay:
-    """What becomes of a model as the strength of its robust training grows.
+@shared_docs
+class RegularizationPathDisplay(Display):
+    """Errors, losses and gaps of a model against the strength of its robust training.
 
-    Make it with :meth:`from_results`; :meth:`plot` draws it again.
+    :meth:`from_results` makes it; :meth:`plot` draws it again.
 
     Parameters
     ----------
     path : Bunch
-        What :func:`sklearn_robust.spectral.regularization_path` returned.
+        Result of :func:`sklearn_robust.spectral.regularization_path`.
     name : str, default=None
         Title.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the drawing.
-    figure_ : matplotlib Figure
-        Its figure.
+    %(axes_attributes)s
     lines_ : list of matplotlib Line2D
         One for each curve.
 
@@ -69,25 +76,26 @@ class RegularizationPathDisplay:
     ['train', 'test', 'gap (test - train)']
     """
 
-    def __init__(self, *, path, name=None):
+    def __init__(self, *, path: Bunch, name: str | None = None) -> None:
         self.path = path
         self.name = name
 
     @classmethod
+    @shared_docs
     def from_results(
         cls,
-        results,
+        results: Any,
         *,
-        param="attack__eps",
-        values=None,
-        fixed=None,
-        accuracy=None,
-        loss=None,
-        kind=None,
-        name=None,
-        ax=None,
-        **plot_options,
-    ):
+        param: str = "attack__eps",
+        values: ArrayLike | None = None,
+        fixed: dict[str, Any] | None = None,
+        accuracy: str | None = None,
+        loss: str | None = None,
+        kind: str | None = None,
+        name: str | None = None,
+        ax: Axes | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Read the results of a search or of a validation curve and draw them.
 
         Parameters
@@ -95,21 +103,18 @@ class RegularizationPathDisplay:
         results : fitted GridSearchCV, dict or (train_scores, test_scores)
             As for :func:`sklearn_robust.spectral.regularization_path`, like the next five.
         param : str, default="attack__eps"
-            Name of the strength.
+            Name of the parameter that sets the strength.
         values : array-like, optional
-            The strengths of a validation curve.
+            Strengths of a validation curve.
         fixed : dict, optional
             Values of other parameters of the search.
         accuracy, loss : str, optional
             Names of these metrics.
         kind : str, default=None
             As for :meth:`plot`.
-        name : str, default=None
-            Title.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        **plot_options
-            Passed to :meth:`plot`.
+        %(plain_title)s
+        %(ax)s
+        %(plot_options)s
 
         Returns
         -------
@@ -121,7 +126,17 @@ class RegularizationPathDisplay:
         )
         return cls(path=path, name=name).plot(kind=kind, ax=ax, **plot_options)
 
-    def plot(self, *, kind=None, ax=None, show_spread=True, xlabel=None, ylabel=None, **kwargs):
+    @shared_docs
+    def plot(
+        self,
+        *,
+        kind: str | None = None,
+        ax: Axes | None = None,
+        show_spread: bool = True,
+        xlabel: str | None = None,
+        ylabel: str | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the curves of the train and of the test side.
 
         Parameters
@@ -129,12 +144,10 @@ class RegularizationPathDisplay:
         kind : str, default=None
             "error" or "loss", drawn with their gap, or any other metric of the path, such as
             "robust_accuracy" or "confidence". None is "error", or "loss" if there is no error.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+        %(ax)s
         show_spread : bool, default=True
-            Whether to shade one standard deviation over the folds to either side.
-        xlabel, ylabel : str, default=None
-            Labels of the axes.
+            Whether to shade one standard deviation over the folds on either side.
+        %(axis_labels)s
         **kwargs
             Passed to ``ax.plot``.
 
@@ -149,12 +162,11 @@ class RegularizationPathDisplay:
         if f"test_{kind}" not in path:
             known = [key[5:] for key in path if key.startswith("test_") and key[-4:] != "_std"]
             raise ValueError(f"kind is {kind!r}; the path has {known}.")
-        self.ax_ = ax = axes_for(ax, self)
-        self.figure_ = ax.figure
+        ax = self.open_axes(ax)
         curves = [("train", f"train_{kind}", 0), ("test", f"test_{kind}", 3)]
         if f"{kind}_gap" in path:
             curves.append(("gap (test - train)", f"{kind}_gap", 4))
-        # Strengths that are no numbers stand side by side.
+        # Strengths that are not numbers are placed side by side.
         numeric = np.issubdtype(path["values"].dtype, np.number)
         x = path["values"] if numeric else np.arange(len(path["values"]))
         self.lines_ = []
@@ -163,7 +175,7 @@ class RegularizationPathDisplay:
             (line,) = ax.plot(x, mean, **{**line_style(number), "label": label, **kwargs})
             self.lines_.append(line)
             if show_spread:
-                look = {"color": line.get_color(), "alpha": 0.15, "linewidth": 0}
+                look: dict[str, Any] = {"color": line.get_color(), "alpha": 0.15, "linewidth": 0}
                 ax.fill_between(x, mean - std, mean + std, **look)
         if len(curves) == 3:  # a gap is read against zero
             ax.axhline(0, color=INK, linewidth=0.8, linestyle=":")

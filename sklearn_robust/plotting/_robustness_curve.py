@@ -1,19 +1,29 @@
 """Accuracy against the radius of the attack."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from .._validation import check_norm
 from ..metrics._curve import robustness_curve
-from ._display import axes_for, named
+from ._display import Display, label_of, named, opened, shared_docs
 from ._style import eps_axis, line_style, percent_axis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["RobustnessCurveDisplay"]
 
 
-class RobustnessCurveDisplay:
+@shared_docs
+class RobustnessCurveDisplay(Display):
     """Accuracy under attack against the radius, for one classifier or several.
 
-    Make it with :meth:`from_estimator`; :meth:`plot` draws it again.
+    :meth:`from_estimator` and :meth:`from_estimators` make it; :meth:`plot` draws it again.
 
     Parameters
     ----------
@@ -24,14 +34,11 @@ class RobustnessCurveDisplay:
     norm : {"linf", "l2", "l1"}, default="linf"
         Norm of the radii.
     n_classes : int, default=None
-        Draws the line of guessing.
+        Number of classes, for the line of guessing.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the drawing.
-    figure_ : matplotlib Figure
-        Its figure.
+    %(axes_attributes)s
     lines_ : list of matplotlib Line2D
         One for each estimator.
 
@@ -56,58 +63,81 @@ class RobustnessCurveDisplay:
     True
     """
 
-    def __init__(self, *, eps, accuracy, norm="linf", n_classes=None):
+    def __init__(
+        self,
+        *,
+        eps: NDArray[np.float64],
+        accuracy: Mapping[str, NDArray[np.float64]],
+        norm: str = "linf",
+        n_classes: int | None = None,
+    ) -> None:
         self.eps = eps
         self.accuracy = accuracy
         self.norm = norm
         self.n_classes = n_classes
 
     @classmethod
+    @shared_docs
     def from_estimator(
-        cls, estimator, X, y, *, eps, attack=None, n_jobs=None, name=None, ax=None, **plot_options
-    ):
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        eps: ArrayLike,
+        attack: Any = None,
+        n_jobs: int | None = None,
+        name: str | None = None,
+        ax: Axes | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Measure the curve and draw it.
 
         Parameters
         ----------
         estimator : fitted classifier
-            What to attack.
+            Model to attack.
         X : array-like of shape (n_samples, ...)
             Clean samples.
-        y : array-like of shape (n_samples,)
-            True labels.
+        %(y)s
         eps : array-like of shape (n_radii,)
             Radii.
         attack : attack, default=None
             As for :func:`sklearn_robust.metrics.robustness_curve`.
         n_jobs : int, default=None
-            Processes that share the samples.
-        name : str, default=None
-            Name in the legend; None is the class of the estimator.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        **plot_options
-            Passed to :meth:`plot`.
+            Number of processes that share the samples.
+        %(label)s
+        %(ax)s
+        %(plot_options)s
 
         Returns
         -------
         display : RobustnessCurveDisplay
             With the arrays, and drawn.
         """
-        estimators = {name or type(estimator).__name__: estimator}
+        estimators = {label_of(estimator, name): estimator}
         options = {"eps": eps, "attack": attack, "n_jobs": n_jobs, "ax": ax}
         return cls.from_estimators(estimators, X, y, **options, **plot_options)
 
     @classmethod
+    @shared_docs
     def from_estimators(
-        cls, estimators, X, y, *, eps, attack=None, n_jobs=None, ax=None, **plot_options
-    ):
+        cls,
+        estimators: Mapping[Any, Any] | Iterable[Any],
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        eps: ArrayLike,
+        attack: Any = None,
+        n_jobs: int | None = None,
+        ax: Axes | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Measure the curves of several estimators under one attack and draw them together.
 
         Parameters
         ----------
-        estimators : dict of str to classifier, or sequence of classifiers
-            What to compare, with their names.
+        %(estimators)s
         X, y, eps, attack, n_jobs, ax, **plot_options
             As for :meth:`from_estimator`.
 
@@ -117,13 +147,11 @@ class RobustnessCurveDisplay:
             With the arrays, and drawn.
         """
         options = {"eps": eps, "attack": attack, "n_jobs": n_jobs}
-        estimators = named(estimators)
+        models = opened(named(estimators))
         accuracy = {
-            name: robustness_curve(estimator, X, y, **options)
-            for name, estimator in estimators.items()
+            name: robustness_curve(model, X, y, **options) for name, model in models.items()
         }
-        known = (getattr(estimator, "classes_", None) for estimator in estimators.values())
-        classes = next((labels for labels in known if labels is not None), np.unique(y))
+        classes = next(iter(models.values())).classes_
         display = cls(
             eps=np.asarray(eps, dtype=np.float64),
             accuracy=accuracy,
@@ -132,15 +160,15 @@ class RobustnessCurveDisplay:
         )
         return display.plot(ax=ax, **plot_options)
 
-    def plot(self, *, ax=None, show_guessing=True, **kwargs):
+    @shared_docs
+    def plot(self, *, ax: Axes | None = None, show_guessing: bool = True, **kwargs: Any) -> Self:
         """Draw the arrays.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+        %(ax)s
         show_guessing : bool, default=True
-            Whether to draw the accuracy of a guess among the classes.
+            Whether to draw a line at the accuracy of guessing.
         **kwargs
             Passed to ``Axes.plot``.
 
@@ -149,8 +177,7 @@ class RobustnessCurveDisplay:
         display : RobustnessCurveDisplay
             Itself, with ``ax_``, ``figure_`` and ``lines_``.
         """
-        self.ax_ = ax = axes_for(ax, self)
-        self.figure_ = ax.figure
+        ax = self.open_axes(ax)
         order = np.argsort(self.eps)
         radii = self.eps[order]
         self.lines_ = [
@@ -165,6 +192,6 @@ class RobustnessCurveDisplay:
         return self
 
 
-def _norm_of(attack):
-    """Name of the norm of an attack, or of what a cascade is made of."""
+def _norm_of(attack: Any) -> str:
+    """Name of the norm of an attack, or of the members of a cascade."""
     return "linf" if attack is None else check_norm(attack.threat_model.norm)

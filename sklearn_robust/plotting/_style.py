@@ -1,10 +1,20 @@
-"""One look for every drawing: colours that all eyes can tell apart, and helpers for the axes."""
+"""The look of every drawing: colours that all eyes can tell apart, and helpers for the axes."""
+
+from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = [
     "DIVERGING",
@@ -35,7 +45,7 @@ DIVERGING = "RdBu_r"  # blue and red differ for every kind of colour vision
 INK, MUTED, GRID, PAPER = "#1f2328", "#59636e", "#d1d9e0", "#fefefe"
 _ROLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid", PAPER: "--paper"}
 
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": MUTED,
     "axes.facecolor": "none",
@@ -68,15 +78,15 @@ _STYLE = {
 
 
 @contextmanager
-def style():
-    """Draw in the library's look inside, and leave matplotlib's settings as they were."""
+def style() -> Iterator[None]:
+    """Context in which matplotlib draws in the library's look; its settings stay as they were."""
     import matplotlib.style
 
     with matplotlib.style.context(["default", _STYLE]):
         yield
 
 
-def line_style(number):
+def line_style(number: int) -> dict[str, Any]:
     """Colour and marker of the ``number``-th line; no two of the first 77 share both."""
     return {
         "color": PALETTE[number % len(PALETTE)],
@@ -84,15 +94,15 @@ def line_style(number):
     }
 
 
-def make_figure(width=9.0, height=4.0, **grid):
-    """Figure and its axes, with no window and no global state; ``grid`` as for ``subplots``."""
+def make_figure(width: float = 9.0, height: float = 4.0, **grid: Any) -> tuple[Figure, Any]:
+    """Make a figure and its axes without a window; ``grid`` is passed to ``subplots``."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(**grid)
 
 
-def shown_radius(eps):
+def shown_radius(eps: float) -> str:
     """Radius as people write it: 8/255 where that is meant, else the plain number."""
     shades = eps * 255
     whole = round(shades)
@@ -101,16 +111,16 @@ def shown_radius(eps):
     return f"{eps:.4g}"
 
 
-def typed_radius(eps):
-    """Radius as one types it: as people write it, or all digits where that is another number."""
+def typed_radius(eps: float) -> str:
+    """Radius to type: as people write it, or with all digits where that is another number."""
     shown = shown_radius(eps)
     number, _, shades = shown.partition("/")
     same = abs(float(number) / float(shades or 1) - eps) < 1e-9 * eps
     return shown if same else repr(float(eps))
 
 
-def percent_axis(axis, label="accuracy (%)"):
-    """Show the shares 0 to 1 on a y axis as percentages."""
+def percent_axis(axis: Axes, label: str = "accuracy (%)") -> None:
+    """Show shares from 0 to 1 on a y axis as percentages."""
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     axis.set(ylim=(-0.02, 1.02), ylabel=label)
@@ -118,8 +128,14 @@ def percent_axis(axis, label="accuracy (%)"):
     axis.yaxis.set_major_formatter(PercentFormatter(1, symbol="", decimals=0))
 
 
-def eps_axis(axis, eps, n_ticks=6, prune=None, norm="linf"):
-    """Name an x axis the radius, in shades of grey where the strengths are counted in them."""
+def eps_axis(
+    axis: Axes,
+    eps: Sequence[float],
+    n_ticks: int = 6,
+    prune: str | None = None,
+    norm: str = "linf",
+) -> None:
+    """Label an x axis as the radius, in units of 1/255 where the radii are multiples of it."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
     top, label = max(eps), f"eps ({norm} radius)"
@@ -132,7 +148,7 @@ def eps_axis(axis, eps, n_ticks=6, prune=None, norm="linf"):
     axis.set(xlim=(-0.02 * top, 1.02 * top), xlabel=label)
 
 
-def spread(values, gap):
+def spread(values: ArrayLike, gap: float) -> NDArray[np.float64]:
     """Positions near ``values``, in their order, at least ``gap`` apart."""
     order = np.argsort(values, kind="stable")
     placed = np.asarray(values, dtype=float)[order]
@@ -147,16 +163,24 @@ def spread(values, gap):
     return result
 
 
-def put_labels(axis, x, y, labels, width=0.14, height=0.055):
+def put_labels(
+    axis: Axes,
+    x: ArrayLike,
+    y: ArrayLike,
+    labels: Sequence[str],
+    width: float = 0.14,
+    height: float = 0.055,
+) -> None:
     """Write labels to the right of points, none on top of another.
 
-    ``width`` and ``height`` of a label are shares of the axes, whose limits and scales are final.
+    ``width`` and ``height`` of a label are shares of the axes; set limits and scales before.
     """
     from matplotlib.transforms import offset_copy
 
     points = axis.transData.transform(np.column_stack([x, y]))
     points = axis.transAxes.inverted().transform(points)
-    beside = offset_copy(axis.transAxes, axis.figure, x=9, units="points")
+    figure = axis.get_figure(root=True)
+    beside = offset_copy(axis.transAxes, figure, x=9, units="points")
     order = np.argsort(points[:, 0])
     breaks = np.flatnonzero(np.diff(points[order, 0]) > width) + 1
     for rows in np.split(order, breaks):
@@ -164,8 +188,8 @@ def put_labels(axis, x, y, labels, width=0.14, height=0.055):
             axis.text(points[row, 0], place, labels[row], transform=beside, va="center")
 
 
-def settle(figure):
-    """Lay the figure out now, once for all the files that are made of it."""
+def settle(figure: Figure) -> None:
+    """Lay a figure out once, for all the files that are made of it."""
     engine = figure.get_layout_engine()
     if engine is not None:
         with style():
@@ -173,17 +197,18 @@ def settle(figure):
         figure.set_layout_engine("none")
 
 
-def to_png(figure, path, dpi=160):
+def to_png(figure: Figure, path: str | PathLike[str], dpi: int = 160) -> None:
     """Write the figure as a bitmap on white."""
     with style():
         figure.savefig(path, dpi=dpi, format="png", metadata={"Software": None})
 
 
-def to_svg(figure, prefix):
-    """Figure as one ``<svg>`` element for a web page, its text as text.
+def to_svg(figure: Figure, prefix: str) -> str:
+    """Figure as one ``<svg>`` element for a web page, with its text as text.
 
-    Its inks and grid take the page's colours (CSS variables ``--ink``, ``--muted``, ``--grid``,
-    ``--paper``), so that it is readable on a dark page too; every id begins with ``prefix``.
+    Text, lines and grid take the page's colours (the CSS variables ``--ink``, ``--muted``,
+    ``--grid`` and ``--paper``), so that the figure is readable on a dark page too. Every id begins
+    with ``prefix``.
     """
     import matplotlib
 

@@ -1,7 +1,13 @@
-"""What a section of a report is made of: text, tables, figures, as plain data."""
+"""Blocks of a section of a report: text, tables and figures as plain data."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MplFigure
 
 __all__ = ["Cell", "Code", "Figure", "Points", "Section", "Table", "Text"]
 
@@ -34,13 +40,13 @@ class Cell:
     Attributes
     ----------
     text : str
-        What it says.
+        Text of the cell.
     share : float or None
-        From 0 to 1, how dark its background is; None for none.
+        Darkness of its background, from 0 to 1; None for no background.
     best : bool
-        Whether to stress it.
+        Whether to print it in bold.
     words : bool
-        Whether it holds words, which begin at the left and may take several lines.
+        Whether it holds words, which are aligned to the left and may take several lines.
     """
 
     text: str
@@ -56,7 +62,7 @@ class Table:
     Attributes
     ----------
     caption : str
-        What the table shows.
+        Description of the table.
     head : list of (str, list of str)
         Groups of columns and the headings inside each; a group with none is a single column.
     rows : list of list of str or Cell
@@ -67,7 +73,7 @@ class Table:
 
     caption: str
     head: list[tuple[str, list[str]]]
-    rows: list[list]
+    rows: list[list[Any]]
     note: str = ""
 
 
@@ -82,13 +88,13 @@ class Figure:
     draw : callable
         Returns a matplotlib figure.
     caption : str
-        What to see in it.
+        Text below the figure.
     alt : str
-        What it shows, for those who cannot see it.
+        Description for readers who cannot see the figure.
     """
 
     name: str
-    draw: Callable
+    draw: Callable[[], MplFigure]
     caption: str
     alt: str
 
@@ -99,4 +105,4 @@ class Section:
 
     name: str
     title: str
-    blocks: list = field(default_factory=list)
+    blocks: list[Any] = field(default_factory=list)

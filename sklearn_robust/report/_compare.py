@@ -1,53 +1,57 @@
-"""A comparison of nets, from the request to the folder of results."""
+"""Comparison of nets, from the settings to the folder of results."""
+
+from __future__ import annotations
 
 import os
 import platform
 import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import sklearn
 import torch
+from tqdm import tqdm
 
 from .._version import __version__
 from ..nets._engine.device import resolve_device
 from ..plotting._style import shown_radius
 from ._attack import WORST
-from ._data import load_for
-from ._errors import BadInput, blame_input
-from ._examples import add_examples
+from ._data import Data, load_for
 from ._files import load_nets, open_folder, write_report
-from ._progress import Progress
-from ._results import Results, judge
+from ._results import Results, summarize
+from ._settings import BadInput, Settings, blame_input
 from ._train import make_net
 from ._work import count_jobs, count_threads, run_nets
-from .studies import STUDIES, add_studies
+from .studies import STUDIES, add_examples, add_studies
 
 __all__ = ["compare"]
 
 _N_CURVE = 4  # points of the curves up to the greatest strength, and as many beyond
+_UNITS = {"training": "epoch", "attacks": "strength", "studies": "study"}
 
 
-def compare(settings):
+def compare(settings: Settings) -> tuple[Results, Path]:
     """Train nets, attack them, and write the report.
 
     Parameters
     ----------
     settings : Settings
-        What to do.
+        Settings of the comparison.
 
     Returns
     -------
     results : Results
-        All that was found; also written to the folder ``settings.output``.
+        Everything that was found; also written to the folder ``settings.output``.
     page : pathlib.Path
-        The report.
+        Page of the report.
 
     Raises
     ------
     BadInput
-        If the request makes no sense, or every net failed.
+        If the settings make no sense, or every net failed.
     KeyboardInterrupt
         If it was interrupted before there was anything to report.
     """
@@ -64,17 +68,17 @@ def compare(settings):
         if results["interrupted"]:
             raise KeyboardInterrupt
         raise BadInput("no net could be trained. " + " ".join(reasons))
-    results.plain["verdict"] = judge(results)
+    results.plain["summary"] = summarize(results)
     try:
-        _look_into(results, data, load_nets(results, folder), settings.verbosity)
+        _study(results, data, load_nets(results, folder), settings.verbosity)
     except KeyboardInterrupt:
         results.plain["interrupted"] = True
     results.plain["about"]["seconds"] = time.perf_counter() - start
     return results, write_report(results, folder)
 
 
-def _complete(settings, data):
-    """Fill in the strengths that suit the data where none were given."""
+def _complete(settings: Settings, data: Data) -> Settings:
+    """Fill in strengths that suit the data where none were given."""
     eps = settings.eps or data.eps
     if eps is None:
         raise BadInput(
@@ -86,16 +90,16 @@ def _complete(settings, data):
     return replace(settings, eps=eps, train_eps=train_eps)
 
 
-def _radii(eps):
-    """Strengths of the tables, and those between and beyond that make a curve."""
+def _radii(eps: tuple[float, ...]) -> tuple[float, ...]:
+    """Strengths of the tables, and others between and beyond that make a curve."""
     grid = max(eps) * np.arange(1, 2 * _N_CURVE + 1) / _N_CURVE
-    grid = [radius for radius in grid if not np.isclose(radius, eps, rtol=1e-6).any()]
-    return tuple(float(radius) for radius in sorted([*eps, *grid]))
+    between = [radius for radius in grid if not np.isclose(radius, eps, rtol=1e-6).any()]
+    return tuple(float(radius) for radius in sorted([*eps, *between]))
 
 
-def _frame(settings, data):
-    """Results before the first net: the request, the data, the machine."""
-    eps, n_jobs = settings.eps, count_jobs(settings)
+def _frame(settings: Settings, data: Data) -> dict[str, Any]:
+    """Results before the first net: settings, data and machine."""
+    eps, n_jobs = settings.eps or (), count_jobs(settings)
     return {
         "about": {
             "sklearn_robust": __version__,
@@ -123,21 +127,21 @@ def _frame(settings, data):
         "eps": list(eps),
         "radii": list(_radii(eps)),
         "train_eps": settings.train_eps,
-        "verdict_eps": settings.train_eps if settings.train_eps in eps else eps[len(eps) // 2],
+        "summary_eps": settings.train_eps if settings.train_eps in eps else eps[len(eps) // 2],
         "nets": {},
         "interrupted": False,
     }
 
 
-def _run(results, data, settings):
-    """Fill in the nets, and keep the order of the request."""
+def _run(results: Results, data: Data, settings: Settings) -> None:
+    """Train and attack the nets, and keep them in the order of the settings."""
     radii = tuple(results["radii"])
     epochs = sum(make_net(name, settings).max_epochs for name in settings.nets)
     totals = {"training": epochs, "attacks": len(settings.nets) * len(radii)}
     nets = results["nets"]
     with Progress(settings.verbosity, **totals) as progress:
 
-        def keep(name, record):
+        def keep(name: str, record: dict[str, Any]) -> None:
             masks = record.pop("masks")
             results.arrays |= {f"{name}/{attack}": np.array(m) for attack, m in masks.items()}
             nets[name] = record
@@ -148,16 +152,16 @@ def _run(results, data, settings):
     results.plain["nets"] = {name: nets[name] for name in settings.nets if name in nets}
 
 
-def _look_into(results, data, nets, verbosity):
-    """Add what can be seen of the trained nets: attacked samples, and all studies."""
+def _study(results: Results, data: Data, nets: dict[str, Any], verbosity: int) -> None:
+    """Add attacked samples and all studies of the trained nets."""
     add_examples(results, data, nets)
     with Progress(verbosity, studies=len(STUDIES)) as progress:
         add_studies(results, data, nets, progress.step)
 
 
-def _line(results, name):
-    """One net in one line, for the terminal."""
-    net, eps = results["nets"][name], results["verdict_eps"]
+def _line(results: Results, name: str) -> str:
+    """Results of one net in one line, for the terminal."""
+    net, eps = results["nets"][name], results["summary_eps"]
     if net["failed"]:
         return f"{name}: {net['failed']}"
     worst = results.accuracy(name, WORST, eps)
@@ -167,3 +171,47 @@ def _line(results, name):
         f"{name}: natural {net['natural']:.1%}, worst case at eps={shown_radius(eps)} "
         f"{worst:.1%}, trained in {net['training']['seconds']:.1f} s"
     )
+
+
+class Progress:
+    """Progress bars, one for each stage over all nets together.
+
+    Parameters
+    ----------
+    verbosity : int
+        0 shows nothing, 1 shows bars on a terminal, 2 shows them always.
+    **totals : int
+        Number of steps of each stage: epochs of training, strengths of attacks, studies.
+    """
+
+    def __init__(self, verbosity: int, **totals: int) -> None:
+        disable = {0: True, 1: None}.get(verbosity, False)
+        self.verbosity = verbosity
+        self.bars = {
+            stage: tqdm(
+                total=total,
+                desc=stage,
+                unit=_UNITS[stage],
+                disable=disable,
+                position=place,
+                dynamic_ncols=True,
+            )
+            for place, (stage, total) in enumerate(totals.items())
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for bar in self.bars.values():
+            bar.close()
+
+    def step(self, stage: str, name: str) -> None:
+        """Advance the bar of a stage by one, for the net or the study ``name``."""
+        self.bars[stage].set_postfix_str(name, refresh=False)
+        self.bars[stage].update()
+
+    def say(self, line: str) -> None:
+        """Write a line above the bars."""
+        if self.verbosity:
+            tqdm.write(line)

@@ -1,14 +1,18 @@
-"""The data of a comparison: what to train on, what to attack, how strongly."""
+"""Data of a comparison: training part, test part, and usual strengths of attacks."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from .. import datasets
 from .._validation import check_samples
-from ._errors import BadInput, blame_input
+from ._settings import BadInput, Settings, blame_input
 
 __all__ = ["DATASETS", "Data", "load_data", "load_for"]
 
@@ -24,66 +28,67 @@ class Data:
     Attributes
     ----------
     title : str
-        The data in a few words.
+        Name of the data in a few words.
     X_train, X_test : arrays of shape (n, ...), float32
         Samples.
     y_train, y_test : arrays of shape (n,)
         Labels.
     eps : tuple of float or None
-        Strengths usual for these data, if there are such.
+        Usual strengths of attacks on these data, if there are any.
     class_names : dict
-        Words for labels, where labels are numbers that stand for words.
+        Names of labels that are numbers.
     """
 
     title: str
-    X_train: np.ndarray
-    y_train: np.ndarray
-    X_test: np.ndarray
-    y_test: np.ndarray
-    eps: tuple | None
-    class_names: dict
+    X_train: NDArray[Any]
+    y_train: NDArray[Any]
+    X_test: NDArray[Any]
+    y_test: NDArray[Any]
+    eps: tuple[float, ...] | None
+    class_names: dict[Any, str]
 
     @property
-    def bounds(self):
-        """Box of all samples: (0, 1) if they lie inside it, else None."""
+    def bounds(self) -> tuple[float, float] | None:
+        """Bounds of all samples: (0, 1) if they lie inside, else None."""
         inside = all(X.min() >= 0 and X.max() <= 1 for X in (self.X_train, self.X_test))
         return (0.0, 1.0) if inside else None
 
     @property
-    def kind(self):
-        """How a sample can be shown: "image", "plane" (two features) or "row"."""
+    def kind(self) -> str:
+        """Kind of the samples: "image", "plane" (two features) or "row"."""
         shape = self.X_test.shape[1:]
         if len(shape) == 2 or (len(shape) == 3 and shape[0] in (1, 3)):
             return "image"
         return "plane" if shape == (2,) else "row"
 
-    def name_of(self, label):
-        """Word for a label."""
+    def name_of(self, label: Any) -> str:
+        """Name of a label."""
         return str(self.class_names.get(label, label))
 
 
-def _split(title, X, y, seed, eps):
+def _split(title: str, X: NDArray[Any], y: NDArray[Any], seed: int, eps: tuple[float, ...]) -> Data:
+    """Split off a quarter of the samples as the test part."""
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, test_size=0.25, stratify=y, random_state=seed
     )
     return Data(title, X_train, y_train, X_test, y_test, eps, {})
 
 
-def _digits(seed, data_home):
+def _digits(seed: int, data_home: str | None) -> Data:
     X, y = datasets.load_digits_images()
     return _split("handwritten digits (scikit-learn, 8 × 8)", X, y, seed, (0.05, 0.1, 0.2))
 
 
-def _moons(seed, data_home):
+def _moons(seed: int, data_home: str | None) -> Data:
     X, y = datasets.load_moons(2000, random_state=seed)
     return _split("two half moons (2 features)", X, y, seed, (0.02, 0.05, 0.1))
 
 
-def _mnist(seed, data_home):
+def _mnist(seed: int, data_home: str | None) -> Data:
     return Data("MNIST", **datasets.fetch_mnist(data_home=data_home), eps=_GREY, class_names={})
 
 
-def _cifar10(seed, data_home):
+def _cifar10(seed: int, data_home: str | None) -> Data:
     bunch = datasets.fetch_cifar10(data_home=data_home)
     return Data("CIFAR-10", **bunch, eps=_SHADES, class_names=dict(enumerate(_OBJECTS)))
 
@@ -91,7 +96,7 @@ def _cifar10(seed, data_home):
 DATASETS = {"digits": _digits, "moons": _moons, "mnist": _mnist, "cifar10": _cifar10}
 
 
-def _file(path):
+def _file(path: str) -> Data:
     data = Data(Path(path).name, **datasets.load_npz(path), eps=None, class_names={})
     if data.bounds and data.kind == "image":
         colour = data.X_test.ndim == 4 and data.X_test.shape[1] == 3
@@ -99,8 +104,10 @@ def _file(path):
     return data
 
 
-def _part(X, y, n, seed):
-    """Draw ``n`` of the samples, the classes in their proportions if each has a sample."""
+def _part(
+    X: NDArray[Any], y: NDArray[Any], n: int | None, seed: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Draw ``n`` samples, with the proportions of the classes if each class has a sample."""
     if n is None or n >= len(X):
         return X, y
     n_classes, least = len(np.unique(y)), np.unique(y, return_counts=True)[1].min()
@@ -111,7 +118,14 @@ def _part(X, y, n, seed):
     return X[rows], y[rows]
 
 
-def load_data(name, *, seed=0, data_home=None, train_samples=None, samples=None):
+def load_data(
+    name: str,
+    *,
+    seed: int = 0,
+    data_home: str | None = None,
+    train_samples: int | None = None,
+    samples: int | None = None,
+) -> Data:
     """Load a data set by name, or a ``.npz`` file.
 
     Parameters
@@ -123,7 +137,7 @@ def load_data(name, *, seed=0, data_home=None, train_samples=None, samples=None)
     data_home : str, default=None
         Folder of downloads.
     train_samples, samples : int, default=None
-        How many training and test samples to keep; None keeps all.
+        Number of training and test samples to keep; None keeps all.
 
     Returns
     -------
@@ -133,7 +147,7 @@ def load_data(name, *, seed=0, data_home=None, train_samples=None, samples=None)
     Raises
     ------
     BadInput
-        If there are no such data, or they cannot serve.
+        If there are no such data, or they cannot be used.
     """
     if name not in DATASETS and not name.endswith(".npz"):
         raise BadInput(
@@ -149,12 +163,12 @@ def load_data(name, *, seed=0, data_home=None, train_samples=None, samples=None)
     X_train, y_train = _part(data.X_train, data.y_train, train_samples, seed)
     X_test, y_test = _part(data.X_test, data.y_test, samples, seed)
     if len(np.unique(y_train)) < 2:
-        raise BadInput(f"{name}: the training part has one class alone; two are needed.")
+        raise BadInput(f"{name}: the training part has only one class; two are needed.")
     return replace(data, X_train=X_train, y_train=y_train, X_test=X_test, y_test=y_test)
 
 
-def load_for(settings):
-    """Load the data that ``settings`` ask for."""
+def load_for(settings: Settings) -> Data:
+    """Load the data that the settings ask for."""
     return load_data(
         settings.data,
         seed=settings.seed,

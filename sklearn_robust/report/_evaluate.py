@@ -1,22 +1,27 @@
-"""Attack one saved classifier."""
+"""Attack on one saved classifier."""
+
+from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator, is_classifier
 
 from .._validation import check_sample_shape, encode_labels
 from ..attacks import PGD
-from ..differentiable import as_module
+from ..differentiable import open_model
 from ..exceptions import NotDifferentiableError
 from ..nets import load_net
 from ._attack import PAPER_ATTACKS, WORST, attack_net
 from ._data import load_data
-from ._errors import BadInput, blame_input
+from ._settings import BadInput, blame_input
 
 __all__ = ["CHOICES", "evaluate", "load_classifier"]
 
-CHOICES = {
+CHOICES: dict[str, dict[str, Any]] = {
     "worst": PAPER_ATTACKS,
     "pgd": {"PGD": PGD(max_iter=40)},
     "fgsm": {"FGSM": PAPER_ATTACKS["FGSM"]},
@@ -25,27 +30,27 @@ CHOICES = {
 }
 
 
-def load_classifier(path, *, trust_pickle=False, device="auto"):
+def load_classifier(path: str, *, trust_pickle: bool = False, device: str = "auto") -> Any:
     """Read a classifier from a file.
 
     Parameters
     ----------
     path : str
-        A file written by ``net.save``; or, if trusted, by ``joblib.dump`` or ``pickle.dump``.
+        File written by ``net.save`` or, if trusted, by ``joblib.dump`` or ``pickle.dump``.
     trust_pickle : bool, default=False
         Whether to unpickle a file, which may run any code that it holds.
     device : str, default="auto"
-        Where a net computes.
+        Device that a net computes on.
 
     Returns
     -------
     estimator : fitted classifier
-        The classifier.
+        Classifier of the file.
 
     Raises
     ------
     BadInput
-        If there is none in the file, or none that may be read.
+        If the file holds no classifier, or may not be read.
     """
     if not Path(path).is_file():
         raise BadInput(f"there is no file {path}; give one written by net.save(path).")
@@ -63,28 +68,37 @@ def load_classifier(path, *, trust_pickle=False, device="auto"):
         estimator = joblib.load(path)
     except Exception as error:  # a damaged pickle may fail in any way
         raise BadInput(f"{path} cannot be unpickled ({error}).") from error
-    if not hasattr(estimator, "predict"):
+    if not (isinstance(estimator, BaseEstimator) and is_classifier(estimator)):
         raise BadInput(f"{path} holds a {type(estimator).__name__}, not a fitted classifier.")
     return estimator
 
 
-def evaluate(path, data, *, eps=None, attack="worst", trust_pickle=False, device="auto", **part):
+def evaluate(
+    path: str,
+    data: str,
+    *,
+    eps: Sequence[float] | None = None,
+    attack: str = "worst",
+    trust_pickle: bool = False,
+    device: str = "auto",
+    **part: Any,
+) -> dict[str, Any]:
     """Attack a saved classifier on the test part of a data set.
 
     Parameters
     ----------
     path : str
-        The file.
+        File of the classifier.
     data : str
         Name of a data set, or a ``.npz`` file.
     eps : sequence of float, default=None
-        Strengths; None takes those usual for the data.
+        Strengths of the attack; None takes the usual ones for the data.
     attack : {"worst", "pgd", "fgsm", "bim", "cw"}, default="worst"
-        What to attack with; "worst" runs all of a comparison and finds their worst case.
+        Attack; "worst" runs all attacks of a comparison and finds their worst case.
     trust_pickle : bool, default=False
         Whether the file may be a pickle.
     device : str, default="auto"
-        Where a net computes.
+        Device that a net computes on.
     **part
         ``seed``, ``samples`` and ``data_home``, as for :func:`load_data`.
 
@@ -95,37 +109,40 @@ def evaluate(path, data, *, eps=None, attack="worst", trust_pickle=False, device
         list for each attack.
     """
     model = load_classifier(path, trust_pickle=trust_pickle, device=device)
-    data = load_data(data, **part)
-    X, y = data.X_test, data.y_test
-    eps = sorted(set(eps or data.eps or ()))
-    if not eps:
-        raise BadInput("there are no usual strengths for these data; give some, --eps 0.1 say.")
+    loaded = load_data(data, **part)
+    X, y = loaded.X_test, loaded.y_test
+    radii = sorted(set(eps or loaded.eps or ()))
+    if not radii:
+        raise BadInput(
+            "there are no usual strengths for these data; give some, such as --eps 0.1 0.2."
+        )
     with blame_input(ValueError, NotDifferentiableError):
-        view = as_module(model)
-        check_sample_shape(X, view.input_shape, view.name)
+        module = open_model(model).module
+        check_sample_shape(X, module.input_shape, module.name)
         natural = float(np.mean(model.predict(X) == y))
-        encode_labels(y, model.classes_, view.name)
+        encode_labels(y, model.classes_, module.name)
     rounds = attack_net(
         model,
         X,
         y,
-        eps,
+        radii,
         seed=part.get("seed", 0),
-        bounds=data.bounds,
+        bounds=loaded.bounds,
         attacks=CHOICES[attack],
         worst=attack == "worst",
     )
-    accuracy = {name: [] for name in (*CHOICES[attack], *([WORST] if attack == "worst" else []))}
+    names = (*CHOICES[attack], *([WORST] if attack == "worst" else []))
+    accuracy: dict[str, list[float]] = {name: [] for name in names}
     for masks in rounds:
         for name, mask in masks.items():
             accuracy[name].append(float(np.mean(mask)))
     return {
         "net": type(model).__name__,
-        "data": data.title,
+        "data": loaded.title,
         "n_samples": len(X),
         "seed": part.get("seed", 0),
         "norm": "linf",
         "natural": natural,
-        "eps": eps,
+        "eps": radii,
         "accuracy": accuracy,
     }

@@ -1,37 +1,41 @@
-"""The folder of a report."""
+"""Files of a report."""
+
+from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..nets import load_net
 from ._attack import ATTACKS
-from ._errors import BadInput
 from ._page import write_page
 from ._results import Results
+from ._settings import BadInput
 
 __all__ = ["load_nets", "open_folder", "read_results", "write_report"]
 
 
-def open_folder(path):
+def open_folder(path: str) -> Path:
     """Make the folder of a report.
 
     Parameters
     ----------
     path : str
-        Where it shall be.
+        Path of the folder.
 
     Returns
     -------
     folder : pathlib.Path
-        A folder that can be written to.
+        Folder that can be written to.
 
     Raises
     ------
     BadInput
-        If it cannot be made or written to, or holds a page that no report put there.
+        If it cannot be made or written to, or holds an index.html that is not of a report.
     """
     folder = Path(path).expanduser()
     if (folder / "index.html").exists() and not (folder / "results.json").exists():
@@ -51,24 +55,25 @@ def open_folder(path):
     return folder
 
 
-def write_report(results, folder):
-    """Write numbers, then figures, then the page.
+def write_report(results: Results, folder: Path) -> Path:
+    """Write the numbers, then the figures, then the page.
 
     Parameters
     ----------
     results : Results
-        What was found.
+        Results of the comparison.
     folder : pathlib.Path
-        Where to.
+        Folder to write to.
 
     Returns
     -------
     page : pathlib.Path
-        The page to open in a browser.
+        Page to open in a browser.
     """
     text = json.dumps(results.plain, indent=1, allow_nan=False)
     (folder / "results.json").write_text(text + "\n", encoding="utf-8")
-    np.savez_compressed(folder / "arrays.npz", **results.arrays)
+    arrays: dict[str, Any] = results.arrays
+    np.savez_compressed(folder / "arrays.npz", **arrays)
     head = ["net", "attack", "eps", "accuracy", "n_samples", "train_seconds"]
     _write_csv(folder / "results.csv", head, _rows(results))
     head = ["net", "study", "measure", "layer", "value"]
@@ -76,52 +81,52 @@ def write_report(results, folder):
     return write_page(results, folder)
 
 
-def load_nets(results, folder):
+def load_nets(results: Results, folder: Path) -> dict[str, Any]:
     """Load the nets that were attacked with every strength of the tables.
 
     Parameters
     ----------
     results : Results
-        Which nets these are, and on which device they were trained.
+        Results of the comparison.
     folder : pathlib.Path
-        The folder of the report.
+        Folder of the report.
 
     Returns
     -------
     nets : dict of str to net
-        The nets by name, in the order of the report.
+        Nets by name, in the order of the report.
     """
     device = results["settings"]["device"]
     files = {name: folder / results["nets"][name]["file"] for name in results.attacked}
     return {name: load_net(file, device=device) for name, file in files.items()}
 
 
-def read_results(folder):
-    """Read what :func:`write_report` wrote, to draw it anew.
+def read_results(folder: Path) -> Results:
+    """Read the results that :func:`write_report` wrote.
 
     Parameters
     ----------
     folder : pathlib.Path
-        The folder of a report.
+        Folder of a report.
 
     Returns
     -------
     results : Results
-        All that the page shows.
+        Everything that the page shows.
     """
     plain = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
         return Results(plain, dict(arrays))
 
 
-def _write_csv(path, head, rows):
+def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(head)
         writer.writerows(rows)
 
 
-def _rows(results):
+def _rows(results: Results) -> Iterator[Sequence[Any]]:
     n = results["data"]["n_test"]
     for name in results.trained:
         net = results["nets"][name]
@@ -132,7 +137,7 @@ def _rows(results):
                 yield name, attack, eps, accuracy, n, seconds
 
 
-def _found(results):
+def _found(results: Results) -> Iterator[Sequence[Any]]:
     """One row for each number of a net, of a layer of it, or of all nets together."""
     for study, facts in results.get("studies", {}).items():
         for measure, rho in facts.get("correlations", {}).items():

@@ -1,33 +1,38 @@
-"""One self-contained page of HTML from sections."""
+"""One self-contained HTML page from the sections."""
+
+from __future__ import annotations
 
 import re
 from functools import singledispatch
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from string import Template
+from typing import Any
 
 from ..plotting._style import settle, style, to_png, to_svg
-from ._blocks import Cell, Code, Figure, Points, Table, Text
+from ._blocks import Cell, Code, Figure, Points, Section, Table, Text
+from ._results import Results
 from .sections import SECTIONS
-from .sections._words import count
+from .sections._format import count
 
 __all__ = ["write_page"]
 
 
-def write_page(results, folder):
+def write_page(results: Results, folder: Path) -> Path:
     """Write ``index.html`` and the folder ``figures``.
 
     Parameters
     ----------
     results : Results
-        What to show.
+        Results to show.
     folder : pathlib.Path
-        Where to.
+        Folder to write to.
 
     Returns
     -------
     page : pathlib.Path
-        The page.
+        Path of the page.
     """
     sections = [section for make in SECTIONS if (section := make(results)) is not None]
     parts = files(__package__)
@@ -44,45 +49,45 @@ def write_page(results, folder):
     return path
 
 
-def _title(results):
+def _title(results: Results) -> str:
     return f"Robustness of {count(len(results.trained), 'net')} on {results['data']['title']}"
 
 
-def _section(section, folder):
+def _section(section: Section, folder: Path) -> str:
     blocks = "\n".join(render(block, folder) for block in section.blocks)
     title = f"<h2>{escape(section.title)}</h2>"
     return f'<section id="{section.name}">\n{title}\n{blocks}\n</section>'
 
 
-def _inline(text):
-    """Escaped text with its bold and code."""
+def _inline(text: str) -> str:
+    """Escape a text and convert its bold and code."""
     text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(text, quote=False))
     return re.sub(r"`(.+?)`", r"<code>\1</code>", text)
 
 
 @singledispatch
-def render(block, folder):
-    """HTML of a block; files that belong to it are written to ``folder``."""
+def render(block: Any, folder: Path) -> str:
+    """HTML of a block; its files are written to ``folder``."""
     raise TypeError(f"a report cannot show {type(block).__name__}")
 
 
 @render.register
-def _(block: Text, folder):
+def _(block: Text, folder: Path) -> str:
     return f"<p>{_inline(block.text)}</p>"
 
 
 @render.register
-def _(block: Points, folder):
+def _(block: Points, folder: Path) -> str:
     return "<ul>" + "".join(f"<li>{_inline(point)}</li>" for point in block.points) + "</ul>"
 
 
 @render.register
-def _(block: Code, folder):
+def _(block: Code, folder: Path) -> str:
     return f'<pre tabindex="0"><code>{escape(block.text)}</code></pre>'
 
 
 @render.register
-def _(block: Table, folder):
+def _(block: Table, folder: Path) -> str:
     head = "".join(f"<tr>{row}</tr>" for row in _head(block) if row)
     body = "".join(f"<tr>{_row(row)}</tr>" for row in block.rows)
     note = f'<p class="note">{_inline(block.note)}</p>' if block.note else ""
@@ -95,11 +100,13 @@ def _(block: Table, folder):
     )
 
 
-def _head(block):
-    """One or two lines of headings; those above words begin at the left, as the words do."""
+def _head(block: Table) -> tuple[str, str]:
+    """One or two lines of headings; those above words are aligned to the left."""
     span = ' rowspan="2"' if any(names for _, names in block.head) else ""
     cells = block.rows[0] if block.rows else []
-    first, second, place = [], [], 0
+    first: list[str] = []
+    second: list[str] = []
+    place = 0
     for title, names in block.head:
         if names:
             first.append(f'<th scope="colgroup" colspan="{len(names)}">{escape(title)}</th>')
@@ -112,12 +119,12 @@ def _head(block):
     return "".join(first), "".join(second)
 
 
-def _row(cells):
+def _row(cells: list[Any]) -> str:
     heading, *rest = cells
     return f'<th scope="row">{escape(heading)}</th>' + "".join(map(_cell, rest))
 
 
-def _cell(cell):
+def _cell(cell: Any) -> str:
     cell = cell if isinstance(cell, Cell) else Cell(str(cell))
     shade = "" if cell.share is None else f' style="--share:{cell.share:.3f}"'
     text = _inline(cell.text)
@@ -126,7 +133,7 @@ def _cell(cell):
 
 
 @render.register
-def _(block: Figure, folder):
+def _(block: Figure, folder: Path) -> str:
     with style():
         figure = block.draw()
     settle(figure)

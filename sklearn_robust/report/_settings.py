@@ -1,27 +1,44 @@
-"""What a comparison was asked to do."""
+"""Settings of a comparison, and the error for settings that make no sense."""
+
+from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from .. import nets
 from ..plotting._style import typed_radius
-from ._errors import BadInput
 
-__all__ = ["DEFAULT_NETS", "NETS", "Settings", "net_number"]
+__all__ = ["DEFAULT_NETS", "NETS", "BadInput", "Settings", "blame_input", "net_number"]
 
 DEFAULT_NETS = ("NaturalNet", "AdvTrainNet", "JacobianRegNet", "MinMaxNet", "GAIRATNet")
 _OPTIONS = ("epochs", "samples", "train_samples", "seed", "device", "n_jobs", "data_home")
-NETS = {name: getattr(nets, name) for name in nets.__all__ if name.endswith("Net")}
+NETS: dict[str, Any] = {name: vars(nets)[name] for name in nets.__all__ if name.endswith("Net")}
 
 
-def net_number(name):
-    """Place of a net's colour and marker, the same in every report."""
+class BadInput(Exception):
+    """Mistake of the user, in one sentence: what came, what was wanted, what to type."""
+
+
+@contextmanager
+def blame_input(*errors: type[Exception]) -> Iterator[None]:
+    """Turn these errors, whose messages are written for users, into :class:`BadInput`."""
+    try:
+        yield
+    except errors as error:
+        raise BadInput(str(error)) from error
+
+
+def net_number(name: str) -> int:
+    """Return the number of a net's colour and marker, the same in every report."""
     return [*DEFAULT_NETS, *sorted(set(NETS) - set(DEFAULT_NETS))].index(name)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One comparison; None leaves the choice to the data set, the net or the machine.
+    """Settings of one comparison; None leaves a choice to the data set, the net or the machine.
 
     Attributes
     ----------
@@ -32,20 +49,20 @@ class Settings:
     eps : tuple of float or None
         Strengths of the attacks, ascending.
     train_eps : float or None
-        Strength that adversarial nets train with.
+        Strength of the attacks that adversarial nets train with.
     epochs, samples, train_samples, n_jobs : int or None
-        Epochs of every net, samples attacked and trained on, processes.
+        Number of epochs of every net, of attacked samples, of training samples, of processes.
     seed : int
         Seed of the split, the nets and the attacks.
     device, output, data_home : str or None
-        Where to compute, write and look for downloads.
+        Device that computes, folder to write to, folder of downloads.
     verbosity : int
-        0 is silent, 1 for a person at a terminal, 2 always shows progress bars.
+        0 shows nothing, 1 shows progress bars on a terminal, 2 shows them always.
     """
 
     data: str
-    nets: tuple = DEFAULT_NETS
-    eps: tuple | None = None
+    nets: tuple[str, ...] = DEFAULT_NETS
+    eps: tuple[float, ...] | None = None
     train_eps: float | None = None
     epochs: int | None = None
     samples: int | None = 1000
@@ -57,7 +74,7 @@ class Settings:
     data_home: str | None = None
     verbosity: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         unknown = [name for name in self.nets if name not in NETS]
         if unknown or not self.nets:
             came = ", ".join(unknown) or "nothing"
@@ -65,10 +82,14 @@ class Settings:
         if len(set(self.nets)) < len(self.nets):
             raise BadInput(f"--nets names a net twice: {', '.join(self.nets)}; name each once.")
         if self.eps is not None and 0 in self.eps:
-            raise BadInput("--eps has 0, which is no attack; natural accuracy is shown anyway.")
+            raise BadInput(
+                "--eps has 0, which is no attack: leave it out, natural accuracy is always shown."
+            )
 
-    def command(self):
-        """Return the command line that repeats this comparison."""
+    def command(self) -> str:
+        """Return the command line that repeats this comparison; the strengths must be known."""
+        if self.eps is None or self.train_eps is None:
+            raise ValueError("the strengths are not known yet.")
         words = ["sklearn-robust", "compare", "--data", self.data, "--nets", ",".join(self.nets)]
         words += [
             "--eps",

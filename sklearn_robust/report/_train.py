@@ -1,69 +1,94 @@
-"""Training of one net of a comparison, watched epoch by epoch."""
+"""Training of one net of a comparison, followed epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..attacks import BIM
 from ..nets._engine.progress import EpochBar
-from ._settings import NETS
+from ._data import Data
+from ._settings import NETS, Settings
 
-__all__ = ["make_net", "train_net"]
+__all__ = ["attack_of", "make_net", "train_net"]
 
 _N_WATCHED = 256  # test samples whose accuracy is followed during training
 
 
 class Watch(EpochBar):
-    """Follow a net on a few test samples, tell how far it is, and end training when asked.
+    """Callback that records accuracy on a few test samples and ends training when asked.
 
-    What it records is looked at by people alone: no choice depends on it. It runs after the
-    epoch's clock has stopped.
+    No choice depends on what it records. Its time is not part of the time of an epoch.
 
     Parameters
     ----------
     X, y : arrays
-        Samples to follow.
+        Samples whose accuracy is recorded.
     attack : attack
-        Whose success is followed.
+        Attack under which accuracy is recorded too.
     tell : callable
-        Called with no argument after each epoch.
+        Called without arguments after each epoch.
     stop : callable
         Returns True when training should end at once.
     """
 
-    def __init__(self, X, y, attack, tell, stop):
+    def __init__(
+        self,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        attack: Any,
+        tell: Callable[[], None],
+        stop: Callable[[], bool],
+    ) -> None:
         self.X, self.y = X, y
         self.attack, self.tell, self.stop = attack, tell, stop
 
-    def on_train_begin(self, net, **kwargs):
-        """Open no bar."""
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Show no progress bar."""
 
-    def on_batch_end(self, net, **kwargs):
-        """End training, as a keyboard interrupt does."""
+    def on_batch_end(self, net: Any, **kwargs: Any) -> None:
+        """End training as a keyboard interrupt does, when asked."""
         if self.stop():
             raise KeyboardInterrupt
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record natural and attacked accuracy."""
         fooled = self.attack.evaluate(net, self.X, self.y).fooled
         net.history.record("natural_accuracy", float(np.mean(net.predict(self.X) == self.y)))
         net.history.record("attacked_accuracy", float(1 - np.mean(fooled)))
         self.tell()
 
-    def on_train_end(self, net, **kwargs):
-        """Close no bar."""
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Leave no progress bar to close."""
 
 
-def make_net(name, settings, **params):
-    """Net with its defaults; adversarial nets train at the comparison's strength."""
+def make_net(name: str, settings: Settings, **params: Any) -> Any:
+    """Make a net with its defaults; adversarial nets train with the strength of the settings."""
     cls = NETS[name]
     params |= {"random_state": settings.seed, "device": settings.device}
     if settings.epochs is not None:
         params["max_epochs"] = settings.epochs
-    if getattr(cls(), "attack", None) is not None:
+    if attack_of(cls()) is not None:
         params["attack__eps"] = settings.train_eps
     return cls(**params)
 
 
-def train_net(name, data, settings, tell, stop):
+def attack_of(net: Any) -> Any:
+    """Attack that a net trains with, or None."""
+    attack = net.get_params(deep=False).get("attack")
+    return attack() if isinstance(attack, type) else attack
+
+
+def train_net(
+    name: str,
+    data: Data,
+    settings: Settings,
+    tell: Callable[[], None],
+    stop: Callable[[], bool],
+) -> tuple[Any, dict[str, Any]]:
     """Train one net.
 
     Parameters
@@ -71,18 +96,18 @@ def train_net(name, data, settings, tell, stop):
     name : str
         Name of the net.
     data : Data
-        What to train on.
+        Data of the comparison.
     settings : Settings
-        What was asked for.
+        Settings of the comparison.
     tell, stop : callable
         As for :class:`Watch`.
 
     Returns
     -------
-    net : fitted net
-        The net.
+    net : net
+        The fitted net.
     facts : dict
-        Curves and seconds of its training, as plain numbers.
+        Curves and times of its training, as plain numbers.
 
     Raises
     ------
@@ -100,7 +125,7 @@ def train_net(name, data, settings, tell, stop):
     return net, _facts(net, len(watch.X))
 
 
-def _facts(net, n_watched):
+def _facts(net: Any, n_watched: int) -> dict[str, Any]:
     seconds = [float(row["dur"]) for row in net.history]
     names = ("train_loss", "natural_accuracy", "attacked_accuracy")
     return {

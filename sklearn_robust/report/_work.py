@@ -1,4 +1,6 @@
-"""Train and attack the nets of a comparison, one after the other or in processes."""
+"""Training and attacks of the nets of a comparison, one after the other or in processes."""
+
+from __future__ import annotations
 
 import multiprocessing
 import os
@@ -7,10 +9,12 @@ import signal
 import threading
 import time
 import traceback
-from concurrent.futures import ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,21 +22,27 @@ import torch
 from ..exceptions import TrainingDivergedError
 from ..nets._engine.device import resolve_device
 from ._attack import ATTACKS, attack_net
-from ._data import load_for
-from ._train import make_net, train_net
+from ._data import Data, load_for
+from ._settings import Settings
+from ._train import attack_of, make_net, train_net
 
 __all__ = ["count_jobs", "count_threads", "run_nets"]
 
 
 _PATIENCE = 2.0  # seconds after which a second keyboard interrupt is a new one
 
+Record = dict[str, Any]  # what is known of one net
+Tell = Callable[[str, str], Any]
 
-def _new_record(**known):
-    empty = {"interrupted": False, "failed": None, "seconds_attacked": 0.0}
+
+def _new_record(**known: Any) -> Record:
+    empty: Record = {"interrupted": False, "failed": None, "seconds_attacked": 0.0}
     return {**empty, "masks": {}, "attacks": {}, **known}
 
 
-def run_net(name, data, settings, tell, stop):
+def run_net(
+    name: str, data: Data, settings: Settings, tell: Tell, stop: Callable[[], bool]
+) -> Record:
     """Train, save and attack one net.
 
     Parameters
@@ -40,9 +50,9 @@ def run_net(name, data, settings, tell, stop):
     name : str
         Name of the net.
     data : Data
-        The data.
+        Data of the comparison.
     settings : Settings
-        What was asked for.
+        Settings of the comparison.
     tell : callable
         ``tell(stage, name)`` after each epoch and each strength.
     stop : callable
@@ -51,7 +61,7 @@ def run_net(name, data, settings, tell, stop):
     Returns
     -------
     record : dict
-        Plain results, as many as there are when the work is interrupted: "training", "file",
+        Plain results, as far as the work came before an interruption: "training", "file",
         "natural", "attacks" (accuracies by attack and strength), "masks" (bool arrays);
         "interrupted", and "failed", the reason why something is missing, or None.
     """
@@ -71,14 +81,23 @@ def run_net(name, data, settings, tell, stop):
         record["failed"] = str(error)
     except KeyboardInterrupt:
         record["interrupted"] = True
-    except Exception as error:  # one net must not cost the others their hours of training
+    except Exception as error:  # a failure of one net must not lose the results of the others
         traceback.print_exc()
         record["failed"] = f"{type(error).__name__}: {error}"
     return record
 
 
-def _attack(net, name, data, settings, record, tell, stop):
-    radii = settings.eps
+def _attack(
+    net: Any,
+    name: str,
+    data: Data,
+    settings: Settings,
+    record: Record,
+    tell: Tell,
+    stop: Callable[[], bool],
+) -> None:
+    """Attack a net with growing strength, and add accuracies and masks to its record."""
+    radii = settings.eps or ()
     rounds = attack_net(
         net, data.X_test, data.y_test, radii, seed=settings.seed, bounds=data.bounds
     )
@@ -93,40 +112,43 @@ def _attack(net, name, data, settings, record, tell, stop):
             raise KeyboardInterrupt
 
 
-def count_jobs(settings):
-    """Count the processes to start: by default one a core and net, one alone for a GPU."""
+def count_jobs(settings: Settings) -> int:
+    """Return the number of processes: by default one per core, or one on a GPU."""
+    n_cores = os.cpu_count() or 1
     if settings.n_jobs is None:
-        wanted = os.cpu_count() if resolve_device(settings.device).type == "cpu" else 1
+        wanted = n_cores if resolve_device(settings.device).type == "cpu" else 1
     elif settings.n_jobs < 0:
-        wanted = max(1, os.cpu_count() + 1 + settings.n_jobs)
+        wanted = max(1, n_cores + 1 + settings.n_jobs)
     else:
         wanted = settings.n_jobs
     return min(wanted, len(settings.nets))
 
 
-def count_threads(n_jobs):
-    """Count the threads of each process, its share of those that torch would use."""
+def count_threads(n_jobs: int) -> int:
+    """Return the number of threads of each process, its share of those that torch would use."""
     return max(1, torch.get_num_threads() // n_jobs)
 
 
-def run_nets(data, settings, tell, keep):
-    """Run every net, until done or interrupted from the keyboard.
+def run_nets(
+    data: Data, settings: Settings, tell: Tell, keep: Callable[[str, Record], None]
+) -> bool:
+    """Run every net, until all are done or the user interrupts.
 
     Parameters
     ----------
     data : Data
-        The data.
+        Data of the comparison.
     settings : Settings
-        What was asked for.
+        Settings of the comparison.
     tell : callable
         ``tell(stage, name)`` after each epoch and each strength of any net.
     keep : callable
-        ``keep(name, record)`` as each net ends, with what :func:`run_net` returns.
+        ``keep(name, record)`` with the result of :func:`run_net` as each net ends.
 
     Returns
     -------
     interrupted : bool
-        Whether a keyboard interrupt ended it; what was found until then has been kept.
+        Whether a keyboard interrupt ended it; results found until then are kept.
     """
     n_jobs = count_jobs(settings)
     if n_jobs > 1:
@@ -139,23 +161,25 @@ def run_nets(data, settings, tell, keep):
     return False
 
 
-def _effort(name, settings):
-    """Rough work of training, to start the longest first."""
+def _effort(name: str, settings: Settings) -> int:
+    """Rough cost of training, to start the longest first."""
     net = make_net(name, settings)
-    attack = getattr(net, "attack", None)
-    steps = getattr(attack() if isinstance(attack, type) else attack, "max_iter", 1)
-    return net.max_epochs * (1 + (attack is not None) * steps)
+    attack = attack_of(net)
+    steps = 0 if attack is None else attack.get_params().get("max_iter", 1)
+    return net.max_epochs * (1 + steps)
 
 
-def _run_in_processes(settings, n_jobs, tell, keep):
+def _run_in_processes(
+    settings: Settings, n_jobs: int, tell: Tell, keep: Callable[[str, Record], None]
+) -> bool:
     context = multiprocessing.get_context("spawn")  # a forked torch may hang
     told, stop = context.Queue(), context.Event()
     threads = count_threads(n_jobs)
     names = sorted(settings.nets, key=lambda name: -_effort(name, settings))
     with ProcessPoolExecutor(n_jobs, context, _start, (settings, told, stop, threads)) as pool:
-        with _ignoring_interrupts():  # the children inherit it: Ctrl-C reaches the parent alone
+        with _ignoring_interrupts():  # the children inherit it: only the parent sees Ctrl-C
             futures = {pool.submit(_run_there, name): name for name in names}
-        asked = None
+        asked: float | None = None
         while futures:
             try:
                 done, _ = wait(futures, timeout=0.2, return_when="FIRST_COMPLETED")
@@ -167,8 +191,8 @@ def _run_in_processes(settings, n_jobs, tell, keep):
     return stop.is_set()
 
 
-def _stop(stop, asked):
-    """Ask the processes to end at their next batch; if asked before, end them."""
+def _stop(stop: Any, asked: float | None) -> float:
+    """Ask the processes to end at their next batch; end them if they were asked before."""
     now = time.monotonic()
     if asked is None:
         stop.set()
@@ -179,7 +203,8 @@ def _stop(stop, asked):
     return asked
 
 
-def _result(future, stop):
+def _result(future: Future[Record], stop: Any) -> Record:
+    """Record of a net, also if its process has died."""
     try:
         return future.result()
     except BrokenProcessPool:
@@ -187,7 +212,8 @@ def _result(future, stop):
         return _new_record(interrupted=stop.is_set(), failed=ended)
 
 
-def _drain(told, tell):
+def _drain(told: Any, tell: Tell) -> None:
+    """Pass on all steps that the processes have reported."""
     while True:
         try:
             tell(*told.get_nowait())
@@ -196,7 +222,8 @@ def _drain(told, tell):
 
 
 @contextmanager
-def _ignoring_interrupts():
+def _ignoring_interrupts() -> Iterator[None]:
+    """Context in which Ctrl-C is ignored."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -207,16 +234,26 @@ def _ignoring_interrupts():
         signal.signal(signal.SIGINT, before)
 
 
-_there = None  # what a process works on
+_there: tuple[Data, Settings, Any, Any]  # data, settings, queue and event of this process
 
 
-def _start(settings, told, stop, threads):
-    """Prepare a process: its data, its way to report, its share of the cores."""
+def _start(settings: Settings, told: Any, stop: Any, threads: int) -> None:
+    """Prepare a process: its data, its queue for reports, its share of the cores."""
     global _there
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     _there = (load_for(settings), settings, told, stop)
 
 
-def _run_there(name):
+def _end_with_parent() -> None:
+    """End this process as soon as its parent is gone, even if that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _run_there(name: str) -> Record:
+    """Train and attack one net in this process."""
     data, settings, told, stop = _there
     return run_net(name, data, settings, lambda *step: told.put(step), stop.is_set)

@@ -25,7 +25,7 @@ from sklearn_robust.attacks import (
 )
 from sklearn_robust.metrics import boundary_distance, decision_margin, input_jacobian
 from sklearn_robust.plotting import DecisionSurfaceDisplay
-from sklearn_robust.plotting.surfaces._plane import Plane
+from sklearn_robust.plotting.surfaces._input_plane import InputPlane
 from tests.metrics.indicator_cases import (
     N_CLASSES,
     N_FEATURES,
@@ -49,7 +49,7 @@ def two_classes():
 def plane(module, index=0, **options):
     defaults = {"direction": "cw", "other": "random", "norm": "linf", "attack": None}
     y = labels(module, X)
-    return Plane(module, X, y, index=index, random_state=0, **defaults | options)
+    return InputPlane(module, X, y, index=index, random_state=0, **defaults | options)
 
 
 # -- arrays -------------------------------------------------------------------------------------
@@ -265,7 +265,7 @@ Y = np.arange(10) % N_CLASSES
 BAD = [
     ({"index": 10}, ValueError, "index is 10, but X has 10 samples, 0 to 9"),
     ({"index": -11}, ValueError, "index is -11"),
-    ({"index": 1.5}, ValueError, "give the number of one sample"),
+    ({"index": 1.5}, ValueError, "give the position of one sample"),
     ({"radius": 0}, ValueError, "radius is 0; give a number above 0"),
     ({"grid_resolution": 2}, ValueError, "grid_resolution is 2; give an integer of at least 3"),
     ({"response": "logits"}, ValueError, "response is 'logits'"),
@@ -274,14 +274,14 @@ BAD = [
     ({"other": "north"}, ValueError, "other is 'north'; choose one of"),
     ({"direction": np.ones(3)}, ValueError, r"A direction has shape \(3,\)"),
     ({"direction": "cw", "other": "cw"}, ValueError, "parallel at sample 0.*other='random'"),
-    ({"direction": "pca"}, ValueError, "type trajectory=PGD"),
+    ({"direction": "pca"}, ValueError, "such as trajectory=PGD"),
     ({"trajectory": PGD}, TypeError, "give an attack instance"),
     ({"batch_size": 0}, ValueError, "batch_size is 0"),
     ({"norm": "l0"}, ValueError, "norm is 'l0'"),
     (
         {"other": "pca", "trajectory": FGSM(eps=0.1, bounds=None)},
         ValueError,
-        "does not go straight: choose other='random'",
+        "on a path that is not straight: choose other='random'",
     ),
 ]
 
@@ -362,5 +362,5 @@ def test_the_way_to_the_nearest_point_is_drawn_step_by_step(attack):
     "attack", [PGD(n_restarts=2), WorstCase(), CarliniWagner(), Square()], ids=str
 )
 def test_what_is_no_single_way_is_not_drawn(attack):
-    with pytest.raises(ValueError, match="is not one way along gradients: give"):
+    with pytest.raises(ValueError, match="is not one path along gradients: give"):
         surface(MODULE, X, Y, trajectory=attack)

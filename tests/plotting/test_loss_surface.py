@@ -15,7 +15,7 @@ from sklearn_robust.attacks import FGSM
 from sklearn_robust.datasets import load_moons
 from sklearn_robust.modules import CIFARConvNet
 from sklearn_robust.plotting import LossSurfaceDisplay
-from sklearn_robust.plotting._parameters import ParameterPlane, normalize_direction
+from sklearn_robust.plotting.surfaces._weight_plane import WeightPlane, normalize_direction
 
 pytestmark = pytest.mark.usefixtures("pyplot")
 X, Y = load_moons(100, random_state=0)
@@ -37,7 +37,7 @@ def test_every_filter_of_a_direction_has_the_norm_of_its_weights():
     module = conv()
     images, codes = torch.rand(4, 3, 4, 4).numpy(), np.arange(4) % 3
     options = {"normalize": "filter", "ignore_bias_bn": True, "random_state": 0}
-    plane = ParameterPlane(module, images, codes, **options)
+    plane = WeightPlane(module, images, codes, **options)
     for name, weight in plane.center.items():
         for direction in (plane.a[name], plane.b[name]):
             assert direction.shape == weight.shape
@@ -90,7 +90,7 @@ def test_the_middle_is_the_trained_net_which_is_not_touched():
 
 
 def test_a_point_of_the_surface_is_the_loss_of_moved_weights():
-    plane = ParameterPlane(NET, X, Y, normalize="filter", ignore_bias_bn=True, random_state=0)
+    plane = WeightPlane(NET, X, Y, normalize="filter", ignore_bias_bn=True, random_state=0)
     xx0, xx1, response = plane.grid(0.5, 3, "loss", None, None)
     moved = NaturalNet(module__hidden=(16,), max_epochs=1, random_state=0).fit(X, Y)
     state = {

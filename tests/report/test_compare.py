@@ -214,7 +214,7 @@ def test_an_interruption_reports_what_is_there(stage, monkeypatch, run):
 def test_an_interruption_before_any_attack_still_shows_training(monkeypatch, run):
     interrupt(monkeypatch, "attacks", "NaturalNet")
     results, folder = run("moons", ("NaturalNet",))
-    assert results["verdict"] is None and results.trained == ["NaturalNet"]
+    assert results["summary"] is None and results.trained == ["NaturalNet"]
     assert "No net was attacked" in (folder / "index.html").read_text(encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""What follows from the numbers: intervals, the sign test, the verdict."""
+"""What follows from the numbers: intervals, the sign test, the summary."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_robust.report._results import Results, interval, judge, sign_test
+from sklearn_robust.report._results import Results, interval, sign_test, summarize
 
 
 def wilson(share, n):
@@ -45,32 +45,32 @@ def make_results(masks, eps=(0.1, 0.2, 0.3)):
         name: {"natural": 1.0, "attacks": {"worst case": [float(np.mean(mask))] * 3}}
         for name, mask in masks.items()
     }
-    plain = {"nets": nets, "eps": eps, "radii": eps, "verdict_eps": 0.2, "data": {"n_test": 40}}
+    plain = {"nets": nets, "eps": eps, "radii": eps, "summary_eps": 0.2, "data": {"n_test": 40}}
     return Results(plain, arrays)
 
 
-def test_the_verdict_ranks_by_the_worst_case():
+def test_the_summary_ranks_by_the_worst_case():
     masks = {"A": [1] * 10 + [0] * 30, "B": [1] * 30 + [0] * 10, "C": [0] * 40}
-    verdict = judge(make_results(masks))
-    assert verdict["ranking"] == ["B", "A", "C"]
-    assert verdict["accuracy"] == 0.75
-    assert verdict["clear"] and (verdict["wins"], verdict["losses"]) == (20, 0)
+    summary = summarize(make_results(masks))
+    assert summary["ranking"] == ["B", "A", "C"]
+    assert summary["accuracy"] == 0.75
+    assert summary["clear"] and (summary["wins"], summary["losses"]) == (20, 0)
 
 
-def test_the_verdict_says_when_a_lead_may_be_chance():
+def test_the_summary_says_when_a_lead_may_be_chance():
     masks = {"A": [1] * 20 + [0] * 20, "B": [0] * 19 + [1] * 20 + [0]}
-    verdict = judge(make_results(masks))
-    assert verdict["ranking"][0] in "AB" and not verdict["clear"]
+    summary = summarize(make_results(masks))
+    assert summary["ranking"][0] in "AB" and not summary["clear"]
 
 
 def test_one_net_has_no_runner_up():
-    assert "p_value" not in judge(make_results({"A": [1] * 40}))
+    assert "p_value" not in summarize(make_results({"A": [1] * 40}))
 
 
-def test_there_is_no_verdict_before_the_tables_are_full():
+def test_there_is_no_summary_before_the_tables_are_full():
     results = make_results({"A": [1] * 40})
     results["nets"]["A"]["attacks"]["worst case"] = [1.0]
     assert results.trained == ["A"] and results.attacked == []
-    assert judge(results) is None
+    assert summarize(results) is None
     assert results.accuracy("A", "worst case", 0.1) == 1.0
     assert results.accuracy("A", "worst case", 0.3) is None

@@ -15,11 +15,11 @@ from sklearn_robust.metrics import decision_margin, input_jacobian, jacobian_nor
 from sklearn_robust.report import studies
 from sklearn_robust.report._data import load_data
 from sklearn_robust.report._results import Results
-from sklearn_robust.report.sections._studied import number
+from sklearn_robust.report.sections._format import number
 from sklearn_robust.report.studies import STUDIES, add_studies
 from sklearn_robust.report.studies._common import NotShown, plain, some_rows, two_nets
-from sklearn_robust.report.studies._indicators import MEASURES, _correlation
-from sklearn_robust.report.studies._spectra import spectra
+from sklearn_robust.report.studies._regularization import spectra
+from sklearn_robust.report.studies._surfaces import MEASURES, _correlation
 from sklearn_robust.spectral import layer_spectra, margin_report
 
 
@@ -98,9 +98,9 @@ def test_the_middle_of_a_surface_is_its_sample(digits):
 @pytest.mark.parametrize(
     ("study", "words"),
     [
-        ("surface", "the decision surface here: samples have two features alone"),
+        ("surface", "the decision surface here: samples have only two features"),
         ("jacobians", "gradients beside images here: samples are not images."),
-        ("clusters", "the tree of classes here: there are 2 classes alone"),
+        ("clusters", "the tree of classes here: there are only 2 classes"),
     ],
 )
 def test_what_does_not_suit_points_of_a_plane_is_said(study, words, moons):
@@ -141,8 +141,8 @@ def small(names=("A", "B", "C"), worst=(0.1, 0.5, 0.9)):
         for name, share in zip(names, worst, strict=True)
     }
     order = sorted(names, key=lambda name: -worst[names.index(name)])
-    plain = {"nets": nets, "eps": [0.1], "radii": [0.1], "verdict_eps": 0.1}
-    return Results({**plain, "verdict": {"ranking": order}})
+    plain = {"nets": nets, "eps": [0.1], "radii": [0.1], "summary_eps": 0.1}
+    return Results({**plain, "summary": {"ranking": order}})
 
 
 @pytest.mark.parametrize(

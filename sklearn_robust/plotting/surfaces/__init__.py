@@ -1,1 +1,6 @@
-"""Planes through input or weight space, and the surfaces over them."""
+"""Surfaces over planes through input space and through weight space."""
+
+from ._decision_surface import DecisionSurfaceDisplay
+from ._loss_surface import LossSurfaceDisplay
+
+__all__ = ["DecisionSurfaceDisplay", "LossSurfaceDisplay"]

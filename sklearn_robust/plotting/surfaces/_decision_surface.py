@@ -1,18 +1,31 @@
 """The decision function over a plane of input space."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
 from ... import _validation as check
-from .._display import named
-from . import _surface_drawing as draw
-from ._drawn_surface import RESPONSES, DrawnSurface, scale_of
-from ._plane import compute_planes
+from .._display import label_of, named, shared_docs
+from . import _drawing as draw
+from ._decision_arrays import RESPONSES, DecisionArrays, scale_of
+from ._input_plane import compute_planes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["DecisionSurfaceDisplay"]
 
 
-class DecisionSurfaceDisplay(DrawnSurface):
+@shared_docs
+class DecisionSurfaceDisplay(DecisionArrays):
     """Decision function, loss or predicted class on a plane through one sample.
 
-    Make it with :meth:`from_estimator`; :meth:`plot` draws it again.
+    :meth:`from_estimator` makes it, :meth:`from_estimators` makes several; :meth:`plot` draws it
+    again.
 
     Parameters
     ----------
@@ -27,31 +40,28 @@ class DecisionSurfaceDisplay(DrawnSurface):
     target : label
         True label of the sample.
     directions : (str, str), default=("random", "C&W")
-        What the two coordinates are called.
+        Names of the two coordinates.
     norm : {"linf", "l2", "l1"}, default="linf"
         Unit of the coordinates.
     boundary_distances : (float, float), default=None
-        Distance at which the margin ends along both directions, inf if not within the grid.
+        Distance at which the margin becomes zero along both directions, inf if beyond the grid.
     trajectory : Bunch, default=None
-        Where an attack went: ``coordinates`` (n_steps, 2), ``off_plane`` (n_steps,) distances from
-        the plane, ``margin`` (n_steps,) at the attack's own points.
+        Path of an attack: ``coordinates`` (n_steps, 2), ``off_plane`` (n_steps,) distances from the
+        plane, ``margin`` (n_steps,) at the attack's own points.
     response : {"margin", "loss", "predict"}, default="margin"
-        What :meth:`plot` draws unless told otherwise.
+        Default ``response`` of :meth:`plot`.
     name : str, default=None
         Title.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the drawing.
-    figure_ : matplotlib Figure
-        Its figure.
+    %(axes_attributes)s
     surface_ : matplotlib artist
         The surface: a contour set, a mesh or a 3-D surface.
     boundary_ : matplotlib ContourSet or None
-        Where S = 0; None where the grid holds no boundary.
+        Line S = 0; None where the grid holds no boundary.
     arrows_ : list of matplotlib artists
-        From the sample to the boundary, along each direction in which the grid reaches it.
+        Arrows from the sample to the boundary, along each direction that reaches it.
     trajectory_ : matplotlib artist or None
         Points of the attack, coloured by their true margins.
 
@@ -62,10 +72,10 @@ class DecisionSurfaceDisplay(DrawnSurface):
 
     Notes
     -----
-    ``V(i, j) = F(x + i a + j b)`` (paper 001, eq. 1) with ``a`` = ``other`` and ``b`` =
-    ``direction``, both of length 1 in ``norm``: signs for linf, so that coordinates read as eps.
-    The projection of an attack's point on to the plane is not that point: its own margin and its
-    distance from the plane are kept with it.
+    The surface is ``V(i, j) = F(x + i a + j b)`` (eq. 1 of the paper below) with ``a`` = ``other``
+    and ``b`` = ``direction``, both of length 1 in ``norm``; for linf they are signs, so that
+    coordinates read as eps. A point of an attack is drawn at its projection onto the plane, with
+    the margin of the point itself; ``off_plane`` is its distance from the plane.
 
     References
     ----------
@@ -87,72 +97,39 @@ class DecisionSurfaceDisplay(DrawnSurface):
     True
     """
 
-    def __init__(
-        self,
-        *,
-        xx0,
-        xx1,
-        margin,
-        loss,
-        predicted,
-        target,
-        directions=("random", "C&W"),
-        norm="linf",
-        boundary_distances=None,
-        trajectory=None,
-        response="margin",
-        name=None,
-    ):
-        self.xx0 = xx0
-        self.xx1 = xx1
-        self.margin = margin
-        self.loss = loss
-        self.predicted = predicted
-        self.target = target
-        self.directions = directions
-        self.norm = norm
-        self.boundary_distances = boundary_distances
-        self.trajectory = trajectory
-        self.response = response
-        self.name = name
-
-    # -- computing ----------------------------------------------------------------------------
-
     @classmethod
+    @shared_docs
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike,
         *,
-        index=0,
-        response="margin",
-        direction="cw",
-        other="random",
-        norm="linf",
-        radius=None,
-        grid_resolution=51,
-        trajectory=None,
-        batch_size=None,
-        random_state=None,
-        name=None,
-        ax=None,
-        **plot_options,
-    ):
+        index: int = 0,
+        response: str = "margin",
+        direction: str | ArrayLike = "cw",
+        other: str | ArrayLike = "random",
+        norm: str = "linf",
+        radius: float | None = None,
+        grid_resolution: int = 51,
+        trajectory: Any = None,
+        batch_size: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        name: str | None = None,
+        ax: Axes | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Compute the surface around one sample and draw it.
 
         Parameters
         ----------
-        estimator : fitted classifier, Pipeline, or torch.nn.Module of logits
-            What to look at.
-        X : array-like of shape (n_samples, ...)
-            Samples.
-        y : array-like of shape (n_samples,)
-            True labels.
+        %(estimator)s
+        %(X)s
+        %(y)s
         index : int, default=0
-            Around which sample.
+            Position of the sample.
         response : {"margin", "loss", "predict"}, default="margin"
-            What to draw; all three are computed.
+            Array to draw; all three are computed.
         direction : str or array of the samples' shape, default="cw"
             Vertical direction: "cw" down the margin, "ce" up the cross-entropy, "ce_ll" down the
             cross-entropy of the least likely class, "random", or "pca", the principal direction of
@@ -160,24 +137,21 @@ class DecisionSurfaceDisplay(DrawnSurface):
         other : str or array of the samples' shape, default="random"
             Horizontal direction; "pca" is the second principal one.
         norm : {"linf", "l2", "l1"}, default="linf"
-            Unit of length; gradients are followed in the direction that is steepest for it.
+            Unit of length; gradients are followed in the direction that is steepest in this norm.
         radius : float, default=None
-            Half the width of the plane. None is twice the distance of the boundary, or of the
+            Half the width of the plane. None is twice the distance to the boundary or to the
             attack's farthest point, or half the range of X where no boundary is near.
         grid_resolution : int, default=51
             Points along each direction; with an odd number the middle one is the sample.
         trajectory : attack, default=None
-            Attack whose way to draw.
+            Attack whose path to draw.
         batch_size : int, default=None
-            Points computed together; None fits the cache.
+            Number of points computed together; None chooses one that fits the cache.
         random_state : int, RandomState or None, default=None
             Seed of random directions and of the attack.
-        name : str, default=None
-            Title; None is the class of the estimator.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        **plot_options
-            Passed to :meth:`plot`.
+        %(title)s
+        %(ax)s
+        %(plot_options)s
 
         Returns
         -------
@@ -192,7 +166,7 @@ class DecisionSurfaceDisplay(DrawnSurface):
         """
         check.check_choice("response", response, RESPONSES)
         (arrays,) = compute_planes(
-            {name or type(estimator).__name__: estimator},
+            {label_of(estimator, name): estimator},
             X,
             y,
             index=index,
@@ -208,41 +182,38 @@ class DecisionSurfaceDisplay(DrawnSurface):
         return cls(**arrays, response=response).plot(ax=ax, **plot_options)
 
     @classmethod
+    @shared_docs
     def from_estimators(
         cls,
-        estimators,
-        X,
-        y,
+        estimators: Mapping[Any, Any] | Iterable[Any],
+        X: ArrayLike,
+        y: ArrayLike,
         *,
-        response="margin",
-        axes=None,
-        colorbar=True,
-        plot_options=None,
-        **options,
-    ):
+        response: str = "margin",
+        axes: Sequence[Axes] | None = None,
+        colorbar: bool = True,
+        plot_options: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> list[Self]:
         """Compute one surface for each estimator and draw them side by side on one colour scale.
 
         Parameters
         ----------
-        estimators : dict of str to classifier, or sequence of classifiers
-            What to compare, with their titles.
-        X : array-like of shape (n_samples, ...)
-            Samples.
-        y : array-like of shape (n_samples,)
-            True labels.
+        %(estimators)s
+        %(X)s
+        %(y)s
         response : {"margin", "loss", "predict"}, default="margin"
-            What to draw; all three are computed.
+            Array to draw; all three are computed.
         axes : sequence of matplotlib Axes, default=None
             One for each estimator; None makes a figure with one row.
         colorbar : bool, default=True
-            Whether to draw one for all.
-        plot_options : dict, default=None
-            Passed to :meth:`plot`.
+            Whether to draw one colour bar for all.
+        %(plot_dict)s
         **options
             ``index``, ``direction``, ``other``, ``norm``, ``radius``, ``grid_resolution``,
             ``trajectory``, ``batch_size`` and ``random_state``, as for :meth:`from_estimator`. All
-            planes have one radius and one random direction; the directions of gradients are each
-            estimator's own.
+            planes share one radius and one random direction; each estimator has gradient directions
+            of its own.
 
         Returns
         -------

@@ -1,29 +1,42 @@
-"""The loss over a plane of parameter space."""
+"""The loss over a plane of weight space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ... import _validation as check
 from ..._random import seed_of
-from .._display import axes_for, named
-from .._parameters import ParameterPlane
-from . import _surface_drawing as draw
+from .._display import Display, label_of, name_of_function, named, shared_docs
+from . import _drawing as draw
+from ._weight_plane import WeightPlane
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["LossSurfaceDisplay"]
 
 LABELS = {"loss": "cross-entropy", "error": "share of errors"}
 
 
-class LossSurfaceDisplay:
+@shared_docs
+class LossSurfaceDisplay(Display):
     """Loss of a network over two random directions in the space of its weights.
 
-    Make it with :meth:`from_estimator`; :meth:`plot` draws it again.
+    :meth:`from_estimator` makes it, :meth:`from_estimators` makes several; :meth:`plot` draws it
+    again.
 
     Parameters
     ----------
     xx0, xx1 : arrays of shape (grid_resolution, grid_resolution)
-        Coordinates along both directions; 1 is as far as the weights are long, filter by filter.
+        Coordinates along both directions; 1 is the length of the weights, filter by filter.
     response : array of shape (grid_resolution, grid_resolution)
         Mean loss, or share of errors.
     scoring : str, default="cross-entropy"
-        What the response is called.
+        Name of the response.
     cosine : float, default=None
         Cosine of the angle between the directions.
     name : str, default=None
@@ -31,10 +44,7 @@ class LossSurfaceDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the drawing.
-    figure_ : matplotlib Figure
-        Its figure.
+    %(axes_attributes)s
     surface_ : matplotlib artist
         The surface: a contour set, a mesh or a 3-D surface.
 
@@ -44,11 +54,11 @@ class LossSurfaceDisplay:
 
     Notes
     -----
-    ``V(i, j) = L(theta + i a + j b)`` (paper 001, eq. 1). With filter normalisation each filter of
-    a direction has the norm of that filter of the weights: without it a rescaling that leaves the
-    network the same would change the picture. Biases and batch normalisation stay, and so do the
-    latter's statistics. The estimator is not touched: the weights are replaced in a copy, for one
-    forward pass at a time.
+    The surface is ``V(i, j) = L(theta + i a + j b)``. With filter normalisation each filter of a
+    direction has the norm of that filter of the weights; without it, a rescaling that leaves the
+    network's outputs the same would change the picture. Biases, and parameters and statistics of
+    batch normalisation, stay fixed. The estimator is never changed: the weights are replaced in a
+    copy, for one forward pass at a time.
 
     References
     ----------
@@ -68,7 +78,16 @@ class LossSurfaceDisplay:
     True
     """
 
-    def __init__(self, *, xx0, xx1, response, scoring="cross-entropy", cosine=None, name=None):
+    def __init__(
+        self,
+        *,
+        xx0: NDArray[Any],
+        xx1: NDArray[Any],
+        response: NDArray[Any],
+        scoring: str = "cross-entropy",
+        cosine: float | None = None,
+        name: str | None = None,
+    ) -> None:
         self.xx0 = xx0
         self.xx1 = xx1
         self.response = response
@@ -77,59 +96,54 @@ class LossSurfaceDisplay:
         self.name = name
 
     @classmethod
+    @shared_docs
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike,
         *,
-        normalize="filter",
-        ignore_bias_bn=True,
-        distance=1.0,
-        grid_resolution=25,
-        scoring="loss",
-        batch_size=None,
-        n_jobs=None,
-        random_state=None,
-        name=None,
-        ax=None,
-        **plot_options,
-    ):
+        normalize: str | None = "filter",
+        ignore_bias_bn: bool = True,
+        distance: float = 1.0,
+        grid_resolution: int = 25,
+        scoring: str | Callable[..., float] = "loss",
+        batch_size: int | None = None,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        name: str | None = None,
+        ax: Axes | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Compute the surface around the trained weights and draw it.
 
         Parameters
         ----------
         estimator : fitted net, Pipeline that ends in one, or torch.nn.Module of logits
-            Whose weights to move.
-        X : array-like of shape (n_samples, ...)
-            Samples.
-        y : array-like of shape (n_samples,)
-            True labels.
+            Model whose weights to move.
+        %(X)s
+        %(y)s
         normalize : {"filter", "layer", "weight", None}, default="filter"
             How to scale the random directions: by the norm of each filter, of each layer, by the
             magnitude of each weight, or not at all.
         ignore_bias_bn : bool, default=True
-            Whether tensors of one axis, biases and those of batch normalisation, stay.
+            Whether tensors of one axis, biases and those of batch normalisation, stay fixed.
         distance : float, default=1.0
             Half the width of the plane.
         grid_resolution : int, default=25
             Points along each direction; with an odd number the middle one is the trained net.
         scoring : {"loss", "error"} or callable, default="loss"
             Mean cross-entropy, share of errors, or ``scoring(logits, x, y) -> float`` for a batch,
-            where ``logits`` is the network with the weights of a point: a loss at attacked
-            samples, say.
-        batch_size : int, default=None
-            Samples computed together; None fits the cache.
+            where ``logits`` is the network with the weights of a point; such as a loss at
+            adversarial examples.
+        %(batch_size)s
         n_jobs : int, default=None
-            Processes that share the rows of the grid.
+            Number of processes that share the rows of the grid.
         random_state : int, RandomState or None, default=None
             Seed of the directions.
-        name : str, default=None
-            Title; None is the class of the estimator.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        **plot_options
-            Passed to :meth:`plot`.
+        %(title)s
+        %(ax)s
+        %(plot_options)s
 
         Returns
         -------
@@ -141,8 +155,8 @@ class LossSurfaceDisplay:
         TypeError
             If the estimator holds no torch parameters.
         """
-        (display,) = _compute(
-            {name or type(estimator).__name__: estimator},
+        (display,) = cls._compute(
+            {label_of(estimator, name): estimator},
             X,
             y,
             normalize=normalize,
@@ -157,62 +171,99 @@ class LossSurfaceDisplay:
         return display.plot(ax=ax, **plot_options)
 
     @classmethod
+    @shared_docs
     def from_estimators(
-        cls, estimators, X, y, *, axes=None, colorbar=True, plot_options=None, **options
-    ):
+        cls,
+        estimators: Mapping[Any, Any] | Iterable[Any],
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        axes: Sequence[Axes] | None = None,
+        colorbar: bool = True,
+        plot_options: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> list[Self]:
         """Compute one surface for each estimator and draw them side by side on one colour scale.
 
         Parameters
         ----------
-        estimators : dict of str to estimator, or sequence of estimators
-            What to compare, with their titles.
-        X : array-like of shape (n_samples, ...)
-            Samples.
-        y : array-like of shape (n_samples,)
-            True labels.
+        %(estimators)s
+        %(X)s
+        %(y)s
         axes : sequence of matplotlib Axes, default=None
             One for each estimator; None makes a figure with one row.
         colorbar : bool, default=True
-            Whether to draw one for all.
-        plot_options : dict, default=None
-            Passed to :meth:`plot`.
+            Whether to draw one colour bar for all.
+        %(plot_dict)s
         **options
             ``normalize``, ``ignore_bias_bn``, ``distance``, ``grid_resolution``, ``scoring``,
             ``batch_size``, ``n_jobs`` and ``random_state``, as for :meth:`from_estimator`.
-            Networks of one architecture move along the same random draws.
+            Networks of one architecture share the same random draws.
 
         Returns
         -------
         displays : list of LossSurfaceDisplay
             One for each estimator.
         """
-        displays = _compute(named(estimators), X, y, **options)
+        displays = cls._compute(named(estimators), X, y, **options)
         label, scale = displays[0].scoring, _scale(displays)
         return draw.draw_together(displays, axes, colorbar, label, scale, plot_options or {})
 
+    @classmethod
+    def _compute(
+        cls,
+        estimators: Mapping[str, Any],
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        distance: float = 1.0,
+        grid_resolution: int = 25,
+        scoring: str | Callable[..., float] = "loss",
+        batch_size: int | None = None,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        **directions: Any,
+    ) -> list[Self]:
+        """Return the displays of several estimators."""
+        check.check_number("distance", distance, strict=True)
+        check.check_count("grid_resolution", grid_resolution, low=3)
+        if isinstance(scoring, str) or not callable(scoring):
+            check.check_choice("scoring", scoring, LABELS)
+            label = LABELS[scoring]
+        else:
+            label = name_of_function(scoring, "score")
+        directions["random_state"] = seed_of(random_state)
+        displays = []
+        for name, estimator in estimators.items():
+            plane = WeightPlane(estimator, X, y, **directions)
+            xx0, xx1, response = plane.grid(distance, grid_resolution, scoring, batch_size, n_jobs)
+            arrays = {"xx0": xx0, "xx1": xx1, "response": response}
+            displays.append(cls(**arrays, scoring=label, cosine=plane.cosine(), name=name))
+        return displays
+
+    @shared_docs
     def plot(
         self,
         *,
-        plot_method="contourf",
-        ax=None,
-        colorbar=True,
-        scale=None,
-        xlabel="first random direction",
-        ylabel="second random direction",
-        **kwargs,
-    ):
+        plot_method: str = "contourf",
+        ax: Axes | None = None,
+        colorbar: bool = True,
+        scale: draw.Scale | None = None,
+        xlabel: str = "first random direction",
+        ylabel: str = "second random direction",
+        **kwargs: Any,
+    ) -> Self:
         """Draw the arrays.
 
         Parameters
         ----------
         plot_method : {"contourf", "contour", "pcolormesh", "surface"}, default="contourf"
             Bands, lines, cells, or a surface in three dimensions.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+        %(ax)s
         colorbar : bool, default=True
             Whether to draw a colour bar.
         scale : Scale, default=None
-            Colours shared with other surfaces; None suits these arrays.
+            Colours shared with other surfaces; None derives them from these arrays.
         xlabel, ylabel : str
             Labels of the axes.
         **kwargs
@@ -225,8 +276,7 @@ class LossSurfaceDisplay:
         """
         check.check_choice("plot_method", plot_method, draw.METHODS)
         solid = plot_method == "surface"
-        self.ax_ = ax = axes_for(ax, self, "3d" if solid else None)
-        self.figure_ = ax.figure
+        ax = self.open_axes(ax, "3d" if solid else None)
         scale = scale or _scale([self])
         self.surface_ = draw.draw_surface(
             ax, self.xx0, self.xx1, self.response, plot_method, scale, **kwargs
@@ -238,37 +288,5 @@ class LossSurfaceDisplay:
         return self
 
 
-def _scale(displays):
+def _scale(displays: Sequence[LossSurfaceDisplay]) -> draw.Scale:
     return draw.value_scale([display.response for display in displays], centered=False)
-
-
-def _compute(
-    estimators,
-    X,
-    y,
-    *,
-    normalize="filter",
-    ignore_bias_bn=True,
-    distance=1.0,
-    grid_resolution=25,
-    scoring="loss",
-    batch_size=None,
-    n_jobs=None,
-    random_state=None,
-):
-    """Return the displays of several estimators."""
-    check.check_number("distance", distance, strict=True)
-    check.check_count("grid_resolution", grid_resolution, low=3)
-    if not callable(scoring):
-        check.check_choice("scoring", scoring, LABELS)
-    label = getattr(scoring, "__name__", "score") if callable(scoring) else LABELS[scoring]
-    options = {"normalize": normalize, "ignore_bias_bn": ignore_bias_bn}
-    options["random_state"] = seed_of(random_state)
-    displays = []
-    for name, estimator in estimators.items():
-        plane = ParameterPlane(estimator, X, y, **options)
-        xx0, xx1, response = plane.grid(distance, grid_resolution, scoring, batch_size, n_jobs)
-        arrays = {"xx0": xx0, "xx1": xx1, "response": response}
-        display = LossSurfaceDisplay(**arrays, scoring=label, cosine=plane.cosine(), name=name)
-        displays.append(display)
-    return displays

@@ -1,14 +1,19 @@
 """The tables of the papers: rows are nets, columns are attacks."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 from ...plotting._style import shown_radius
 from .._attack import ATTACKS, WORST
 from .._blocks import Cell, Section, Table
-from ._words import percent
+from .._results import Results
+from ._format import percent
 
 __all__ = ["accuracy"]
 
 
-def accuracy(results):
+def accuracy(results: Results) -> Section | None:
     """Accuracy of every net under every attack, at the strengths that were asked for."""
     names, eps = results.trained, results["eps"]
     columns = [("natural", None)] + [(attack, radius) for attack in ATTACKS for radius in eps]
@@ -21,7 +26,7 @@ def accuracy(results):
     return Section("accuracy", "Accuracy under attack", [table])
 
 
-def _headings(eps):
+def _headings(eps: list[float]) -> tuple[list[str], str]:
     """Strengths as short headings, and the unit they are in."""
     radii = [shown_radius(radius) for radius in eps]
     if all(radius.endswith("/255") for radius in radii):
@@ -29,34 +34,34 @@ def _headings(eps):
     return radii, "eps"
 
 
-def _value(results, name, attack, eps):
+def _value(results: Results, name: str, attack: str, eps: float | None) -> float | None:
     if eps is None:
         return results["nets"][name]["natural"]
     return results.accuracy(name, attack, eps)
 
 
-def _best(column):
+def _best(column: Iterable[float | None]) -> float | None:
     found = [value for value in column if value is not None]
     return max(found) if len(found) > 1 else None
 
 
-def _cell(value, best):
+def _cell(value: float | None, best: float | None) -> Cell:
     if value is None:
         return Cell("–")
     return Cell(percent(value, ""), share=value, best=value == best)
 
 
-def _caption(results, unit):
+def _caption(results: Results, unit: str) -> str:
     data = results["data"]
     samples = f"{data['n_test']:,} test samples of {data['title']}"
     return f"Accuracy (%) on {samples}, by attack and {unit}"
 
 
-def _note(results):
+def _note(results: Results) -> str:
     return (
         f"eps is the greatest change of any value of a sample ({results['norm']} norm), in the "
         "units of the data. FGSM takes one step; BIM and C&W (the margin loss inside the same "
-        f"ball) take 10, each a quarter of eps; the {WORST} counts a sample only if it withstands "
-        "all of these and PGD with 40 steps on cross-entropy, margin and scaled cross-entropy, at "
-        "this strength and at every smaller one. **Bold** is best in its column."
+        f"ball) take 10, each a quarter of eps. The {WORST} counts a sample only if none of these "
+        "and no PGD with 40 steps on cross-entropy, margin or scaled cross-entropy changes its "
+        "class, at this strength or any smaller one. **Bold** is best in its column."
     )

@@ -1,30 +1,37 @@
-"""Which classes the nets take for relatives."""
+"""Clusters of the classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...plotting import ClassDendrogramDisplay
 from ...plotting._style import make_figure
 from .._blocks import Cell, Figure, Section, Table, Text
-from ._studied import blocks_of
+from .._results import Results
+from ._format import study_blocks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MplFigure
 
 __all__ = ["clusters"]
 
 
-def clusters(results):
-    """Trees of the classes of two nets, and the clusters of every net."""
+def clusters(results: Results) -> Section | None:
+    """Section with trees of the classes for two nets, and the clusters of every net."""
     if results.get("studies") is None:
         return None
-    blocks = blocks_of(results, "clusters", "the tree of classes", _blocks)
+    blocks = study_blocks(results, "clusters", "the tree of classes", _blocks)
     return Section("clusters", "Which classes belong together", blocks) if blocks else None
 
 
-def _blocks(results, facts):
+def _blocks(results: Results, facts: dict[str, Any]) -> list[Any]:
     intro = (
-        "Without its non-linear parts a net is one matrix, whose rows say what it weighs for each "
-        "class. Classes whose rows point the same way are relatives in the eyes of the net. On "
-        "natural images adversarial training tends to bring out clusters that people recognise; "
-        "that is a diagnostic **associated with adversarial training**, and no measure of "
-        "robustness."
+        "Without its non-linear parts a net is one matrix, with one row of weights for each class. "
+        "The net treats classes as similar if their rows point in similar directions. On natural "
+        "images adversarial training tends to bring out clusters that people recognise; this is a "
+        "diagnostic **associated with adversarial training**, not a measure of robustness."
     )
     caption = (
         "Cosines between the classes' weights, in the order of the tree, on one scale of colours "
@@ -35,7 +42,7 @@ def _blocks(results, facts):
     return [Text(intro), figure, _table(facts)]
 
 
-def _table(facts):
+def _table(facts: dict[str, Any]) -> Table:
     measures = ("contrast", "silhouette", "cophenetic_correlation", "mean_cosine")
     rows = [
         [name, *(_decimals(found[measure]) for measure in measures)]
@@ -43,7 +50,7 @@ def _table(facts):
         for name, found in facts["nets"].items()
     ]
     titles = ("contrast", "silhouette", "cophenetic correlation", "mean cosine", "clusters")
-    head = [(title, []) for title in ("net", *titles)]
+    head: list[tuple[str, list[str]]] = [(title, []) for title in ("net", *titles)]
     note = (
         "Contrast: mean cosine of two classes of one cluster minus that of two classes of "
         "different ones. Silhouette: how much closer classes are to their own cluster. Cophenetic "
@@ -52,11 +59,11 @@ def _table(facts):
     return Table("Clusters of the classes of every net", head, rows, note)
 
 
-def _decimals(value):
+def _decimals(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}".replace("-", "−")
 
 
-def _draw(results, facts):
+def _draw(results: Results, facts: dict[str, Any]) -> MplFigure:
     names, arrays = facts["shown"], results.arrays
     display = ClassDendrogramDisplay(
         np.array([arrays[f"clusters/correlation/{name}"] for name in names]),

@@ -1,5 +1,9 @@
 """Accuracy against the strength of the attack."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ...plotting._style import (
     MUTED,
     eps_axis,
@@ -8,19 +12,22 @@ from ...plotting._style import (
 )
 from .._attack import PAPER_ATTACKS, WORST
 from .._blocks import Figure, Section
-from .._results import interval
-from ._words import CERTAIN, look, percent, strength
+from .._results import Results, interval
+from ._format import CERTAIN, look, percent, strength
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MplFigure
 
 __all__ = ["curves"]
 
 _DASHES = dict(zip(PAPER_ATTACKS, (":", (0, (5, 2)), (0, (6, 2, 1, 2))), strict=True))
 
 
-def curves(results):
+def curves(results: Results) -> Section | None:
     """Curves of the worst case for all nets, and of each attack for every net."""
     if not results.attacked:
         return None
-    order = results["verdict"]["ranking"]
+    order = results["summary"]["ranking"]
     return Section(
         "curves",
         "Robustness curves",
@@ -29,15 +36,15 @@ def curves(results):
                 "robustness-curves",
                 lambda: _draw_worst(results, order),
                 f"Worst case against the strength of the attack. Bands are {CERTAIN} intervals. A "
-                "sound curve falls below guessing when the attack is strong enough; one that stays "
-                "up hints at an attack that failed.",
+                "sound curve falls below guessing when the attack is strong enough; a curve that "
+                "stays high hints at an attack that failed.",
                 _alt(results, order),
             ),
             Figure(
                 "attacks",
                 lambda: _draw_attacks(results, order),
-                "The same nets, one panel each: what a single attack would have claimed, and the "
-                "worst case below it. Wide gaps are the accuracy that a weak evaluation invents.",
+                "The same nets, one panel each: accuracy under single attacks, and the worst case "
+                "below it. A wide gap is accuracy that a single attack would have overstated.",
                 "One panel for each net with the accuracy under FGSM, BIM, C&W and the worst case "
                 "against eps; the worst case is lowest everywhere. The table has the numbers.",
             ),
@@ -45,26 +52,26 @@ def curves(results):
     )
 
 
-def _alt(results, order):
+def _alt(results: Results, order: list[str]) -> str:
     top = results["radii"][-1]
     ends = [f"{name} {percent(results.curve(name)[-1])}" for name in order]
     return (
         "Lines that fall from natural accuracy as eps grows. The order at "
-        f"{strength(results['verdict_eps'])}, best first: {', '.join(order)}. "
+        f"{strength(results['summary_eps'])}, best first: {', '.join(order)}. "
         f"At {strength(top)}: {', '.join(ends)}."
     )
 
 
-def _points(results, name, attack):
+def _points(results: Results, name: str, attack: str) -> tuple[list[float], list[float]]:
     """Radii and accuracies, as far as any net keeps a sample."""
     alive = max(sum(share > 0 for share in results.curve(other)) for other in results.attacked)
     curve = [results["nets"][name]["natural"], *results.curve(name, attack)][: alive + 2]
     return [0.0, *results["radii"]][: len(curve)], curve
 
 
-def _draw_worst(results, order):
+def _draw_worst(results: Results, order: list[str]) -> MplFigure:
     figure, axis = make_figure(9, 4.4)
-    n, eps = results["data"]["n_test"], results["verdict_eps"]
+    n, eps = results["data"]["n_test"], results["summary_eps"]
     chance = 1 / len(results["data"]["classes"])
     for name in order:
         radii, curve = _points(results, name, WORST)
@@ -89,7 +96,7 @@ def _draw_worst(results, order):
     return figure
 
 
-def _draw_attacks(results, order, n_columns=3):
+def _draw_attacks(results: Results, order: list[str], n_columns: int = 3) -> MplFigure:
     n_rows = -(-len(order) // n_columns)
     figure, axes = make_figure(
         9,

@@ -1,28 +1,30 @@
-"""What these numbers are not, and how to find them again."""
+"""Limits of the numbers, and commands that reproduce them."""
+
+from __future__ import annotations
 
 import shlex
 
 from ...plotting._style import typed_radius
 from .._attack import WORST
 from .._blocks import Code, Points, Section, Text
-from .._results import interval
-from ._words import CERTAIN, count, percent, strength
+from .._results import Results, interval
+from ._format import CERTAIN, count, percent, strength
 
 __all__ = ["limits"]
 
 _KNOWN = {
-    "AdvTrainNet": "AdvTrainNet trains on one-step examples. Such nets may learn to defeat that "
-    "one step alone (catastrophic overfitting): trust no FGSM column for it.",
+    "AdvTrainNet": "AdvTrainNet trains on one-step examples. Such nets may learn to resist only "
+    "that one step (catastrophic overfitting), so do not trust its FGSM column.",
     "GAIRATNet": "GAIRATNet's advantage is known to vanish under margin and logit-scaled attacks "
-    "and AutoAttack, as its authors say: BIM and PGD on cross-entropy flatter it.",
+    "and AutoAttack, as its authors say; BIM and PGD on cross-entropy overstate its robustness.",
     "MARTNet": "MARTNet is known to lose much of its advantage under AutoAttack.",
     "JacobianRegNet": "JacobianRegNet makes the decision function flat close to the data. It never "
     "sees an adversarial example, and its defence fades where the function bends.",
 }
 
 
-def limits(results):
-    """Honest limits, and the command."""
+def limits(results: Results) -> Section | None:
+    """Section with the limits of the comparison, and the commands that repeat it."""
     about = results["about"]
     machine = (
         f"sklearn_robust {about['sklearn_robust']}, torch {about['torch']}, scikit-learn "
@@ -50,10 +52,10 @@ def limits(results):
     )
 
 
-def _evaluation(results):
+def _evaluation(results: Results) -> str:
     """Command that attacks the first net of the ranking, or of the report."""
-    asked, verdict = results["settings"], results["verdict"]
-    name = (verdict["ranking"] if verdict else results.trained)[0]
+    asked, summary = results["settings"], results["summary"]
+    name = (summary["ranking"] if summary else results.trained)[0]
     words = ["sklearn-robust", "evaluate", f"nets/{name}.net", "--data", asked["data"]]
     words += ["--eps", *map(typed_radius, results["eps"]), "--seed", str(asked["seed"])]
     for option in ("samples", "data_home"):
@@ -62,7 +64,7 @@ def _evaluation(results):
     return shlex.join(words)
 
 
-def _unfinished(results):
+def _unfinished(results: Results) -> list[str]:
     nets = results["nets"]
     failed = [f"{name} is missing: {net['failed']}" for name, net in nets.items() if net["failed"]]
     if not results["interrupted"]:
@@ -73,7 +75,7 @@ def _unfinished(results):
     return [f"**This comparison was interrupted.** Unfinished: {missing}.", *failed]
 
 
-def _general(results):
+def _general(results: Results) -> list[str]:
     n, data = results["data"]["n_test"], results["data"]
     low, high = interval(0.5, n)
     box = "0 to 1" if data["bounds"] else "any value"
@@ -82,7 +84,7 @@ def _general(results):
         "and a stronger attack may lower it.",
         f"{n:,} test samples: chance alone moves an accuracy near one half by up to "
         f"{percent((high - low) / 2, '')} points ({CERTAIN}). One split, one seed "
-        f"({results['settings']['seed']}): the chance of training itself is not in that; repeat "
+        f"({results['settings']['seed']}): the randomness of training is not included; repeat "
         "with other seeds before you believe small differences.",
         f"One threat: every value of a sample changes by at most eps ({results['norm']}) within "
         f"{box}. Rotations, blur, patches and l2 attacks were not tried.",
@@ -93,7 +95,7 @@ def _general(results):
     ]
 
 
-def _defaults(results):
+def _defaults(results: Results) -> str:
     epochs, names = results["settings"]["epochs"], results.trained
     adversarial = [name for name in names if "attack__eps" in results["nets"][name]["params"]]
     changes = [] if epochs is None else [f"all train for {count(epochs, 'epoch')}"]
@@ -101,10 +103,10 @@ def _defaults(results):
         changes.append(f"{', '.join(adversarial)} with {strength(results['train_eps'])}")
     exceptions = f", but {' and '.join(changes)}" if changes else ""
     return (
-        f"Every net has its default settings{exceptions}. None was tuned for these data; better "
-        "parameters may change the order."
+        f"Every net has its default settings{exceptions}. None was tuned for these data; "
+        "better parameters may change the order."
     )
 
 
-def _known(results):
+def _known(results: Results) -> list[str]:
     return [_KNOWN[name] for name in results.trained if name in _KNOWN]

@@ -1,10 +1,19 @@
 """Decision regions of nets over a plane."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ...plotting._style import INK, PALETTE, PAPER, make_figure
 from .._blocks import Figure, Section
-from ._words import percent, strength
+from .._results import Results
+from ._format import percent, strength
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MplFigure
 
 __all__ = ["regions"]
 
@@ -13,8 +22,8 @@ _COLORS = (PALETTE[3], PALETTE[1], *PALETTE[2:3], *PALETTE[4:])
 _SHAPES = ("o", "s", "^", "D", "v", "P", "X")
 
 
-def regions(results):
-    """Where each net draws its boundary, and which points an attack carries across."""
+def regions(results: Results) -> Section | None:
+    """Section with the boundaries of each net, and the points that an attack moves across."""
     found = results.get("regions")
     if found is None:
         return None
@@ -22,24 +31,24 @@ def regions(results):
     return Section("regions", "Where the boundaries run", [figure])
 
 
-def _caption(found):
+def _caption(found: dict[str, Any]) -> str:
     return (
         "Background: the class that the net predicts there. Points are test samples in the colour "
         "and shape of their class; those that are errors in the worst case at "
-        f"{strength(found['eps'])} are crossed out, and the square around one of them is all that "
-        "the attack may reach from there. Titles give the accuracy in the worst case."
+        f"{strength(found['eps'])} are crossed out, and the square around one of them holds all "
+        "points that the attack may reach from there. Titles give the accuracy in the worst case."
     )
 
 
-def _alt(results):
+def _alt(results: Results) -> str:
     eps = results["regions"]["eps"]
     rows = [f"{name} loses {int(np.sum(~results.mask(name, eps)))}" for name in results.attacked]
     n = results["data"]["n_test"]
     return f"Decision regions of each net in the plane; of {n} points, {', '.join(rows)}."
 
 
-def _draw(results, n_columns=3):
-    names = results["verdict"]["ranking"]
+def _draw(results: Results, n_columns: int = 3) -> MplFigure:
+    names = results["summary"]["ranking"]
     n_rows = -(-len(names) // n_columns)
     low_x, high_x, low_y, high_y = results["regions"]["extent"]
     ratio = np.clip((high_y - low_y) / (high_x - low_x), 0.5, 1.2)
@@ -64,7 +73,7 @@ def _draw(results, n_columns=3):
     return figure
 
 
-def _draw_net(axis, results, name):
+def _draw_net(axis: Any, results: Results, name: str) -> None:
     found, arrays = results["regions"], results.arrays
     codes, points = arrays["regions/codes"][:_N_POINTS], arrays["regions/points"][:_N_POINTS]
     kept = results.mask(name, found["eps"])[:_N_POINTS]
@@ -81,14 +90,15 @@ def _draw_net(axis, results, name):
     axis.set(xlim=found["extent"][:2], ylim=found["extent"][2:])
 
 
-def _draw_ball(axis, point, eps):
+def _draw_ball(axis: Any, point: NDArray[Any], eps: float) -> None:
     from matplotlib.patches import Rectangle
 
-    square = Rectangle(point - eps, 2 * eps, 2 * eps, fill=False, edgecolor=INK, linewidth=1.2)
+    corner = float(point[0] - eps), float(point[1] - eps)
+    square = Rectangle(corner, 2 * eps, 2 * eps, fill=False, edgecolor=INK, linewidth=1.2)
     axis.add_patch(square)
 
 
-def _fill(axis, plane, extent):
+def _fill(axis: Any, plane: NDArray[Any], extent: list[float]) -> None:
     from matplotlib.colors import to_rgba
 
     image = np.array([to_rgba(color, 0.28) for color in _COLORS])[plane % len(_COLORS)]

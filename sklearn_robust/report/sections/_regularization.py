@@ -1,4 +1,9 @@
-"""Robust training as a regulariser: gaps, margins and what the layers do."""
+"""Robust training as a regulariser: gaps, margins, singular values and feature changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -6,28 +11,31 @@ from sklearn.utils import Bunch
 from ...plotting import FeatureChangeDisplay, LayerSpectrumDisplay, MarginDisplay
 from ...plotting._style import make_figure
 from .._blocks import Figure, Section, Table
-from ._studied import blocks_of, name_nets, number
-from ._words import look, percent, strength
+from .._results import Results
+from ._format import look, name_nets, number, percent, strength, study_blocks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MplFigure
 
 __all__ = ["regularization"]
 
 _MAX_LAYERS = 8  # of a table
 
 
-def regularization(results):
-    """Gaps and margins of every net, singular values and changes of every layer."""
+def regularization(results: Results) -> Section | None:
+    """Section with gaps and margins of every net, and the spectrum of every layer."""
     if results.get("studies") is None:
         return None
     blocks = [
-        *blocks_of(results, "margins", "gaps and margins", _margins),
-        *blocks_of(results, "spectra", "singular values", _spectra),
-        *blocks_of(results, "changes", "changes of the features", _changes),
+        *study_blocks(results, "margins", "gaps and margins", _margins),
+        *study_blocks(results, "spectra", "singular values", _spectra),
+        *study_blocks(results, "changes", "changes of the features", _changes),
     ]
     title = "Robust training as a regulariser: gaps, margins, layers"
     return Section("regularization", title, blocks) if blocks else None
 
 
-def _margins(results, facts):
+def _margins(results: Results, facts: dict[str, Any]) -> list[Any]:
     return [
         _gaps(facts),
         _confidence(facts),
@@ -44,7 +52,7 @@ def _margins(results, facts):
     ]
 
 
-def _gaps(facts):
+def _gaps(facts: dict[str, Any]) -> Table:
     columns = [
         (kind, [f"{side}_{kind}" for side in ("train", "test")] + [f"{kind}_gap"])
         for kind in ("error", "loss")
@@ -64,7 +72,7 @@ def _gaps(facts):
     return Table(caption, head, rows, "A gap is test minus train; a regulariser narrows it.")
 
 
-def _confidence(facts):
+def _confidence(facts: dict[str, Any]) -> Table:
     rows = [
         [
             name,
@@ -83,14 +91,14 @@ def _confidence(facts):
         ("median distance (l2)", ["proven", "found"]),
     ]
     note = (
-        "Confidence is the largest probability, apart for right and wrong predictions. Proven: no "
-        "smaller change alters the prediction, by a Lipschitz bound that is very loose; found: "
-        "what DeepFool needed."
+        "Confidence is the largest probability, separately for right and wrong predictions. "
+        "Proven: no smaller change alters the prediction, by a Lipschitz bound that is very loose; "
+        "found: what DeepFool needed."
     )
     return Table("Margins and confidence on the test samples", head, rows, note)
 
 
-def _draw_margins(results, facts):
+def _draw_margins(results: Results, facts: dict[str, Any]) -> MplFigure:
     figure, axes = make_figure(9, 3.8, ncols=2)
     titles = {"softmax": "margin of probabilities", "distance": "distance to the boundary (l2)"}
     for axis, (key, title) in zip(axes, titles.items(), strict=True):
@@ -103,27 +111,27 @@ def _draw_margins(results, facts):
     return figure
 
 
-def _recolor(display, names):
+def _recolor(display: MarginDisplay, names: Iterable[str]) -> None:
     """Give the histograms the colours that the nets have on this page."""
     for place, name in enumerate(names):
         for patch in display.ax_.patches[2 * place : 2 * place + 2]:
             patch.set_color(look(name)["color"])
 
 
-def _spectra(results, facts):
+def _spectra(results: Results, facts: dict[str, Any]) -> list[Any]:
     figure = Figure(
         "spectra",
         lambda: _draw_spectra(facts),
         "Spread of the singular values of each layer, and the largest one: how unequally a layer "
-        "treats directions, and the most it can do to a change. Robust nets are said to have less "
-        "spread at most layers; small nets need not.",
+        "treats directions, and the largest factor by which it can lengthen a change. Robust nets "
+        "are said to have less spread at most layers; small nets need not.",
         "Standard deviation and largest of the singular values over the layers, a line for each "
         "net.",
     )
     return [figure, *_spectrum_table(facts)]
 
 
-def _spectrum_table(facts):
+def _spectrum_table(facts: dict[str, Any]) -> list[Table]:
     layers = facts["layers"]
     if len(layers) > _MAX_LAYERS:
         return []
@@ -134,11 +142,11 @@ def _spectrum_table(facts):
     head = [("net", []), ("standard deviation", layers), ("largest", layers)]
     methods = ", ".join(dict.fromkeys(facts["methods"]))
     skipped = "; ".join(f"{name} {note}" for name, note in facts["skipped"].items())
-    note = f"Way to find them: {methods}. {f'Left out: {skipped}.' if skipped else ''}"
+    note = f"Method: {methods}. {f'Left out: {skipped}.' if skipped else ''}"
     return [Table("Singular values of the layers", head, rows, note.strip())]
 
 
-def _draw_spectra(facts):
+def _draw_spectra(facts: dict[str, Any]) -> MplFigure:
     layers = facts["layers"]
     reports = {
         name: Bunch(
@@ -157,7 +165,7 @@ def _draw_spectra(facts):
     return figure
 
 
-def _changes(results, facts):
+def _changes(results: Results, facts: dict[str, Any]) -> list[Any]:
     caption = (
         f"What PGD at {strength(facts['eps'])} changes in each layer of {facts['n_samples']:,} "
         "test samples. Left: length of the change relative to that of the features; dashed for "
@@ -168,7 +176,7 @@ def _changes(results, facts):
     return [Figure("changes", lambda: _draw_changes(facts), caption, alt)]
 
 
-def _draw_changes(facts):
+def _draw_changes(facts: dict[str, Any]) -> MplFigure:
     reports = {
         name: Bunch(
             name=facts["layers"],

@@ -1,87 +1,93 @@
-"""Which net is most robust, and how to tell."""
+"""The most robust net, and the evidence for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from ...plotting._style import INK, make_figure
 from .._attack import PAPER_ATTACKS, WORST
 from .._blocks import Figure, Section, Text
-from .._results import interval
-from ._words import CERTAIN, look, percent, strength
+from .._results import Results, interval
+from ._format import CERTAIN, look, percent, strength
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MplFigure
 
 __all__ = ["summary"]
 
 _BASELINE = "NaturalNet"
-_WORST = {"marker": "o", "ms": 9.5}
-_SINGLE = {"marker": "|", "ms": 14, "mew": 1.8}
-_NATURAL = {"marker": "o", "ms": 8, "mfc": "none", "mew": 1.8}
+_WORST: dict[str, Any] = {"marker": "o", "ms": 9.5}
+_SINGLE: dict[str, Any] = {"marker": "|", "ms": 14, "mew": 1.8}
+_NATURAL: dict[str, Any] = {"marker": "o", "ms": 8, "mfc": "none", "mew": 1.8}
 
 
-def summary(results):
-    """Verdict in plain words, and one figure that shows it."""
+def summary(results: Results) -> Section | None:
+    """Section with the result in plain words, and one figure that shows it."""
     section = Section("summary", "Which net is most robust?")
-    verdict = results["verdict"]
-    if verdict is None:
+    found = results["summary"]
+    if found is None:
         section.blocks.append(Text("No net was attacked before the interruption."))
         return section
-    section.blocks += [Text(_verdict(results, verdict)), *_lead(results, verdict)]
-    texts = _order(results, verdict), _price(results, verdict), _how_to_tell()
+    section.blocks += [Text(_statement(results, found)), *_lead(results, found)]
+    texts = _order(results, found), _price(results, found), _how_to_tell()
     section.blocks += [Text(text) for text in texts if text]
-    section.blocks.append(
-        Figure(
-            "summary", lambda: _draw(results, verdict), _caption(results, verdict), _alt(results)
-        )
+    figure = Figure(
+        "summary", lambda: _draw(results, found), _caption(results, found), _alt(results)
     )
+    section.blocks.append(figure)
     return section
 
 
-def _verdict(results, verdict):
-    best, data = verdict["ranking"][0], results["data"]
-    low, high = verdict["interval"]
+def _statement(results: Results, summary: dict[str, Any]) -> str:
+    best, data = summary["ranking"][0], results["data"]
+    low, high = summary["interval"]
     text = (
-        f"Attacked with {strength(verdict['eps'])}, **{best}** still classifies "
-        f"**{percent(verdict['accuracy'])}** of {data['n_test']:,} test samples correctly in the "
+        f"Attacked with {strength(summary['eps'])}, **{best}** still classifies "
+        f"**{percent(summary['accuracy'])}** of {data['n_test']:,} test samples correctly in the "
         f"worst case ({CERTAIN} interval {percent(low, '')} to {percent(high)})"
     )
-    if best != _BASELINE and _BASELINE in verdict["ranking"]:
+    if best != _BASELINE and _BASELINE in summary["ranking"]:
         text += f"; {_BASELINE}, trained with no defence, {percent(_worst(results, _BASELINE))}"
     return text + "."
 
 
-def _worst(results, name):
-    return results.accuracy(name, WORST, results["verdict_eps"])
+def _worst(results: Results, name: str) -> float | None:
+    return results.accuracy(name, WORST, results["summary_eps"])
 
 
-def _lead(results, verdict):
-    """Whether the first is better than the second by more than the chance of the samples."""
-    if "p_value" not in verdict:
+def _lead(results: Results, summary: dict[str, Any]) -> list[Text]:
+    """Say whether the lead of the first net is more than chance among the samples."""
+    if "p_value" not in summary:
         return []
-    best, second = verdict["ranking"][:2]
-    wins, losses, p_value = verdict["wins"], verdict["losses"], verdict["p_value"]
+    best, second = summary["ranking"][:2]
+    wins, losses, p_value = summary["wins"], summary["losses"], summary["p_value"]
     shown = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
     detail = (
-        f"{best} alone withstands on {wins} of the samples, {second} alone on {losses} "
+        f"only {best} is robust on {wins} of the samples, only {second} on {losses} "
         f"(sign test, {shown})"
     )
-    if verdict["clear"]:
+    if summary["clear"]:
         judgement = "is more than chance among the test samples"
-        advice = " The chance of training is not in this: repeat with other seeds."
+        advice = " The randomness of training is not included: repeat with other seeds."
     else:
         judgement, advice = "may be chance", " Treat the two as equally robust here."
     shown = percent(_worst(results, second))
     return [Text(f"The lead over {second} ({shown}) {judgement}: {detail}.{advice}")]
 
 
-def _order(results, verdict):
-    """Who leads at the other strengths, if it is another net."""
+def _order(results: Results, summary: dict[str, Any]) -> str:
+    """Name the net that leads at other strengths, if it is another one."""
     leaders = []
     for eps in results["eps"]:
-        score = {name: results.accuracy(name, WORST, eps) for name in verdict["ranking"]}
-        best = max(score, key=score.get)
-        if score[best] > score[verdict["ranking"][0]]:
+        score = {name: results.accuracy(name, WORST, eps) for name in summary["ranking"]}
+        best = max(score, key=lambda name: score[name])
+        if score[best] > score[summary["ranking"][0]]:
             leaders.append(f"at {strength(eps)} {best} leads with {percent(score[best])}")
     return f"The order depends on the strength: {' and '.join(leaders)}." if leaders else ""
 
 
-def _price(results, verdict):
-    best = verdict["ranking"][0]
+def _price(results: Results, summary: dict[str, Any]) -> str:
+    best = summary["ranking"][0]
     if best == _BASELINE or _BASELINE not in results.trained:
         return ""
     nets = results["nets"]
@@ -89,39 +95,39 @@ def _price(results, verdict):
     times = nets[best]["training"]["seconds"] / nets[_BASELINE]["training"]["seconds"]
     return (
         f"What it costs: training takes {times:.1f} times as long as that of {_BASELINE}, and "
-        f"natural accuracy is {percent(natural[0])} in place of {percent(natural[1])}."
+        f"natural accuracy is {percent(natural[0])} instead of {percent(natural[1])}."
     )
 
 
-def _how_to_tell():
+def _how_to_tell() -> str:
     return (
-        "How to tell: compare nets by the **worst case**, never by one attack. A net can "
-        "withstand the attack it was trained with and fail against the next one, so a sample "
-        f"counts as robust here only if neither {', '.join(PAPER_ATTACKS)} nor 40 steps of PGD on "
-        "three different losses change its class. The larger the distance between a net's weakest "
-        "attack and its worst case, the more a single attack would have flattered it."
+        "How to tell: compare nets by the **worst case**, never by one attack. A net can be robust "
+        "to the attack it was trained with and fail against the next one, so a sample counts as "
+        f"robust here only if neither {', '.join(PAPER_ATTACKS)} nor 40 steps of PGD on three "
+        "different losses change its class. The larger the distance between a net's weakest attack "
+        "and its worst case, the more a single attack would have overstated its robustness."
     )
 
 
-def _caption(results, verdict):
+def _caption(results: Results, summary: dict[str, Any]) -> str:
     return (
         f"Accuracy on the same {results['data']['n_test']:,} test samples, from no attack to the "
-        f"worst case at {strength(verdict['eps'])}. Bars are "
+        f"worst case at {strength(summary['eps'])}. Bars are "
         f"{CERTAIN} intervals of the worst case."
     )
 
 
-def _alt(results):
+def _alt(results: Results) -> str:
     rows = [
         f"{name} {percent(results['nets'][name]['natural'])} natural and "
         f"{percent(_worst(results, name))} in the worst case"
-        for name in results["verdict"]["ranking"]
+        for name in results["summary"]["ranking"]
     ]
     return "Accuracy of each net, best first: " + "; ".join(rows) + "."
 
 
-def _draw(results, verdict):
-    names, eps = verdict["ranking"][::-1], verdict["eps"]
+def _draw(results: Results, summary: dict[str, Any]) -> MplFigure:
+    names, eps = summary["ranking"][::-1], summary["eps"]
     figure, axis = make_figure(9, 0.9 + 0.5 * len(names))
     lows = [_draw_net(axis, results, name, eps, row) for row, name in enumerate(names)]
     axis.set(xlim=(-0.01 if min(lows) > 0.1 else -0.09, 1.03), ylim=(-0.6, len(names) - 0.4))
@@ -130,7 +136,7 @@ def _draw(results, verdict):
     return figure
 
 
-def _draw_net(axis, results, name, eps, row):
+def _draw_net(axis: Any, results: Results, name: str, eps: float, row: int) -> float:
     """Draw one line of the figure; return the low end of its interval."""
     color, worst = look(name)["color"], results.accuracy(name, WORST, eps)
     natural = results["nets"][name]["natural"]
@@ -153,7 +159,7 @@ def _draw_net(axis, results, name, eps, row):
     return low
 
 
-def _finish(figure, axis, eps):
+def _finish(figure: Any, axis: Any, eps: float) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.ticker import PercentFormatter
 

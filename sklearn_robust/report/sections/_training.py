@@ -1,26 +1,34 @@
-"""How the nets trained, and what that took."""
+"""Curves of training, and its cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from ...plotting._style import make_figure, percent_axis, put_labels
 from .._attack import WORST
 from .._blocks import Figure, Section, Table
-from ._words import look, strength
+from .._results import Results
+from ._format import look, strength
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MplFigure
 
 __all__ = ["training"]
 
 _BASELINE = "NaturalNet"
 
 
-def training(results):
-    """Curves of training, and its cost relative to natural training."""
+def training(results: Results) -> Section | None:
+    """Section with curves of training, and its cost relative to natural training."""
     names = results.trained
     watched = results["nets"][names[0]]["training"]["n_watched"]
     blocks = [
         Figure(
             "training",
             lambda: _draw_curves(results, names),
-            "Each loss is the net's own objective, so heights do not compare across nets, shapes "
-            f"do. The accuracies are those of {watched} test samples after each epoch, clean and "
-            f"under BIM at {strength(results['train_eps'])}; nobody chose anything by them.",
+            "Each loss is the net's own objective, so compare shapes across nets, not heights. "
+            f"The accuracies are those of {watched} test samples after each epoch, clean and "
+            f"under BIM at {strength(results['train_eps'])}; no choice was based on them.",
             "Three panels against the epoch: training loss, natural accuracy and accuracy under "
             "BIM, one line for each net.",
         ),
@@ -40,11 +48,11 @@ def training(results):
     return Section("training", "Training, and what it costs", blocks)
 
 
-def _cost(results, names):
+def _cost(results: Results, names: list[str]) -> Table:
     nets = {name: results["nets"][name] for name in names}
     base = nets[_BASELINE]["training"] if _BASELINE in nets else None
 
-    def relative(facts, key):
+    def relative(facts: dict[str, Any], key: str) -> str:
         return "–" if base is None else f"{facts[key] / base[key]:.1f}"
 
     rows = [
@@ -67,13 +75,13 @@ def _cost(results, names):
         ("attacks (s)", []),
     ]
     note = (
-        f"Wall time on {about['device']}, {about['processes']} at a time; the time to follow the "
-        "accuracies above is left out. Per epoch compares medians."
+        f"Wall time on {about['device']}, {about['processes']} at a time; the time spent on the "
+        "accuracies above is excluded. Per epoch compares medians."
     )
     return Table("Wall time of each net", head, rows, note)
 
 
-def _draw_curves(results, names):
+def _draw_curves(results: Results, names: list[str]) -> MplFigure:
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     figure, (loss, natural, attacked) = make_figure(9, 3.5, ncols=3)
@@ -101,15 +109,15 @@ def _draw_curves(results, names):
     return figure
 
 
-def _floor(results, names):
+def _floor(results: Results, names: list[str]) -> float:
     """Multiple of a tenth below all accuracies of the curves."""
     curves = [results["nets"][name]["training"]["attacked_accuracy"] for name in names]
     return int(10 * min(map(min, curves))) / 10
 
 
-def _draw_cost(results):
+def _draw_cost(results: Results) -> MplFigure:
     figure, axis = make_figure(9, 3.4)
-    names, eps = results.attacked, results["verdict_eps"]
+    names, eps = results.attacked, results["summary_eps"]
     base = results["nets"][_BASELINE]["training"]["seconds"]
     times = [results["nets"][name]["training"]["seconds"] / base for name in names]
     worst = [results.accuracy(name, WORST, eps) for name in names]

@@ -1,32 +1,35 @@
-"""Signs that an attack failed, which would make a net look better than it is."""
+"""Signs that an attack failed, which would make a net look more robust than it is."""
+
+from __future__ import annotations
 
 from .._attack import PAPER_ATTACKS, WORST
 from .._blocks import Cell, Section, Table, Text
-from ._words import percent, strength
+from .._results import Results
+from ._format import percent, strength
 
 __all__ = ["trust"]
 
 _TOLERANCE = 0.02
 
 
-def trust(results):
-    """For every net, what would give away a flattered number."""
+def trust(results: Results) -> Section | None:
+    """Section with the signs, for every net, that its accuracy is overstated."""
     if not results.attacked:
         return None
-    eps = results["verdict_eps"]
+    eps = results["summary_eps"]
     signs = {name: _signs(results, name, eps) for name in results.attacked}
     rows = [
         [
             name,
             percent(min(results.accuracy(name, attack, eps) for attack in PAPER_ATTACKS), ""),
             percent(results.accuracy(name, WORST, eps), ""),
-            percent(_flattery(results, name, eps), ""),
+            percent(_overstated(results, name, eps), ""),
             percent(results.curve(name)[-1], ""),
             Cell("; ".join(signs[name]) or "none", words=True),
         ]
         for name in results.attacked
     ]
-    head = [
+    head: list[tuple[str, list[str]]] = [
         (title, [])
         for title in (
             "net",
@@ -44,12 +47,12 @@ def trust(results):
     return Section("trust", "Can these numbers be trusted?", [Text(_sentence(signs)), table])
 
 
-def _flattery(results, name, eps):
+def _overstated(results: Results, name: str, eps: float) -> float:
     strongest = min(results.accuracy(name, attack, eps) for attack in PAPER_ATTACKS)
     return strongest - results.accuracy(name, WORST, eps)
 
 
-def _signs(results, name, eps):
+def _signs(results: Results, name: str, eps: float) -> list[str]:
     found = []
     fgsm, bim, margin = (results.accuracy(name, attack, eps) for attack in PAPER_ATTACKS)
     if fgsm < min(bim, margin) - _TOLERANCE:
@@ -61,17 +64,17 @@ def _signs(results, name, eps):
     return found
 
 
-def _sentence(signs):
+def _sentence(signs: dict[str, list[str]]) -> str:
     suspects = [name for name, found in signs.items() if found]
     if not suspects:
         return "No net shows a sign that its gradient misleads the attacks."
     return (
-        f"Look twice at {', '.join(suspects)}: what the last column names is how nets behave whose "
-        "gradient misleads an attack, and their true accuracy may be lower still."
+        f"Look twice at {', '.join(suspects)}: the signs in the last column are typical of nets "
+        "whose gradient misleads an attack, and their true accuracy may be lower still."
     )
 
 
-def _note():
+def _note() -> str:
     return (
         "Warning signs: one step (FGSM) leaves at least two points less than ten steps; accuracy "
         "above guessing when every value may change by the greatest eps of the curves; ten points "

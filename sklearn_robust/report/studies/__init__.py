@@ -1,23 +1,26 @@
-"""Looks into the trained nets; a new one is a function and a line here."""
+"""Studies of the trained nets; a new one is a function and a line here."""
+
+from __future__ import annotations
 
 import time
 import traceback
 import warnings
+from collections.abc import Callable
+from typing import Any
 
-from ._changes import changes
+from .._data import Data
+from .._results import Results
 from ._clusters import clusters
-from ._common import NotShown
-from ._indicators import indicators
-from ._jacobians import jacobians
-from ._margins import margins
-from ._spectra import spectra
-from ._surface import surface
+from ._common import Found, NotShown
+from ._examples import add_examples
+from ._regularization import changes, margins, spectra
+from ._surfaces import indicators, jacobians, surface
 
-__all__ = ["STUDIES", "add_studies"]
+__all__ = ["STUDIES", "add_examples", "add_studies"]
 
-# Each takes the Results, the Data and the nets by name; it returns plain facts, whose "nets" are
-# the numbers of each net, and arrays. Where the data do not lend themselves it raises NotShown.
-STUDIES = {
+# Each takes the Results, the Data and the nets by name, and returns plain facts, whose "nets" are
+# the numbers of each net, and arrays. Where the data do not suit the study, it raises NotShown.
+STUDIES: dict[str, Callable[[Results, Data, dict[str, Any]], Found]] = {
     "surface": surface,
     "jacobians": jacobians,
     "indicators": indicators,
@@ -28,23 +31,29 @@ STUDIES = {
 }
 
 
-def add_studies(results, data, nets, tell=lambda *_: None):
-    """Look into the nets, and keep what was found or why there is nothing.
+def add_studies(
+    results: Results,
+    data: Data,
+    nets: dict[str, Any],
+    tell: Callable[[str, str], None] = lambda *_: None,
+) -> None:
+    """Run all studies, and keep their facts or the reason why there are none.
 
     Parameters
     ----------
     results : Results
-        Gets "studies", and the arrays that belong to them.
+        Receives "studies" and their arrays.
     data : Data
-        The data.
+        Data of the comparison.
     nets : dict of str to net
-        The nets that were attacked.
+        Nets that were attacked.
     tell : callable
         ``tell("studies", name)`` after each study.
     """
     if not nets:
         return
-    found = results.plain["studies"] = {}
+    found: dict[str, Any] = {}
+    results.plain["studies"] = found
     for name, study in STUDIES.items():
         start = time.perf_counter()
         with warnings.catch_warnings(record=True) as caught:
@@ -57,7 +66,8 @@ def add_studies(results, data, nets, tell=lambda *_: None):
         tell("studies", name)
 
 
-def _run(study, results, data, nets):
+def _run(study: Callable[..., Found], results: Results, data: Data, nets: dict[str, Any]) -> Found:
+    """Run one study; a failure becomes the reason why it shows nothing."""
     try:
         return study(results, data, nets)
     except NotShown as reason:

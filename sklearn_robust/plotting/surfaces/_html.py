@@ -1,17 +1,33 @@
 """A surface as a web page that can be turned with the mouse."""
 
+from __future__ import annotations
+
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ._drawing import Scale
+
 __all__ = ["write_surface"]
 
 
-def write_surface(path, display, values, scale, labels):
+def write_surface(
+    path: str | PathLike[str],
+    display: Any,
+    values: NDArray[Any],
+    scale: Scale,
+    labels: tuple[str, str, str],
+) -> None:
     """Write an interactive picture of a surface.
 
     Parameters
     ----------
     path : str or path-like
-        HTML file to write; it needs no network.
+        HTML file to write; viewing it needs no network.
     display : object
-        With coordinates ``xx0`` and ``xx1`` and a ``name``.
+        Display with coordinates ``xx0`` and ``xx1`` and a ``name``.
     values : array of shape (n, n)
         Heights.
     scale : Scale

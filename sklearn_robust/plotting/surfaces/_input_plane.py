@@ -1,7 +1,13 @@
 """A plane through one sample in input space."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
@@ -15,7 +21,7 @@ from ...metrics._directions import DIRECTIONS, check_direction, direction_tensor
 from ...metrics._probe import Probe
 from .._display import check_index
 
-__all__ = ["Plane", "compute_planes"]
+__all__ = ["InputPlane", "compute_planes"]
 
 _LABELS = {
     "cw": "C&W",
@@ -24,49 +30,63 @@ _LABELS = {
     "random": "random",
     "pca": "principal",
 }
-_PARALLEL = 0.95  # cosine from which two directions span no plane worth the name
+_PARALLEL = 0.95  # cosine from which two directions count as parallel
 _N_SCAN = 64
 
 
-def direction_label(direction):
-    """Return what to call a direction in a figure."""
+def direction_label(direction: Any) -> str:
+    """Return the name of a direction in a figure."""
     return _LABELS[direction] if isinstance(direction, str) else "given"
 
 
-class Plane:
+class InputPlane:
     """Points ``x + i other + j direction`` around one sample.
 
     Parameters
     ----------
     estimator : fitted classifier
-        What is looked at.
+        Model to look at, or an opened one.
     X, y : arrays
         Samples and labels.
     index : int
-        Which of them.
+        Position of the sample.
     direction, other : str or array
         Directions of the second and of the first coordinate.
     norm : {"linf", "l2", "l1"}
         Unit of length.
     attack : attack or None
-        Whose way is followed, and whose principal directions "pca" means.
+        Attack whose path is drawn, and whose principal directions "pca" means.
     random_state : int, RandomState or None
         Seed of random directions, and of the attack unless it has one.
     """
 
-    def __init__(self, estimator, X, y, *, index, direction, other, norm, attack, random_state):
+    def __init__(
+        self,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        index: int,
+        direction: str | ArrayLike,
+        other: str | ArrayLike,
+        norm: str,
+        attack: Any,
+        random_state: int | np.random.RandomState | None,
+    ) -> None:
         self.norm = check.check_norm(norm)
         probe = Probe(estimator, X, y)
         self.index = check_index(index, len(probe.X))
         self.extent = float(np.ptp(probe.X)) or 1.0
         bounds = None if attack is None else check.check_bounds(attack.bounds, probe.X)
         self.probe = probe = probe.take(slice(self.index, self.index + 1))
-        self.x = probe.view.tensor(probe.X)
-        self.look = probe.view.fused
+        module = probe.model.module
+        self.classes = module.classes_
+        self.x = module.tensor(probe.X)
+        self.logits = module.fused
         self.y = torch.as_tensor(probe.codes, device=self.x.device)
         seed = seed_of(random_state)
         self.noise = RowNoise(seed, self.x)
-        self.steps = None if attack is None else self._walk(attack, bounds, seed)
+        self.steps = None if attack is None else self._follow(attack, bounds, seed)
         self.beta = self._direction("direction", direction)
         self.alpha = self._direction("other", other, stream=1)
         for stream in range(2, 100):  # in few dimensions, random signs are often the same
@@ -79,11 +99,11 @@ class Plane:
                 "choose other='random', or data of more than one feature."
             )
 
-    def _parallel(self):
+    def _parallel(self) -> bool:
         a, b = (v.double().flatten() for v in (self.alpha, self.beta))
         return bool((a @ b).abs() > _PARALLEL * a.norm() * b.norm())
 
-    def _direction(self, role, direction, stream=0):
+    def _direction(self, role: str, direction: Any, stream: int = 0) -> torch.Tensor:
         if isinstance(direction, str) and direction == "pca":
             return self._principal(role)
         if isinstance(direction, str):
@@ -96,16 +116,16 @@ class Plane:
         if not bool(d.any()):
             raise ValueError(
                 f"The gradient behind {role}={direction!r} is zero at sample {self.index}, so that "
-                "it leads nowhere: choose 'random', or give an array."
+                "it has no direction: choose 'random', or give an array."
             )
         return d
 
-    def _principal(self, role):
+    def _principal(self, role: str) -> torch.Tensor:
         """First principal direction of the attack's steps, or the second for ``other``."""
         if self.steps is None:
             raise ValueError(
-                f"{role}='pca' is a principal direction of an attack's way: type trajectory=PGD("
-                "eps=0.1), say."
+                f"{role}='pca' is a principal direction of an attack's path: give an attack, "
+                "such as trajectory=PGD(eps=0.1)."
             )
         steps = self.steps.double().flatten(1)
         _, size, axes = torch.linalg.svd(steps, full_matrices=False)
@@ -113,18 +133,18 @@ class Plane:
         if rank >= len(size) or size[rank] <= 1e-6 * size[0] or not size[0]:
             raise ValueError(
                 f"{role}='pca' needs an attack that leaves the sample"
-                + (" and does not go straight: choose other='random'." if rank else ".")
+                + (" on a path that is not straight: choose other='random'." if rank else ".")
             )
         axis = axes[rank] * torch.sign(axes[rank] @ steps[-1] + 1e-300)
         return unit(axis.to(self.x).view_as(self.x), self.norm)
 
-    def _walk(self, attack, bounds, seed):
-        """Perturbations on the attack's way, (n_steps, *sample_shape)."""
-        _check_one_way(attack)
+    def _follow(self, attack: Any, bounds: Any, seed: int) -> torch.Tensor:
+        """Perturbations on the attack's path, (n_steps, *sample_shape)."""
+        _check_one_path(attack)
         attack = clone(attack).set_params(bounds=bounds)
         if attack.get_params().get("random_state", 0) is None:
             attack.set_params(random_state=seed)
-        points = []
+        points: list[torch.Tensor] = []
         x_adv = attack.perturb(
             self.probe.logits, self.x, self.y, observe=lambda *seen: points.append(seen[-1].clone())
         )
@@ -132,24 +152,24 @@ class Plane:
 
     # -- arrays -----------------------------------------------------------------------------
 
-    def crossings(self, max_distance):
-        """Distances at which the margin ends along both coordinates, inf beyond, (2,)."""
+    def crossings(self, max_distance: float) -> NDArray[Any]:
+        """Distances at which the margin becomes zero along both coordinates, inf beyond, (2,)."""
         box = Box(None, self.x)
         found = [
-            crossing(self.look, self.x, self.y, d, max_distance, _N_SCAN, box)
+            crossing(self.logits, self.x, self.y, d, max_distance, _N_SCAN, box)
             for d in (self.alpha, self.beta)
         ]
         return torch.cat(found).cpu().numpy()
 
-    def reach(self):
+    def suitable_radius(self) -> float:
         """Return a radius that shows the boundary along ``direction``, if it is near."""
         distance = self.crossings(self.extent)[1]
         if self.steps is not None:
             longest = float(get_norm(self.norm).length(self.steps.double()).max())
             distance = max(distance, longest) if np.isfinite(distance) else longest
-        return 2 * distance if 0 < distance < np.inf else self.extent / 2
+        return float(2 * distance) if 0 < distance < np.inf else self.extent / 2
 
-    def grid(self, radius, resolution, batch_size):
+    def grid(self, radius: float, resolution: int, batch_size: int | None) -> dict[str, Any]:
         """Coordinates and margin, loss and predicted code on a grid, each (n, n)."""
         line = np.linspace(-radius, radius, resolution)
         xx0, xx1 = np.meshgrid(line, line)
@@ -166,14 +186,14 @@ class Plane:
         return {"xx0": xx0, "xx1": xx1, **dict(zip(names, columns, strict=True))}
 
     @torch.inference_mode()
-    def _values(self, i, j):
+    def _values(self, i: torch.Tensor, j: torch.Tensor) -> tuple[torch.Tensor, ...]:
         shape = (-1, *[1] * (self.x.ndim - 1))
-        z = self.look(self.x + i.view(shape) * self.alpha + j.view(shape) * self.beta)
+        z = self.logits(self.x + i.view(shape) * self.alpha + j.view(shape) * self.beta)
         y = self.y.expand(len(z))
         return F.margin(z, y), F.cross_entropy(z, y), z.argmax(1)
 
-    def trajectory(self):
-        """Where the attack went: coordinates in the plane, distance from it, true margins."""
+    def trajectory(self) -> Bunch | None:
+        """Path of the attack: coordinates in the plane, distance from it, true margins."""
         if self.steps is None:
             return None
         steps = self.steps.double().flatten(1)
@@ -181,7 +201,7 @@ class Plane:
         places = torch.linalg.solve(axes @ axes.T, axes @ steps.T).T
         off = get_norm(self.norm).length(steps - places @ axes)
         with torch.no_grad():
-            margin = F.margin(self.look(self.x + self.steps), self.y.expand(len(steps)))
+            margin = F.margin(self.logits(self.x + self.steps), self.y.expand(len(steps)))
         return Bunch(
             coordinates=places.cpu().numpy(),
             off_plane=off.cpu().numpy(),
@@ -190,38 +210,38 @@ class Plane:
 
 
 def compute_planes(
-    estimators,
-    X,
-    y,
+    estimators: Mapping[str, Any],
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    index=0,
-    direction="cw",
-    other="random",
-    norm="linf",
-    radius=None,
-    grid_resolution=51,
-    trajectory=None,
-    batch_size=None,
-    random_state=None,
-):
+    index: int = 0,
+    direction: str | ArrayLike = "cw",
+    other: str | ArrayLike = "random",
+    norm: str = "linf",
+    radius: float | None = None,
+    grid_resolution: int = 51,
+    trajectory: Any = None,
+    batch_size: int | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> list[dict[str, Any]]:
     """Return the arrays of several estimators, with one radius and the same random directions."""
     check.check_count("grid_resolution", grid_resolution, low=3)
     if radius is not None:
         check.check_number("radius", radius, strict=True)
     if batch_size is not None:
         check.check_count("batch_size", batch_size)
-    options = {"index": index, "direction": direction, "other": other, "norm": norm}
+    options: dict[str, Any] = {"index": index, "direction": direction, "other": other, "norm": norm}
     attack = None if trajectory is None else check.check_attack(trajectory)
     options |= {"attack": attack, "random_state": seed_of(random_state)}
-    planes = {name: Plane(model, X, y, **options) for name, model in estimators.items()}
-    radius = radius or max(plane.reach() for plane in planes.values())
+    planes = {name: InputPlane(model, X, y, **options) for name, model in estimators.items()}
+    radius = radius or max(plane.suitable_radius() for plane in planes.values())
     found = []
     for name, plane in planes.items():
         arrays = plane.grid(radius, grid_resolution, batch_size)
-        classes = plane.probe.view.classes_
+        classes = plane.classes
         arrays["predicted"] = classes[arrays["predicted"]]
         arrays |= {
-            "target": classes[plane.probe.codes[0]],
+            "target": classes[int(plane.y[0])],
             "directions": tuple(map(direction_label, (other, direction))),
             "norm": plane.norm,
             "boundary_distances": tuple(plane.crossings(radius).tolist()),
@@ -232,11 +252,13 @@ def compute_planes(
     return found
 
 
-def _check_one_way(attack):
-    """Raise unless an attack goes one way, step by step, along gradients."""
-    runs = [name for name in ("n_restarts", "n_searches") if getattr(attack, name, 1) > 1]
+def _check_one_path(attack: Any) -> None:
+    """Raise unless an attack follows one path, step by step, along gradients."""
+    params = attack.get_params(deep=False)
+    runs = [name for name in ("n_restarts", "n_searches") if params.get(name, 1) > 1]
     if isinstance(attack, WorstCase) or not attack.needs_gradient or runs:
-        cure = f", with {runs[0]}=1" if runs else ": PGD or DeepFool, say"
+        cure = f"with {runs[0]}=1" if runs else "such as PGD or DeepFool"
         raise ValueError(
-            f"trajectory={attack!r} is not one way along gradients: give an attack that is{cure}."
+            f"trajectory={attack!r} is not one path along gradients: give an attack that is, "
+            f"{cure}."
         )

@@ -1,9 +1,20 @@
-"""How surfaces over a plane are drawn: bands, lines, a mesh or in three dimensions."""
+"""Drawings of surfaces over a plane: bands, lines, a mesh or in three dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import Bunch
 
 from .._display import axes_for, pyplot_for
 from .._style import INK, PALETTE, PAPER
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap, Normalize
 
 __all__ = [
     "METHODS",
@@ -31,26 +42,33 @@ class Scale:
     low, high : float
         Ends of the colour scale.
     cmap : str or Colormap
-        The colours between them.
+        Colours between these ends.
     levels : array
-        Where one band of colour ends and the next begins.
+        Values at which one band of colour ends and the next begins.
     classes : array, default=None
         Labels, where the values are positions among them.
     """
 
-    def __init__(self, low, high, cmap, levels, classes=None):
+    def __init__(
+        self,
+        low: float,
+        high: float,
+        cmap: str | Colormap,
+        levels: ArrayLike,
+        classes: NDArray[Any] | None = None,
+    ) -> None:
         self.low, self.high, self.cmap, self.levels = low, high, cmap, levels
         self.classes = classes
 
     @property
-    def norm(self):
-        """Fresh matplotlib normalisation."""
+    def norm(self) -> Normalize:
+        """New matplotlib normalisation."""
         from matplotlib.colors import Normalize
 
         return Normalize(self.low, self.high)
 
 
-def value_scale(values, *, centered):
+def value_scale(values: Sequence[NDArray[Any]], *, centered: bool) -> Scale:
     """Scale for several arrays of numbers; a centered one is blue above 0 and red below."""
     from matplotlib.ticker import MaxNLocator
 
@@ -64,24 +82,32 @@ def value_scale(values, *, centered):
     return Scale(levels[0], levels[-1], "RdBu" if centered else "viridis", levels)
 
 
-def class_scale(labels):
-    """Scale for several arrays of labels: one colour each."""
+def class_scale(labels: Sequence[NDArray[Any]]) -> Scale:
+    """Scale for several arrays of labels, one colour for each label."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
     classes = np.unique(np.concatenate([np.ravel(part) for part in labels]))
-    colors = PALETTE if len(classes) <= len(PALETTE) else colormaps["tab20"].colors
+    colors = PALETTE if len(classes) <= len(PALETTE) else colormaps["tab20"](range(20))
     cmap = ListedColormap([colors[k % len(colors)] for k in range(len(classes))])
     edges = np.arange(len(classes) + 1) - 0.5
     return Scale(-0.5, len(classes) - 0.5, cmap, edges, classes)
 
 
-def draw_surface(ax, xx0, xx1, values, method, scale, **kwargs):
-    """Draw the values over the plane; return the artist that a colour bar belongs to."""
+def draw_surface(
+    ax: Any,
+    xx0: NDArray[Any],
+    xx1: NDArray[Any],
+    values: NDArray[Any],
+    method: str,
+    scale: Scale,
+    **kwargs: Any,
+) -> Any:
+    """Draw the values over the plane; return the artist that a colour bar describes."""
     if scale.classes is not None:
         values = np.searchsorted(scale.classes, values)
         method = method if method == "surface" else "pcolormesh"
-    options = {"cmap": scale.cmap, "norm": scale.norm}
+    options: dict[str, Any] = {"cmap": scale.cmap, "norm": scale.norm}
     if method == "surface":
         options |= {"rstride": 1, "cstride": 1, "linewidth": 0, "antialiased": True}
         return ax.plot_surface(xx0, xx1, values, **options | kwargs)
@@ -90,14 +116,14 @@ def draw_surface(ax, xx0, xx1, values, method, scale, **kwargs):
     return getattr(ax, method)(xx0, xx1, values, **{"levels": scale.levels} | options | kwargs)
 
 
-def _outlined(width):
+def _outlined(width: float) -> list[Any]:
     from matplotlib.patheffects import withStroke
 
     return [withStroke(linewidth=width, foreground=PAPER)]
 
 
-def finish_axes(ax, xx0, solid):
-    """Give both coordinates one scale, and a solid surface room for its labels."""
+def finish_axes(ax: Any, xx0: NDArray[Any], solid: bool) -> None:
+    """Give both coordinates the same scale, and a solid surface room for its labels."""
     ends = xx0.min(), xx0.max()
     ax.set(xlim=ends, ylim=ends)
     ax.locator_params(axis="both", nbins=5)
@@ -111,8 +137,8 @@ def finish_axes(ax, xx0, solid):
         ax.plot(0, 0, marker="o", ms=5, mfc=PAPER, mec=INK, zorder=7)
 
 
-def draw_boundary(ax, xx0, xx1, margin):
-    """Draw the line S = 0, if the plane holds it."""
+def draw_boundary(ax: Axes, xx0: NDArray[Any], xx1: NDArray[Any], margin: NDArray[Any]) -> Any:
+    """Draw the line S = 0, if it crosses the plane."""
     if not margin.min() < 0 < margin.max():
         return None
     lines = ax.contour(xx0, xx1, margin, levels=[0], colors=INK, linewidths=1.6, zorder=3)
@@ -121,8 +147,8 @@ def draw_boundary(ax, xx0, xx1, margin):
     return lines
 
 
-def draw_arrows(ax, distances, radius):
-    """Draw arrows from the sample to the boundary along each axis in which it was met."""
+def draw_arrows(ax: Axes, distances: Sequence[float], radius: float) -> list[Any]:
+    """Draw an arrow from the sample to the boundary along each axis that reaches it."""
     return [
         artist
         for distance, tip in zip(distances, ((1, 0), (0, 1)), strict=True)
@@ -131,11 +157,12 @@ def draw_arrows(ax, distances, radius):
     ]
 
 
-def _arrow(ax, distance, tip, radius):
+def _arrow(ax: Any, distance: float, tip: NDArray[Any], radius: float) -> tuple[Any, Any]:
+    """Draw one arrow and its length beside it."""
     line = {"arrowstyle": "-|>", "color": INK, "lw": 1.8, "shrinkA": 0, "shrinkB": 0}
-    arrow = ax.annotate("", distance * tip, (0, 0), arrowprops=line, zorder=4)
+    arrow: Any = ax.annotate("", distance * tip, (0, 0), arrowprops=line, zorder=4)
     arrow.arrow_patch.set_path_effects(_outlined(3.6))
-    # Beyond the tip, or beside the middle of an arrow that ends at the edge.
+    # The length stands beyond the tip, or beside the middle of an arrow that ends at the edge.
     beyond = distance < 0.75 * radius
     text = ax.annotate(
         f"{distance:.2g}",
@@ -151,8 +178,8 @@ def _arrow(ax, distance, tip, radius):
     return arrow, text
 
 
-def draw_trajectory(ax, trajectory, scale):
-    """Draw an attack's way, its points filled with the colour of their own margin."""
+def draw_trajectory(ax: Axes, trajectory: Bunch, scale: Scale) -> Any:
+    """Draw the path of an attack, each point in the colour of its own margin."""
     x, y = trajectory.coordinates.T
     (line,) = ax.plot(x, y, color=INK, lw=1.2, zorder=5)
     line.set_path_effects(_outlined(2.6))
@@ -170,13 +197,14 @@ def draw_trajectory(ax, trajectory, scale):
     )
 
 
-def draw_colorbar(axes, surface, scale, label):
+def draw_colorbar(axes: Sequence[Any], surface: Any, scale: Scale, label: str) -> Any:
     """Draw a colour bar beside the axes, or a legend of classes."""
     figure = axes[0].figure
     if scale.classes is not None:
         from matplotlib.patches import Patch
 
-        fills = [Patch(color=scale.cmap(k), label=str(c)) for k, c in enumerate(scale.classes)]
+        colors: Any = scale.cmap
+        fills = [Patch(color=colors(k), label=str(c)) for k, c in enumerate(scale.classes)]
         if figure.get_layout_engine() is None:  # nothing would make room beside the axes
             other = axes[-1].get_legend()
             legend = axes[-1].legend(handles=fills, title=label, loc="upper right")
@@ -187,28 +215,37 @@ def draw_colorbar(axes, surface, scale, label):
     return figure.colorbar(surface, ax=list(axes), label=label)
 
 
-def draw_together(displays, axes, colorbar, label, scale, options):
+def draw_together(
+    displays: list[Any],
+    axes: Sequence[Axes] | None,
+    colorbar: bool,
+    label: str,
+    scale: Scale,
+    options: dict[str, Any],
+) -> list[Any]:
     """Draw displays side by side on one colour scale, and return them."""
     solid = options.get("plot_method") == "surface"
-    axes = row_of_axes(axes, displays[0], len(displays), solid)
-    for number, (display, ax) in enumerate(zip(displays, axes, strict=True)):
+    row = row_of_axes(axes, displays[0], len(displays), solid)
+    for number, (display, ax) in enumerate(zip(displays, row, strict=True)):
         display.plot(**{"ax": ax, "scale": scale, "colorbar": False} | options)
         if number and not solid:
             ax.set_ylabel("")
     if colorbar:
-        draw_colorbar(axes, displays[0].surface_, scale, label)
+        draw_colorbar(row, displays[0].surface_, scale, label)
     return displays
 
 
-def row_of_axes(axes, owner, n, three_dimensional):
+def row_of_axes(
+    axes: Sequence[Axes] | None, owner: object, n: int, three_dimensional: bool
+) -> list[Any]:
     """Return axes for n surfaces side by side: the given ones, or those of a new figure."""
     if axes is None:
-        options = {"subplot_kw": {"projection": "3d"}} if three_dimensional else {}
+        options: dict[str, Any] = {"subplot_kw": {"projection": "3d"}} if three_dimensional else {}
         size = (1.2 + 4.2 * n, 4) if three_dimensional else (1.2 + 3.4 * n, 3.4)
         layout = "constrained" if three_dimensional else "compressed"
         figure = pyplot_for(owner).figure(figsize=size, layout=layout)
         return list(figure.subplots(1, n, squeeze=False, **options)[0])
-    axes = list(np.ravel(axes))
-    if len(axes) != n:
-        raise ValueError(f"axes holds {len(axes)} axes for {n} estimators: give one for each.")
-    return [axes_for(ax, owner, "3d" if three_dimensional else None) for ax in axes]
+    given = np.ravel(np.asarray(axes, dtype=object))
+    if len(given) != n:
+        raise ValueError(f"axes holds {len(given)} axes for {n} estimators: give one for each.")
+    return [axes_for(ax, owner, "3d" if three_dimensional else None) for ax in given]
