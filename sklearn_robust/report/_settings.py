@@ -11,7 +11,9 @@ __all__ = ["DEFAULT_NETS", "NETS", "Settings", "net_number"]
 
 DEFAULT_NETS = ("NaturalNet", "AdvTrainNet", "JacobianRegNet", "MinMaxNet", "GAIRATNet")
 _OPTIONS = ("epochs", "samples", "train_samples", "seed", "device", "n_jobs", "data_home")
-NETS = {name: getattr(nets, name) for name in nets.__all__ if name.endswith("Net")}
+_BASES = (nets.BaseNet, nets.AdversarialNet)
+_PUBLIC = {name: getattr(nets, name) for name in nets.__all__ if name.endswith("Net")}
+NETS = {name: net for name, net in _PUBLIC.items() if net not in _BASES}
 
 
 def net_number(name):
