@@ -5,6 +5,7 @@ __all__ = [
     "CatastrophicOverfittingWarning",
     "NotDifferentiableError",
     "NotLinearizableError",
+    "StopTraining",
     "TrainingDivergedError",
     "ZeroGradientWarning",
 ]
@@ -16,6 +17,23 @@ class NotDifferentiableError(TypeError):
 
 class NotLinearizableError(ValueError):
     """A network whose non-linear parts cannot be left out: no affine network is behind it."""
+
+
+class StopTraining(KeyboardInterrupt):
+    """Raised by a callback to end training early; ``fit`` returns the net as it is then.
+
+    A fit with a checkpoint has ended then, and does not resume.
+
+    Examples
+    --------
+    >>> from sklearn_robust import NaturalNet
+    >>> from sklearn_robust.callbacks import StopTraining, TrainingCallback
+    >>> class Once(TrainingCallback):
+    ...     def on_epoch_end(self, net, **kwargs):
+    ...         raise StopTraining
+    >>> NaturalNet(callbacks=[Once()], batch_size=2).fit([[0.0], [1.0]], [0, 1]).n_iter_
+    1
+    """
 
 
 class BlackBoxWarning(UserWarning):

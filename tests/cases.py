@@ -24,7 +24,7 @@ def default_attack(net):
     return None if attack is None else attack.default
 
 
-NETS = classes_of(nets)
+NETS = [net for net in classes_of(nets) if net not in (nets.BaseNet, nets.AdversarialNet)]
 BASES = (attacks.BaseAttack, attacks.GradientAttack)
 ATTACKS = [c for c in classes_of(attacks) if issubclass(c, attacks.BaseAttack) and c not in BASES]
 # Those that search around each batch while they train, by the attack that makes it certain.

@@ -74,7 +74,7 @@ def steps_taken(net, X, y):
         nonlocal taken
         taken += len(rows)
 
-    net.craft(x, codes, observe=count)
+    net.perturb(x, codes, observe=count)
     return taken / len(X)
 
 

@@ -1,6 +1,8 @@
-"""What can be added to the training of any net, as skorch callbacks."""
+"""Callbacks that can be added to the training of any net; they are skorch's callbacks too."""
 
+from ..exceptions import StopTraining
 from ._averaging import WeightAveraging
+from ._base import TrainingCallback
 from ._early_stopping import RobustEarlyStopping
 from ._overfitting_guard import CatastrophicOverfittingGuard
 from ._perturbation import WeightPerturbation
@@ -8,6 +10,8 @@ from ._perturbation import WeightPerturbation
 __all__ = [
     "CatastrophicOverfittingGuard",
     "RobustEarlyStopping",
+    "StopTraining",
+    "TrainingCallback",
     "WeightAveraging",
     "WeightPerturbation",
 ]

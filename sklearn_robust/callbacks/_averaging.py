@@ -1,9 +1,13 @@
 """Averages of the weights along training."""
 
+from __future__ import annotations
+
 import numbers
 import warnings
+from typing import Any
 
-from skorch.callbacks import Callback
+from skorch.callbacks import Checkpoint, EarlyStopping
+from torch import nn
 from torch.optim.swa_utils import (
     AveragedModel,
     get_ema_multi_avg_fn,
@@ -13,12 +17,13 @@ from torch.optim.swa_utils import (
 
 from .. import _validation as check
 from ..differentiable._fast.copying import copy_module
+from ._base import TrainingCallback
 
 __all__ = ["WeightAveraging", "judged_module", "put_back"]
 
 
-class WeightAveraging(Callback):
-    """Train as usual and end with an average of the weights met on the way.
+class WeightAveraging(TrainingCallback):
+    """Train as usual and end with an average of the weights along training.
 
     Parameters
     ----------
@@ -41,8 +46,8 @@ class WeightAveraging(Callback):
     -----
     UserWarning
         If another callback will load weights over the average, if training ends before averaging
-        begins, or when more than half of the moving average is
-        still the weights that it began with.
+        begins, or when more than half of the moving average is still the weights that it began
+        with.
 
     See Also
     --------
@@ -71,26 +76,29 @@ class WeightAveraging(Callback):
     """
 
     averages = True  # so that a net calls it before callbacks that judge
+    averaged_: AveragedModel | None = None
 
-    def __init__(self, method="ema", *, decay=0.999, start=0):
+    def __init__(self, method: str = "ema", *, decay: float = 0.999, start: float = 0) -> None:
         self.method = method
         self.decay = decay
         self.start = start
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Begin a new average."""
         check.check_choice("method", self.method, ["ema", "swa"])
         whole = isinstance(self.start, numbers.Integral)
         check.check_number("start", self.start, high=float("inf") if whole else 1)
         if check.check_number("decay", self.decay, high=1) == 1:
-            raise ValueError("decay is 1, which keeps the first weights for ever; give less.")
+            raise ValueError(
+                "decay is 1, which keeps the first weights for ever; give a smaller number."
+            )
         before = self.start if whole else round(self.start * net.max_epochs)
         self.first_ = len(net.history) + before
         ema = self.method == "ema"
         average = get_ema_multi_avg_fn(self.decay) if ema else get_swa_multi_avg_fn()
         model = copy_module(net.module_)
         self.averaged_ = AveragedModel(model, multi_avg_fn=average, use_buffers=ema)
-        competitors = [name for name, other in net.callbacks_ if getattr(other, "load_best", False)]
+        competitors = [name for name, other in net.callbacks_ if _loads_best(other)]
         if competitors:
             warnings.warn(
                 f"{competitors[0]} has load_best=True and will put its epoch's own weights in the "
@@ -99,26 +107,33 @@ class WeightAveraging(Callback):
                 stacklevel=2,
             )
 
-    def on_batch_end(self, net, training=False, **kwargs):
+    def on_batch_end(
+        self, net: Any, batch: Any = None, training: bool | None = False, **kwargs: Any
+    ) -> None:
         """Take the weights of this batch into the moving average."""
+        assert self.averaged_ is not None
         if training and self.method == "ema" and len(net.history) > self.first_:
             self.averaged_.update_parameters(net.module_)
 
-    def on_epoch_end(self, net, dataset_train=None, **kwargs):
+    def on_epoch_end(
+        self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any
+    ) -> None:
         """Take the weights of this epoch into the mean."""
+        assert self.averaged_ is not None
         if self.method == "swa" and len(net.history) > self.first_:
             self.averaged_.update_parameters(net.module_)
             update_bn(net.get_iterator(dataset_train), self.averaged_.module, net.device_)
 
-    def on_train_end(self, net, **kwargs):
+    def on_train_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Give the net the average; say so if it is none, or mostly where it began."""
+        assert self.averaged_ is not None
         n_averaged = int(self.averaged_.n_averaged)
         if n_averaged:
             net.module_.load_state_dict(self.averaged_.module.state_dict())
         self._complain(net, n_averaged)
-        del self.averaged_
+        self.averaged_ = None
 
-    def _complain(self, net, n_averaged):
+    def _complain(self, net: Any, n_averaged: int) -> None:
         first = self.decay ** max(n_averaged - 1, 0)  # share of the moving average
         if not n_averaged:
             said = (
@@ -135,23 +150,28 @@ class WeightAveraging(Callback):
             return
         warnings.warn(said, stacklevel=2)
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         """State without the average, which holds a function that cannot be pickled."""
         return {name: value for name, value in vars(self).items() if name != "averaged_"}
 
 
-def _averages(net):
-    found = [getattr(callback, "averaged_", None) for _, callback in net.callbacks_]
+def _loads_best(callback: Any) -> bool:
+    """Whether a callback of skorch puts the weights of its best epoch into the net."""
+    return isinstance(callback, (Checkpoint, EarlyStopping)) and bool(callback.load_best)
+
+
+def _averages(net: Any) -> list[AveragedModel]:
+    found = [c.averaged_ for _, c in net.callbacks_ if isinstance(c, WeightAveraging)]
     return [average for average in found if average is not None]
 
 
-def judged_module(net):
+def judged_module(net: Any) -> nn.Module:
     """Find the module that a net would end with: the average of its weights, if there is one."""
     begun = [average.module for average in _averages(net) if average.n_averaged]
     return begun[0] if begun else net.module_
 
 
-def put_back(net, state):
+def put_back(net: Any, state: dict[str, Any]) -> None:
     """Load weights into a net's module, and into the average that would replace them."""
     for module in (net.module_, *(average.module for average in _averages(net))):
         module.load_state_dict(state)

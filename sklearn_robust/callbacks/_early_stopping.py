@@ -1,17 +1,23 @@
-"""The epoch that is most robust on samples held out."""
+"""Early stopping by robust accuracy on samples held out."""
 
-from skorch.callbacks import Callback
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 from skorch.dataset import ValidSplit
 
 from .. import _validation as check
 from ..differentiable._fast.copying import copy_state
+from ..exceptions import StopTraining
 from ._averaging import judged_module, put_back
+from ._base import TrainingCallback
 from ._validation_attack import accuracy_under, check_validation_attack, validation_attack_of
 
 __all__ = ["RobustEarlyStopping"]
 
 
-class RobustEarlyStopping(Callback):
+class RobustEarlyStopping(TrainingCallback):
     """End with the weights of the epoch that is most robust on samples held out from training.
 
     Parameters
@@ -69,28 +75,37 @@ class RobustEarlyStopping(Callback):
     True
     """
 
-    def __init__(self, attack=None, *, validation_fraction=0.1, patience=None, random_state=0):
+    def __init__(
+        self,
+        attack: Any = None,
+        *,
+        validation_fraction: float = 0.1,
+        patience: int | None = None,
+        random_state: int = 0,
+    ) -> None:
         self.attack = attack
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.random_state = random_state
 
     @property
-    def train_split(self):
+    def train_split(self) -> Callable:  # type: ignore[override]
         """Split that holds samples out of the training of a net that has none of its own."""
         share = check.check_number("validation_fraction", self.validation_fraction, strict=True)
         if share >= 1:
-            raise ValueError(f"validation_fraction is {share:g}; give a share below 1.")
+            raise ValueError(f"validation_fraction is {share:g}; give a number below 1.")
         return ValidSplit(share, stratified=True, random_state=self.random_state)
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Forget what earlier calls of fit found."""
         check_validation_attack(self, net)
         if self.patience is not None:
             check.check_count("patience", self.patience)
         self.best_epoch_, self.best_score_, self.best_state_ = 0, -1.0, None
 
-    def on_epoch_end(self, net, dataset_valid=None, **kwargs):
+    def on_epoch_end(
+        self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any
+    ) -> None:
         """Judge the epoch, keep its weights if they are the best so far, or end training."""
         if dataset_valid is None:
             raise ValueError(
@@ -107,9 +122,9 @@ class RobustEarlyStopping(Callback):
             self.best_epoch_, self.best_score_ = epoch, score
             self.best_state_ = copy_state(module)
         elif self.patience is not None and epoch - self.best_epoch_ >= self.patience:
-            raise KeyboardInterrupt  # skorch's way to end training early
+            raise StopTraining
 
-    def on_train_end(self, net, **kwargs):
+    def on_train_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Put the best weights back."""
         if self.best_state_ is not None:
             put_back(net, self.best_state_)

@@ -1,16 +1,19 @@
-"""A watch on one-step adversarial training, which may collapse within an epoch."""
+"""Guard of one-step adversarial training, which may collapse within an epoch."""
+
+from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import torch
-from skorch.callbacks import Callback
 from torch.utils.data import Subset
 
 from .. import _validation as check
 from ..attacks import FGSM
 from ..differentiable._fast.copying import copy_state
-from ..exceptions import CatastrophicOverfittingWarning
+from ..exceptions import CatastrophicOverfittingWarning, StopTraining
 from ._averaging import put_back
+from ._base import TrainingCallback
 from ._validation_attack import (
     accuracy_under,
     check_validation_attack,
@@ -21,7 +24,7 @@ from ._validation_attack import (
 __all__ = ["CatastrophicOverfittingGuard"]
 
 
-class CatastrophicOverfittingGuard(Callback):
+class CatastrophicOverfittingGuard(TrainingCallback):
     """End one-step adversarial training when it collapses, with the last good weights.
 
     Parameters
@@ -31,7 +34,7 @@ class CatastrophicOverfittingGuard(Callback):
         ten steps of PGD on cross-entropy and on the margin, at the eps, norm and box that the net
         trains against.
     n_samples : int, default=256
-        Training samples to judge by, the same ones every epoch.
+        Training samples to judge by, the same every epoch.
     drop : float in (0, 1], default=0.2
         How far accuracy under the attack may fall below its best.
     random_state : int, default=0
@@ -52,11 +55,11 @@ class CatastrophicOverfittingGuard(Callback):
     Warns
     -----
     CatastrophicOverfittingWarning
-        When training is ended, or ends with a net that withstands one step alone.
+        When training is ended, or ends with a net that is robust to one step alone.
 
     See Also
     --------
-    RobustEarlyStopping : Picks the best epoch on samples held out; dearer.
+    RobustEarlyStopping : Picks the best epoch on samples held out; takes longer.
 
     Notes
     -----
@@ -83,21 +86,34 @@ class CatastrophicOverfittingGuard(Callback):
     3
     """
 
-    def __init__(self, attack=None, *, n_samples=256, drop=0.2, random_state=0):
+    best_state_: dict[str, Any] | None = None
+    collapsed_epoch_: int | None = None
+
+    def __init__(
+        self,
+        attack: Any = None,
+        *,
+        n_samples: int = 256,
+        drop: float = 0.2,
+        random_state: int = 0,
+    ) -> None:
         self.attack = attack
         self.n_samples = n_samples
         self.drop = drop
         self.random_state = random_state
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Forget what earlier calls of fit found."""
         check_validation_attack(self, net)
         check.check_count("n_samples", self.n_samples)
         check.check_count("random_state", self.random_state, low=0)
         check.check_number("drop", self.drop, high=1, strict=True)
-        self.best_score_, self.best_state_, self.collapsed_epoch_ = 0.0, None, None
+        self.best_score_ = 0.0
+        self.best_state_ = self.collapsed_epoch_ = None
 
-    def on_epoch_end(self, net, dataset_train=None, **kwargs):
+    def on_epoch_end(
+        self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any
+    ) -> None:
         """Judge the epoch; keep its weights, or end training."""
         generator = torch.Generator().manual_seed(self.random_state)
         chosen = torch.randperm(len(dataset_train), generator=generator)[: self.n_samples]
@@ -112,9 +128,10 @@ class CatastrophicOverfittingGuard(Callback):
         if score >= self.best_score_:
             self.best_score_, self.best_state_ = score, copy_state(net.module_)
 
-    def _give_up(self, net, score, one_step):
+    def _give_up(self, net: Any, score: float, one_step: float) -> None:
         self.collapsed_epoch_ = len(net.history)
-        put_back(net, self.best_state_)
+        if self.best_state_ is not None:
+            put_back(net, self.best_state_)
         warnings.warn(
             f"{type(net).__name__} overfitted to its own attack in epoch {self.collapsed_epoch_}: "
             f"accuracy under several steps fell from {self.best_score_:.2f} to {score:.2f}, while "
@@ -124,9 +141,9 @@ class CatastrophicOverfittingGuard(Callback):
             CatastrophicOverfittingWarning,
             stacklevel=2,
         )
-        raise KeyboardInterrupt  # skorch's way to end training early
+        raise StopTraining
 
-    def on_train_end(self, net, **kwargs):
+    def on_train_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Let go of the copy; say so if the net was never robust to more than one step."""
         self.best_state_ = None
         last = net.history[-1] if len(net.history) else {}
@@ -136,7 +153,7 @@ class CatastrophicOverfittingGuard(Callback):
         if one_step - score > self.drop and score < one_step / 2:
             warnings.warn(
                 f"{type(net).__name__} ends with accuracy {score:.2f} under several steps and "
-                f"{one_step:.2f} under FGSM: it withstands one step alone. Lower eps, or train "
+                f"{one_step:.2f} under FGSM: it is robust to one step alone. Lower eps, or train "
                 "with more steps.",
                 CatastrophicOverfittingWarning,
                 stacklevel=2,

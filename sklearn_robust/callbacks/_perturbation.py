@@ -1,20 +1,25 @@
 """Adversarial weight perturbation."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
-from skorch.callbacks import Callback
+from torch import Tensor
 
 from .. import _validation as check
+from ._base import TrainingCallback, is_trainable
 
 __all__ = ["WeightPerturbation"]
 
 
-class WeightPerturbation(Callback):
-    """Adversarial weight perturbation (AWP): take each loss at the worst weights nearby.
+class WeightPerturbation(TrainingCallback):
+    """Adversarial weight perturbation (AWP): compute each loss at the worst weights nearby.
 
-    Works on any net, natural training included. Crafted samples are made once, against the
-    weights as they are.
+    Works on any net, natural training included. Adversarial examples are searched once, against
+    the weights as they are.
 
     Parameters
     ----------
@@ -57,22 +62,22 @@ class WeightPerturbation(Callback):
     True
     """
 
-    def __init__(self, gamma=0.01, *, warm_up=0):
+    def __init__(self, gamma: float = 0.01, *, warm_up: int = 0) -> None:
         self.gamma = gamma
         self.warm_up = warm_up
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Check the parameters."""
         check.check_number("gamma", self.gamma)
         check.check_count("warm_up", self.warm_up, low=0)
-        if not hasattr(net, "crafting_once"):
+        if not is_trainable(net):
             raise ValueError(
                 f"WeightPerturbation acts inside the training step of sklearn_robust's nets and "
                 f"cannot reach that of {type(net).__name__}."
             )
 
     @contextmanager
-    def around_loss(self, net, x, y):
+    def around_loss(self, net: Any, x: Tensor, y: Tensor) -> Iterator[None]:
         """Context of one loss and its gradients, in which the weights are the worst nearby.
 
         Parameters
@@ -88,9 +93,9 @@ class WeightPerturbation(Callback):
             yield
             return
         weights = [w for w in net.module_.parameters() if w.requires_grad and w.ndim > 1]
-        with net.crafting_once() as takes:
+        with net.replay_batch() as cache:
             ascent = _gradients(net, weights, x, y)
-            takes.rewind()
+            cache.rewind()
             saved = [w.detach().clone() for w in weights]
             try:
                 self._move(weights, ascent)
@@ -101,19 +106,19 @@ class WeightPerturbation(Callback):
                         w.copy_(value)
 
     @torch.no_grad()
-    def _move(self, weights, ascent):
+    def _move(self, weights: list[Tensor], ascent: Any) -> None:
         for w, g in zip(weights, ascent, strict=True):
             size = 0 if g is None else g.norm().item()
             if size:
                 w.add_(g * (self.gamma * w.norm() / size))
 
 
-def _gradients(net, weights, x, y):
+def _gradients(net: Any, weights: list[Tensor], x: Tensor, y: Tensor) -> Any:
     """Gradient of the net's loss for the weights; nothing else of the net moves."""
     buffers = [(b, b.clone()) for b in net.module_.buffers()]
     rows = [net.history[-1], net.history[-1]["batches"][-1]]  # objectives may count in them
     kept = [dict(row) for row in rows]
-    loss, _ = net.batch_loss(x, y)
+    loss, _ = net.loss_and_logits(x, y)
     found = torch.autograd.grad(loss, weights, allow_unused=True)
     for row, before in zip(rows, kept, strict=True):
         row.clear()

@@ -12,6 +12,7 @@ from .. import _validation as check
 from ..attacks import PGD, BaseAttack, WorstCase
 from ..attacks._evaluation import robust_mask_of_batches
 from ..differentiable import frozen
+from ._base import is_trainable
 
 __all__ = ["accuracy_under", "check_validation_attack", "validation_attack_of", "threat_of"]
 
@@ -21,7 +22,7 @@ def threat_of(net: Any) -> dict[str, Any]:
 
     A cascade stands for its first member.
     """
-    attack = getattr(net, "attack_", None)
+    attack = net.attack_
     if attack is None:
         return {}
     threat = attack.threat_model
@@ -36,7 +37,7 @@ def threat_of(net: Any) -> dict[str, Any]:
 def check_validation_attack(callback: Any, net: Any) -> None:
     """Raise unless a callback has an attack that can judge epochs, or None, and a net to judge."""
     attack, who = callback.attack, type(callback).__name__
-    if not hasattr(net, "crafting_once"):
+    if not is_trainable(net):
         raise ValueError(f"{who} judges nets of sklearn_robust, not {type(net).__name__}.")
     if attack is None:
         threat_of(net)

@@ -1,5 +1,11 @@
-"""A network for data of any shape."""
+"""Network for data of any shape."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ._base import BaseModule
 from ._cifar import CIFARConvNet
 from ._mlp import MLP
 from ._mnist import MNISTConvNet
@@ -7,7 +13,7 @@ from ._mnist import MNISTConvNet
 SMALLEST, SMALL, LARGE = 4, 16, 64
 
 
-def auto_module(input_shape, n_classes, **params):
+def auto_module(input_shape: Sequence[int], n_classes: int, **params: Any) -> BaseModule:
     """Build the network that suits the shape of the samples: the ``module="auto"`` of the nets.
 
     Parameters

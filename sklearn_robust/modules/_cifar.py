@@ -1,5 +1,9 @@
 """The papers' network for CIFAR-10."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
 from torch import nn
 
 from ._base import (
@@ -61,12 +65,12 @@ class CIFARConvNet(BaseModule):
 
     def __init__(
         self,
-        input_shape,
-        n_classes,
-        channels=(32, 32, 64, 64, 128),
-        batch_norm=True,
-        activation=nn.ReLU,
-    ):
+        input_shape: Sequence[int],
+        n_classes: int,
+        channels: Sequence[int] = (32, 32, 64, 64, 128),
+        batch_norm: bool = True,
+        activation: Callable[[], nn.Module] = nn.ReLU,
+    ) -> None:
         super().__init__()
         width, _, _ = image_shape(input_shape, self, min_side=2 ** (len(channels) // 2))
         check_activation(activation)

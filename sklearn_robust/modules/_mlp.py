@@ -1,6 +1,9 @@
 """Fully connected layers."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Sequence
 
 from torch import nn
 
@@ -46,7 +49,13 @@ class MLP(BaseModule):
     torch.Size([5, 10])
     """
 
-    def __init__(self, input_shape, n_classes, hidden=(128, 128), activation=nn.ReLU):
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        n_classes: int,
+        hidden: int | Sequence[int] = (128, 128),
+        activation: Callable[[], nn.Module] = nn.ReLU,
+    ) -> None:
         super().__init__()
         shape = tuple(input_shape)
         if not shape or min(shape) < 1:
@@ -56,7 +65,7 @@ class MLP(BaseModule):
             )
         check_activation(activation)
         width = math.prod(shape)
-        layers = [nn.Flatten()]
+        layers: list[nn.Module] = [nn.Flatten()]
         for wider in (hidden,) if isinstance(hidden, int) else hidden:
             layers += [nn.Linear(width, wider), activation()]
             width = wider

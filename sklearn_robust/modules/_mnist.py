@@ -1,5 +1,9 @@
 """The papers' network for MNIST."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
 from torch import nn
 
 from ._base import BaseModule, MaxPool2d, channel_axis, check_activation, image_shape
@@ -62,18 +66,18 @@ class MNISTConvNet(BaseModule):
 
     def __init__(
         self,
-        input_shape,
-        n_classes,
-        channels=(32, 64),
-        kernel_size=5,
-        hidden=1024,
-        activation=nn.ReLU,
-    ):
+        input_shape: Sequence[int],
+        n_classes: int,
+        channels: Sequence[int] = (32, 64),
+        kernel_size: int = 5,
+        hidden: int = 1024,
+        activation: Callable[[], nn.Module] = nn.ReLU,
+    ) -> None:
         super().__init__()
         width, height, breadth = image_shape(input_shape, self, min_side=2 ** len(channels))
         if kernel_size % 2 == 0:
             raise ValueError(
-                f"kernel_size is {kernel_size}; wanted is an odd number, such as "
+                f"kernel_size is {kernel_size}; give an odd number, such as "
                 f"{kernel_size + 1}, so that the filter has a middle."
             )
         check_activation(activation)

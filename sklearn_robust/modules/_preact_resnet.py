@@ -1,5 +1,9 @@
 """ResNet-18 for small images."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
 from torch import nn
 
 from ._residual import ResidualNet
@@ -56,7 +60,13 @@ class PreActResNet18(ResidualNet):
     torch.Size([2, 10])
     """
 
-    def __init__(self, input_shape, n_classes, channels=(64, 128, 256, 512), activation=nn.ReLU):
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        n_classes: int,
+        channels: Sequence[int] = (64, 128, 256, 512),
+        activation: Callable[[], nn.Module] = nn.ReLU,
+    ) -> None:
         super().__init__(
             input_shape,
             n_classes,

@@ -1,6 +1,10 @@
 """Pre-activation residual networks: the block, and the network made of its stages."""
 
-from torch import nn
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
 
 from ._base import BaseModule, channel_axis, check_activation, global_average, image_shape
 
@@ -12,7 +16,9 @@ class PreActBlock(nn.Module):
     number of channels or of pixels changes.
     """
 
-    def __init__(self, width, wider, stride, activation):
+    def __init__(
+        self, width: int, wider: int, stride: int, activation: Callable[[], nn.Module]
+    ) -> None:
         super().__init__()
         self.activate1 = nn.Sequential(nn.BatchNorm2d(width), activation())
         self.conv1 = nn.Conv2d(width, wider, 3, stride, padding=1, bias=False)
@@ -21,7 +27,7 @@ class PreActBlock(nn.Module):
         same = width == wider and stride == 1
         self.project = None if same else nn.Conv2d(width, wider, 1, stride, bias=False)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """Add the change that the convolutions propose to the shortcut."""
         active = self.activate1(x)
         shortcut = x if self.project is None else self.project(active)
@@ -34,7 +40,16 @@ class ResidualNet(BaseModule):
     Every stage but the first halves the image.
     """
 
-    def __init__(self, input_shape, n_classes, *, stem, channels, n_blocks, activation):
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        n_classes: int,
+        *,
+        stem: int,
+        channels: Sequence[int],
+        n_blocks: int,
+        activation: Callable[[], nn.Module],
+    ) -> None:
         super().__init__()
         width, _, _ = image_shape(input_shape, self)
         check_activation(activation)

@@ -1,5 +1,9 @@
 """Wide residual networks for small images."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
 from torch import nn
 
 from ._residual import ResidualNet
@@ -61,11 +65,18 @@ class WideResNet(ResidualNet):
     torch.Size([2, 10])
     """
 
-    def __init__(self, input_shape, n_classes, depth=28, widen_factor=10, activation=nn.ReLU):
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        n_classes: int,
+        depth: int = 28,
+        widen_factor: int = 10,
+        activation: Callable[[], nn.Module] = nn.ReLU,
+    ) -> None:
         n_blocks, rest = divmod(depth - 2, 6)
         if n_blocks < 1 or rest not in (0, 2):
             raise ValueError(
-                f"depth is {depth}; wanted is 6 b + 4 or 6 b + 2 for some number b of blocks in "
+                f"depth is {depth}; give 6 b + 4 or 6 b + 2 for some number b of blocks in "
                 f"each stage, such as 28, 32 or 34."
             )
         super().__init__(

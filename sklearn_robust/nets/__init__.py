@@ -1,8 +1,10 @@
-"""Classifiers: each net is one training objective behind fit and predict."""
+"""Classifiers: each net is one training objective behind fit and predict; and their bases."""
 
 from ._adv_train import AdvTrainNet
+from ._adversarial import AdversarialNet
+from ._base import BaseNet
 from ._cluster_reg import ClusterRegNet
-from ._engine import skorch_models as _views  # noqa: F401  (tells as_module about skorch)
+from ._engine import skorch_models as _views  # noqa: F401  (registers skorch nets with as_module)
 from ._engine.recipes import recipe_params
 from ._fast_at import FastATNet
 from ._fat import FATNet
@@ -17,6 +19,8 @@ from ._trades import TRADESNet
 
 __all__ = [
     "AdvTrainNet",
+    "AdversarialNet",
+    "BaseNet",
     "ClusterRegNet",
     "FATNet",
     "FastATNet",

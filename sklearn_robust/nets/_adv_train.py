@@ -1,5 +1,11 @@
 """Training on a mix of clean and one-step adversarial samples."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
 from .. import _validation as check
 from ..attacks import FGSM
 from ._adversarial import AdversarialNet
@@ -23,7 +29,7 @@ class AdvTrainNet(AdversarialNet):
 
     See Also
     --------
-    MinMaxNet : Trains on adversarial samples alone, crafted in several steps.
+    MinMaxNet : Trains on adversarial examples alone, found in several steps.
 
     Notes
     -----
@@ -45,18 +51,26 @@ class AdvTrainNet(AdversarialNet):
     True
     """
 
-    def __init__(self, module="auto", *, attack=FGSM, adv_weight=0.5, **kwargs):
+    def __init__(
+        self,
+        module: str | type[nn.Module] | nn.Module = "auto",
+        *,
+        attack: Any = FGSM,
+        adv_weight: float = 0.5,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(module, **kwargs)
         self.attack = attack
         self.adv_weight = adv_weight
 
-    def _check_parameters(self):
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        """Raise if a parameter makes no sense."""
+        super().check_parameters()
         check.check_number("adv_weight", self.adv_weight, high=1)
 
-    def batch_loss(self, x, y):
+    def batch_loss(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Weighted mean of the clean and the adversarial loss."""
-        x_adv = self.craft(x, y) if self.adv_weight else None
+        x_adv = self.perturb(x, y) if self.adv_weight else None
         loss, z = super().batch_loss(x, y)
         if x_adv is None:
             return loss, z

@@ -1,20 +1,28 @@
-"""What all nets that attack their own batches share."""
+"""Base of all nets that attack their own batches."""
+
+from __future__ import annotations
 
 import copy
 import inspect
+import math
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import clone
+from torch import Tensor, nn
 
 from .. import _validation as check
 from .._random import StreamNoise
 from ..attacks import WorstCase
+from ..attacks._base import BaseAttack
 from ..attacks._minimum_norm import MinimumNormAttack
 from ..differentiable import frozen
 from ._base import BaseNet
 from ._engine.fused_logits import fused_logits
+from ._engine.renamed import honour_old_name
 from ._engine.replay import replayable
 
 __all__ = ["AdversarialNet"]
@@ -23,10 +31,11 @@ _NOISE = 0x9E3779B9  # keeps the attack's stream apart from the shuffler's
 
 
 class AdversarialNet(BaseNet):
-    """Net with an attack as a component: a class or an instance, and ``attack__...``.
+    """Base of nets that attack their own batches: a net with an attack as a component.
 
-    A subclass may rename the component by ``_component``, let None switch it off, and say by
-    ``_attack_defaults`` what parameters of the attack are unless they are set.
+    A subclass writes :meth:`batch_loss` and gets adversarial examples from :meth:`perturb`. The
+    attack is a class or an instance, and its parameters are ``attack__eps`` and so on. Besides the
+    hooks of :class:`BaseNet` there are :meth:`attack_defaults` and :meth:`initialize_attack`.
 
     Parameters
     ----------
@@ -38,88 +47,68 @@ class AdversarialNet(BaseNet):
         at chance for long.
     **kwargs
         Shared parameters.
+
+    Attributes
+    ----------
+    attack_ : attack
+        The attack with its parameters and the box of the training data; None if it is switched
+        off.
+    attack_parameter : str
+        Class attribute: the name of the constructor's parameter that holds the attack, "attack".
+    attack_optional : bool
+        Class attribute: whether None switches the attack off; False.
+
+    See Also
+    --------
+    BaseNet : Base of all nets.
+    MinMaxNet : Trains on adversarial examples alone.
+
+    Examples
+    --------
+    >>> from sklearn_robust.attacks import PGD
+    >>> from sklearn_robust.datasets import load_moons
+    >>> from sklearn_robust.nets import AdversarialNet
+    >>> class SmoothedNet(AdversarialNet):
+    ...     def __init__(self, module="auto", *, attack=PGD, **kwargs):
+    ...         super().__init__(module, **kwargs)
+    ...         self.attack = attack
+    ...
+    ...     def batch_loss(self, x, y):
+    ...         halfway = (x + self.perturb(x, y)) / 2
+    ...         return super().batch_loss(halfway, y)
+    >>> X, y = load_moons(200, random_state=0)
+    >>> net = SmoothedNet(attack__eps=0.02, lr=0.01, max_epochs=20, random_state=0).fit(X, y)
+    >>> bool(net.score(X, y) > 0.9)
+    True
     """
 
-    _component = "attack"
-    _attack_optional = False
+    attack_parameter = "attack"
+    attack_optional = False
+    attack_: Any = None
     prefixes_ = [*BaseNet.prefixes_, "attack"]
 
-    def __init__(self, module="auto", *, eps_warm_up=1, **kwargs):
+    def __init__(
+        self,
+        module: str | type[nn.Module] | nn.Module = "auto",
+        *,
+        eps_warm_up: float = 1,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(module, **kwargs)
         self.eps_warm_up = eps_warm_up
 
-    def _check_parameters(self):
-        super()._check_parameters()
-        check.check_number("eps_warm_up", self.eps_warm_up)
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        honour_old_name(cls, "craft", "perturb")
 
-    def _check_whole_fit(self):
-        super()._check_whole_fit()
-        check.check_number("eps_warm_up", self.eps_warm_up)
-        check.check_count("max_epochs", self.max_epochs)
-        if self.eps_warm_up > self.max_epochs:
-            warnings.warn(
-                f"eps_warm_up is {self.eps_warm_up:g} epochs and max_epochs {self.max_epochs}: "
-                f"training ends at {self.max_epochs / self.eps_warm_up:.0%} of the attack's eps. "
-                "Give fewer, or train on with partial_fit.",
-                stacklevel=3,
-            )
+    # -- hooks ------------------------------------------------------------------------------
 
-    def initialize_module(self):
-        """Build the module, and the attack that will search around each batch."""
-        super().initialize_module()
-        return self.initialize_attack()
-
-    def initialize_attack(self):
-        """Set ``attack_``, with the box of the whole training data."""
-        given, kwargs = getattr(self, self._component), self.get_params_for(self._component)
-        if given is None and self._attack_optional and not kwargs:
-            self.attack_ = None
-            return self
-        if not hasattr(given, "perturb"):
-            raise ValueError(
-                f"{self._component} is {given!r}"
-                + (f" and {sorted(kwargs)} is set for it" if kwargs else "")
-                + f"; give an attack class or instance, {self._component}=PGD, say."
-            )
-        attack = self._make_attack(given, kwargs)
-        if getattr(attack, "targeted", False):
-            raise ValueError(
-                f"{self._component} is targeted, but training has no targets; use targeted=False."
-            )
-        attack.check_parameters()
-        self.attack_ = attack
-        self._set_box()
-        return self
-
-    def _make_attack(self, given, kwargs):
-        """Build the attack; what is at its class's default takes the net's default."""
-        factory = given if isinstance(given, type) else type(given)
-        usual = inspect.signature(factory).parameters
-        for name, value in self._attack_defaults().items():
-            if name not in usual:
-                raise ValueError(
-                    f"{type(self).__name__} sets {name}={value!r} on its attack, which "
-                    f"{factory.__name__} does not have; give {self._component}=PGD, say."
-                )
-            if isinstance(given, type) or getattr(given, name) == usual[name].default:
-                kwargs = {name: value, **kwargs}
-        return given(**kwargs) if isinstance(given, type) else clone(given).set_params(**kwargs)
-
-    def _attack_defaults(self):
+    def attack_defaults(self) -> dict[str, Any]:
+        """Parameters of the attack that differ from its own defaults, unless they are set."""
         return {}
 
-    def _set_box(self):
-        """Give the attack the box of all the training data, known once some were seen."""
-        if self.extremes_ is not None:
-            self.attack_.bounds_ = check.check_bounds(self.attack_.bounds, self.extremes_)
-
-    def _begin_training(self, seed):
-        self.initialize_attack()  # by parameters and box as they are now
-        generator = torch.Generator(device=self.device_)
-        self.noise_ = StreamNoise(generator.manual_seed(seed ^ _NOISE))
-
-    def craft(self, x, y, *, observe=None):
-        """Adversarial examples of a batch against the net as it is now.
+    def perturb(self, x: Tensor, y: Tensor, *, observe: Callable | None = None) -> Tensor:
+        """Find adversarial examples of a batch against the net as it is now.
 
         Parameters
         ----------
@@ -133,37 +122,124 @@ class AdversarialNet(BaseNet):
         Returns
         -------
         x_adv : tensor of shape (n, *input_shape_)
-            Crafted in eval mode: neither BatchNorm's statistics nor any gradient move.
+            Found in eval mode: neither BatchNorm's statistics nor any gradient move.
         """
-        return self._search(self._attack_now(), x, y, observe)
+        return self._search(self.current_attack(), x, y, observe)
+
+    def check_parameters(self) -> None:
+        """Raise if a parameter makes no sense."""
+        super().check_parameters()
+        check.check_number("eps_warm_up", self.eps_warm_up)
+
+    def check_whole_fit(self) -> None:
+        """Warn if training would end before the warm-up of eps does."""
+        super().check_whole_fit()
+        check.check_number("eps_warm_up", self.eps_warm_up)
+        check.check_count("max_epochs", self.max_epochs)
+        if self.eps_warm_up > self.max_epochs:
+            warnings.warn(
+                f"eps_warm_up is {self.eps_warm_up:g} epochs and max_epochs {self.max_epochs}: "
+                f"training ends at {self.max_epochs / self.eps_warm_up:.0%} of the attack's eps. "
+                "Give fewer, or train on with partial_fit.",
+                stacklevel=3,
+            )
+
+    def begin_training(self, seed: int) -> None:
+        """Prepare the attack, by the parameters and the box of the data as they are now."""
+        super().begin_training(seed)
+        state = self.fit_state
+        if not state.from_scratch:  # else it was made a moment ago
+            self.initialize_attack()
+        generator = torch.Generator(device=state.device)
+        state.noise = StreamNoise(generator.manual_seed(seed ^ _NOISE))
+
+    # -- the component ----------------------------------------------------------------------
+
+    def initialize_module(self) -> AdversarialNet:
+        """Build the module, and the attack that will search around each batch."""
+        super().initialize_module()
+        return self.initialize_attack()
+
+    def initialize_attack(self) -> AdversarialNet:
+        """Set ``attack_``, with the box of the whole training data; extend it to check more."""
+        name = self.attack_parameter
+        given, kwargs = getattr(self, name), self.get_params_for(name)
+        if given is None and self.attack_optional and not kwargs:
+            self.attack_ = None
+            return self
+        if not _is_attack(given):
+            raise ValueError(
+                f"{name} is {given!r}"
+                + (f" and {sorted(kwargs)} is set for it" if kwargs else "")
+                + f"; give an attack class or instance, such as {name}=PGD."
+            )
+        attack = self._make_attack(given, kwargs)
+        if attack.targeted:
+            raise ValueError(
+                f"{name} is targeted, but training has no targets; use targeted=False."
+            )
+        attack.check_parameters()
+        self.attack_ = attack
+        if self.extremes_ is not None:
+            attack.bounds_ = check.check_bounds(attack.bounds, self.extremes_)
+        return self
+
+    def _make_attack(self, given: Any, kwargs: dict[str, Any]) -> Any:
+        """Build the attack; what is at its class's default takes the net's default."""
+        factory = given if isinstance(given, type) else type(given)
+        defaults = self.attack_defaults()
+        usual = inspect.signature(factory).parameters if defaults else {}
+        for name, value in defaults.items():
+            if name not in usual:
+                raise ValueError(
+                    f"{type(self).__name__} sets {name}={value!r} on its attack, which "
+                    f"{factory.__name__} does not have; give {self.attack_parameter}=PGD, for "
+                    "example."
+                )
+            if isinstance(given, type) or getattr(given, name) == usual[name].default:
+                kwargs = {name: value, **kwargs}
+        return given(**kwargs) if isinstance(given, type) else clone(given).set_params(**kwargs)
 
     @replayable
-    def _search(self, attack, x, y, observe=None):
+    def _search(self, attack: Any, x: Tensor, y: Tensor, observe: Callable | None = None) -> Tensor:
+        noise = None if self._fit_state is None else self._fit_state.noise
         with frozen(self.module_):
             logits = fused_logits(self, attack)
-            noise = getattr(self, "noise_", None)
             return attack.perturb(logits, x, y, observe=observe, noise=noise)
 
-    def _attack_now(self):
-        """Return the attack, with less than its radius while that warms up."""
-        progress = getattr(self, "progress_", np.inf)  # outside fit all is warm
+    def current_attack(self) -> Any:
+        """Return the attack, with a smaller radius while eps warms up."""
+        state = self._fit_state
+        progress = math.inf if state is None else state.progress  # outside fit eps is full
         share = progress / self.eps_warm_up if self.eps_warm_up else 1
-        if share >= 1:
-            return self.attack_
-        return _weaker(self.attack_, share)
+        return self.attack_ if share >= 1 else _weaker(self.attack_, share)
 
-    def params_without_reinit(self):
-        return (*super().params_without_reinit(), self._component)
+    def _box(self) -> Any:
+        return None if self.attack_ is None else self.attack_.bounds_
 
-    def set_params(self, **params):
+    # -- parameters -------------------------------------------------------------------------
+
+    def params_without_reinit(self) -> tuple[str, ...]:
+        """Names of parameters that can be set on a fitted net without rebuilding its module."""
+        return (*super().params_without_reinit(), self.attack_parameter)
+
+    def set_params(self, **params: Any) -> AdversarialNet:
         """Set parameters; those of the attack act at once, also on a fitted net."""
         super().set_params(**params)
-        if self.initialized_ and any(k.split("__")[0] == self._component for k in params):
+        if self.initialized_ and any(k.split("__")[0] == self.attack_parameter for k in params):
             self.initialize_attack()
         return self
 
 
-def _weaker(attack, share):
+honour_old_name(AdversarialNet, "craft", "perturb")
+
+
+def _is_attack(given: object) -> bool:
+    cls = given if isinstance(given, type) else type(given)
+    return issubclass(cls, BaseAttack)
+
+
+def _weaker(attack: Any, share: float) -> Any:
     """Copy of an attack with a share of its radius; what has no radius stays as it is."""
     weaker = copy.copy(attack)
     if isinstance(attack, WorstCase) and "eps" not in attack._given() and attack.attacks:
@@ -172,6 +248,7 @@ def _weaker(attack, share):
     if attack.eps is None and isinstance(attack, MinimumNormAttack):
         return attack
     weaker.eps = share * np.asarray(8 / 255 if attack.eps is None else attack.eps)
-    if getattr(weaker, "step_size", None) is not None:
-        weaker.step_size = max(share, 1e-9) * weaker.step_size
+    step_size = vars(attack).get("step_size")  # not every attack has one
+    if step_size is not None:
+        weaker.step_size = max(share, 1e-9) * step_size
     return weaker

@@ -1,20 +1,25 @@
-"""Base of all nets: a skorch classifier that keeps scikit-learn's promises."""
+"""Base of all nets: the public methods, and the hooks that a subclass writes."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from skorch import NeuralNet, NeuralNetClassifier
 from skorch.utils import is_dataset
-from torch import nn
+from torch import Tensor, nn
 
 from .. import _validation as check
 from ..attacks import auto_batch_size
 from ..differentiable._fast.copying import frozen_twin
 from ._engine import datasets as _data
 from ._engine.datasets import is_coded
-from ._engine.device import resolve_device
 from ._engine.fit import Trainer
-from ._engine.module_checks import check_dtype, check_shape, check_tensor
-from ._engine.precision import forward_precision
+from ._engine.module_checks import check_dtype, check_shape, refuse_output
+from ._engine.precision import bfloat16_pass
 from ._engine.recipes import recipe_given
 from ._engine.replayed_outputs import ReplayedOutputs
 from ._engine.signature import merge_signatures
@@ -26,33 +31,71 @@ _SKORCHS_OWN = {"initialized_", "virtual_params_"}  # with which skorch copies a
 
 
 class BaseNet(Trainer):
-    """Base of all nets. A subclass writes :meth:`batch_loss`, its training objective.
+    """Base of all nets: a classifier whose training objective a subclass writes.
 
-    See :class:`NaturalNet` for the parameters that all nets share.
+    A subclass writes :meth:`batch_loss`, and where it needs them the hooks
+    :meth:`compute_logits`, :meth:`check_parameters`, :meth:`check_whole_fit` and
+    :meth:`begin_training`. It takes ``module`` and ``**kwargs`` in its constructor and passes them
+    on, so that all shared parameters, clones and searches work. ``net.save`` writes it and
+    ``load_net(path, classes=[MyNet])`` reads it.
+
+    Parameters
+    ----------
+    module : "auto", torch.nn.Module class or instance, default="auto"
+        As for :class:`NaturalNet`, which documents all shared parameters.
+    **kwargs
+        Shared parameters.
+
+    See Also
+    --------
+    AdversarialNet : Base of nets that attack their own batches.
+    NaturalNet : The net of this base alone.
+
+    Notes
+    -----
+    While ``fit`` runs, ``self.history`` holds the losses so far (its length is the number of the
+    epoch, from 1), and ``self.history.record_batch(name, value)`` adds to it.
+
+    Examples
+    --------
+    >>> from sklearn_robust.datasets import load_moons
+    >>> from sklearn_robust.nets import BaseNet
+    >>> class ConfidencePenaltyNet(BaseNet):
+    ...     def __init__(self, module="auto", *, strength=0.1, **kwargs):
+    ...         super().__init__(module, **kwargs)
+    ...         self.strength = strength
+    ...
+    ...     def batch_loss(self, x, y):
+    ...         loss, z = super().batch_loss(x, y)
+    ...         return loss + self.strength * z.log_softmax(1).exp().square().sum(1).mean(), z
+    >>> X, y = load_moons(200, random_state=0)
+    >>> net = ConfidencePenaltyNet(lr=0.01, max_epochs=20, random_state=0).fit(X, y)
+    >>> bool(net.score(X, y) > 0.9)
+    True
     """
 
     def __init__(
         self,
-        module="auto",
+        module: str | type[nn.Module] | nn.Module = "auto",
         *,
-        criterion=nn.CrossEntropyLoss,
-        optimizer=torch.optim.Adam,
-        lr=1e-3,
-        max_epochs=30,
-        batch_size=64,
-        device="auto",
-        random_state=None,
-        train_split=None,
-        iterator_train__shuffle=True,
-        augment=None,
-        lr_schedule=None,
-        recipe=None,
-        init_from=None,
-        amp=False,
-        checkpoint=None,
-        verbose=0,
-        **kwargs,
-    ):
+        criterion: Any = nn.CrossEntropyLoss,
+        optimizer: Any = torch.optim.Adam,
+        lr: float = 1e-3,
+        max_epochs: int = 30,
+        batch_size: int = 64,
+        device: Any = "auto",
+        random_state: Any = None,
+        train_split: Any = None,
+        iterator_train__shuffle: bool = True,
+        augment: Any = None,
+        lr_schedule: Any = None,
+        recipe: str | None = None,
+        init_from: Any = None,
+        amp: bool = False,
+        checkpoint: str | os.PathLike | None = None,
+        verbose: int = 0,
+        **kwargs: Any,
+    ) -> None:
         for name in {name for name in kwargs if name.endswith("_")} - _SKORCHS_OWN:
             raise TypeError(
                 f"{type(self).__name__} got an unexpected argument {name!r}: no parameter ends in "
@@ -79,17 +122,17 @@ class BaseNet(Trainer):
         self.amp = amp
         self.checkpoint = checkpoint
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in cls.__dict__:
             nets = [base for base in cls.__mro__[1:] if issubclass(base, BaseNet)]
             owners = [base for base in nets if "__init__" in base.__dict__]
             merge_signatures(cls, *owners, NeuralNetClassifier, NeuralNet)
 
-    # -- what a subclass says ---------------------------------------------------------------
+    # -- hooks ------------------------------------------------------------------------------
 
-    def batch_loss(self, x, y):
-        """Return the loss of a batch (a scalar with a graph) and its logits.
+    def batch_loss(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of a batch and its logits: the hook that every objective writes.
 
         Parameters
         ----------
@@ -97,28 +140,51 @@ class BaseNet(Trainer):
             Samples on the device; the module is in training mode.
         y : tensor of shape (n,), int64
             Class codes.
+
+        Returns
+        -------
+        loss : tensor of one number
+            What to minimise, with a graph to the weights.
+        z : tensor of shape (n, n_classes)
+            Logits, from which the callbacks of skorch score the batch.
         """
         z = self.compute_logits(x)
         return self.criterion_(z, y), z
 
-    def compute_logits(self, x, *, precise=False):
-        """Logits (n, n_classes) of a batch, float32, in whatever mode the module is.
+    def compute_logits(self, x: Tensor, *, precise: bool = False) -> Tensor:
+        """Compute the logits of a batch, in whatever mode the module is.
 
-        ``precise`` keeps mixed precision away, for losses that are differentiated twice.
+        Parameters
+        ----------
+        x : tensor of shape (n, *input_shape_)
+            Samples on the device.
+        precise : bool, default=False
+            Whether to stay in float32 under mixed precision, for losses that are differentiated
+            twice.
+
+        Returns
+        -------
+        z : tensor of shape (n, n_classes)
+            Logits in the dtype of the weights, float32 under mixed precision.
         """
+        state = self._fit_state
         try:
-            with forward_precision(self, precise):
+            if state is None or precise or not state.mixed_precision:
                 z = self.module_(x)
+            else:
+                with bfloat16_pass(self.device_):
+                    z = self.module_(x)
         except RuntimeError as error:
             check_dtype(self.module_, x, error)
             raise
         z = z[0] if isinstance(z, (tuple, list)) else z
-        check_tensor(z)
+        if not isinstance(z, Tensor):
+            refuse_output(z)
         return z.float() if z.dtype == torch.bfloat16 else z
 
     # -- fit --------------------------------------------------------------------------------
 
-    def fit(self, X, y=None, **fit_params):
+    def fit(self, X: Any, y: ArrayLike | None = None, **fit_params: Any) -> BaseNet:
         """Train from scratch (or go on, with ``warm_start=True``).
 
         Parameters
@@ -143,12 +209,18 @@ class BaseNet(Trainer):
         """
         self._refuse(fit_params)
         again = not (self.warm_start and self.initialized_)
-        if again:
-            with recipe_given(self):
-                self._check_whole_fit()
-        return self._train(X, y, None, again, self.checkpoint if again else None)
+        with recipe_given(self, warn=True):
+            if again:
+                self.check_whole_fit()
+            return self._train(X, y, None, again, self.checkpoint if again else None)
 
-    def partial_fit(self, X, y=None, classes=None, **fit_params):
+    def partial_fit(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> BaseNet:
         """Train ``max_epochs`` more epochs on these data.
 
         Parameters
@@ -165,11 +237,12 @@ class BaseNet(Trainer):
         """
         fit_params.pop("_routing_method", None)
         self._refuse(fit_params)
-        return self._train(X, y, classes, restart=not self.initialized_)
+        with recipe_given(self, warn=True):
+            return self._train(X, y, classes, restart=not self.initialized_)
 
     # -- predict ----------------------------------------------------------------------------
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> NDArray:
         """Logits of the samples.
 
         Parameters
@@ -185,27 +258,37 @@ class BaseNet(Trainer):
         z = self._logits(X)
         return z[:, 1] - z[:, 0] if z.shape[1] == 2 else z
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> NDArray:
         """Softmax of the logits, shape (n_samples, n_classes)."""
         return torch.from_numpy(self._logits(X)).softmax(1).numpy()
 
-    def predict(self, X):
+    def predict(self, X: Any) -> NDArray:
         """Most likely label of each sample, shape (n_samples,)."""
         codes = self._logits(X).argmax(1)
         # skorch's callbacks hand over datasets or batches whose labels are codes, and compare.
         return codes if is_coded(X) or self._is_replayed() else self.classes_[codes]
 
-    def __setattr__(self, name, value):
-        if name == "forward_iter":  # skorch's scoring callbacks set it while they score
-            value = ReplayedOutputs(self, value)
-        super().__setattr__(name, value)
+    @property
+    def forward_iter(self) -> Any:
+        """Method that yields the outputs of batches; see skorch.
 
-    def _is_replayed(self):
+        skorch's scoring callbacks put computed outputs in its place while they score. Those serve
+        the thread that computed them alone.
+        """
+        return (
+            self.__dict__["forward_iter"].outputs if self._is_replayed() else super().forward_iter
+        )
+
+    @forward_iter.setter
+    def forward_iter(self, outputs: Any) -> None:
+        self.__dict__["forward_iter"] = ReplayedOutputs(outputs)
+
+    def _is_replayed(self) -> bool:
         """Whether a scoring callback of this thread has put outputs in place of forward passes."""
-        replayed = vars(self).get("forward_iter")
+        replayed = self.__dict__.get("forward_iter")
         return replayed is not None and replayed.serves_this_thread()
 
-    def _logits(self, X):
+    def _logits(self, X: Any) -> NDArray:
         self.check_is_fitted()
         if self._is_replayed():
             return torch.cat(list(self.forward_iter(X, device="cpu"))).numpy()
@@ -214,13 +297,13 @@ class BaseNet(Trainer):
         check.check_sample_shape(X, self.input_shape_, type(self).__name__)
         return self._frozen()._forward_batches(X)
 
-    def _frozen(self):
+    def _frozen(self) -> BaseNet:
         """Copy of the net with a frozen twin of its module, which no other thread uses."""
         net = object.__new__(type(self))
-        vars(net).update(vars(self), module_=frozen_twin(self.module_), amp_=False)
+        vars(net).update(vars(self), module_=frozen_twin(self.module_), _fit_state=None)
         return net
 
-    def _forward_batches(self, X):
+    def _forward_batches(self, X: NDArray) -> NDArray:
         """Logits (n, n_classes) of checked samples, in batches of the size that suits the device.
 
         For a frozen net alone.
@@ -237,35 +320,29 @@ class BaseNet(Trainer):
         return z
 
     @property
-    def classes_(self):
+    def classes_(self) -> NDArray:
         """Labels in the order of the logits' columns."""
-        try:
-            return self.labels_
-        except AttributeError:
-            raise AttributeError(f"this {type(self).__name__} is not fitted yet") from None
+        if self.labels_ is None:
+            raise AttributeError(f"this {type(self).__name__} is not fitted yet")
+        return self.labels_
 
     @property
-    def n_iter_(self):
+    def n_iter_(self) -> int:
         """Number of epochs trained."""
         if not self.initialized_:
             raise AttributeError(f"this {type(self).__name__} is not fitted yet")
         return max(len(self.history), 1)
 
-    @property
-    def device_(self):
-        """Device that holds the module."""
-        return next((p.device for p in self.module_.parameters()), resolve_device(self.device))
-
     # -- files ------------------------------------------------------------------------------
 
     @classmethod
-    def from_module(cls, module, *, classes, **params):
+    def from_module(cls, module: nn.Module, *, classes: ArrayLike, **params: Any) -> BaseNet:
         """Wrap a trained torch module as a fitted net.
 
         Parameters
         ----------
         module : torch.nn.Module
-            Returns logits (n, n_classes); copied.
+            Returns logits (n, n_classes); the net keeps a copy.
         classes : array-like of shape (n_classes,)
             Label of each column.
         **params
@@ -278,13 +355,14 @@ class BaseNet(Trainer):
         """
         return _io.revive(cls(module, **params), np.asarray(classes), None)
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike) -> None:
         """Write parameters (JSON) and weights to one file; no pickle.
 
         Parameters
         ----------
         path : str or path-like
-            File to write; :func:`sklearn_robust.load_net` reads it and says what stays behind.
+            File to write; :func:`sklearn_robust.load_net` reads it and says what stays behind. A
+            net, module or attack class of your own is named in the file and given again there.
 
         Raises
         ------

@@ -1,7 +1,13 @@
 """Training that draws the logits of each superclass together."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
 
 from .. import _functional as F
 from .. import _validation as check
@@ -10,7 +16,7 @@ from ..clustering._loss import AVERAGES
 from ..clustering._taxonomy import superclass_codes
 from ..exceptions import NotLinearizableError
 from ._adversarial import AdversarialNet
-from ._engine.burn_in import burn_in_epochs, check_burn_in, check_burn_in_fits
+from ._engine.schedules import burn_in_epochs, check_burn_in, check_burn_in_fits
 
 __all__ = ["ClusterRegNet"]
 
@@ -32,8 +38,8 @@ class ClusterRegNet(AdversarialNet):
     average : {"class", "superclass"}, default="class"
         Whether every class counts the same, or every superclass.
     attack : attack class or instance, default=None
-        None trains on clean samples; with an attack each batch is replaced by its worst case,
-        as in :class:`MinMaxNet`, and the penalty acts on the logits of those samples.
+        None trains on clean samples; with an attack each batch is replaced by adversarial
+        examples, as in :class:`MinMaxNet`, and the penalty acts on the logits of those samples.
     burn_in : float or int, default=0.2
         Epochs before superclasses are looked for, without the penalty, at least one: a float is
         a share of ``max_epochs``, an integer a count. Superclasses that are given act at once.
@@ -56,8 +62,8 @@ class ClusterRegNet(AdversarialNet):
     Notes
     -----
     ``CE(f(x), y) + lam * mean_b sum_c (z_bc - m_bc)^2 / C``, where m_bc is the mean logit of the
-    classes that share the superclass of c (paper 002, section 4), at the adversarial samples if
-    there is an attack, which itself knows nothing of the penalty.
+    classes that share the superclass of c (paper 002, section 4), at the adversarial examples
+    if there is an attack, which itself knows nothing of the penalty.
 
     The penalty makes the class clusters clearer. A gain in robustness has not been seen beyond
     chance at small scale: compare with MinMaxNet under ``robust_score`` before relying on one.
@@ -76,21 +82,21 @@ class ClusterRegNet(AdversarialNet):
     True
     """
 
-    _attack_optional = True
-    _codes = None  # those of the training that goes on
+    attack_optional = True
+    _codes: NDArray | None = None  # superclasses of the fit that runs
 
     def __init__(
         self,
-        module="auto",
+        module: str | type[nn.Module] | nn.Module = "auto",
         *,
-        superclasses="auto",
-        n_clusters=2,
-        lam=0.1,
-        average="class",
-        attack=None,
-        burn_in=0.2,
-        **kwargs,
-    ):
+        superclasses: str | ArrayLike | dict = "auto",
+        n_clusters: int = 2,
+        lam: float = 0.1,
+        average: str = "class",
+        attack: Any = None,
+        burn_in: float = 0.2,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(module, **kwargs)
         self.superclasses = superclasses
         self.n_clusters = n_clusters
@@ -99,8 +105,9 @@ class ClusterRegNet(AdversarialNet):
         self.attack = attack
         self.burn_in = burn_in
 
-    def _check_parameters(self):
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        """Raise if a parameter makes no sense."""
+        super().check_parameters()
         check.check_number("lam", self.lam)
         check.check_choice("average", self.average, AVERAGES)
         check.check_count("n_clusters", self.n_clusters)
@@ -108,14 +115,15 @@ class ClusterRegNet(AdversarialNet):
         if isinstance(self.superclasses, str):
             check.check_choice("superclasses", self.superclasses, ["auto"])
 
-    def _check_whole_fit(self):
-        super()._check_whole_fit()
+    def check_whole_fit(self) -> None:
+        """Raise if one call of fit would end before the burn-in does."""
+        super().check_whole_fit()
         check_burn_in(self.burn_in)
         if isinstance(self.superclasses, str):  # to be found after the burn-in
             check_burn_in_fits(self, "superclasses are never looked for", least=1)
 
     @property
-    def superclass_codes_(self):
+    def superclass_codes_(self) -> NDArray | None:
         """Superclass of each class, given or found in training; None until found."""
         given, n_classes = self.superclasses, len(self.classes_)
         if not isinstance(given, str):
@@ -125,8 +133,9 @@ class ClusterRegNet(AdversarialNet):
         found = [row["superclass_codes"] for row in self.history if "superclass_codes" in row]
         return np.array(found[-1]) if found else None
 
-    def _begin_training(self, seed):
-        super()._begin_training(seed)
+    def begin_training(self, seed: int) -> None:
+        """Take the superclasses that are given, or that an earlier call found."""
+        super().begin_training(seed)
         if isinstance(self.superclasses, str) and self.n_clusters > len(self.classes_):
             raise ValueError(
                 f"n_clusters is {self.n_clusters}, but there are {len(self.classes_)} classes: "
@@ -134,9 +143,9 @@ class ClusterRegNet(AdversarialNet):
             )
         self._codes = self.superclass_codes_  # those found in an earlier call stay
 
-    def batch_loss(self, x, y):
-        """Cross-entropy, of the worst points if there is an attack, and the penalty."""
-        x = x if self.attack_ is None else self.craft(x, y)
+    def batch_loss(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross-entropy, of adversarial examples if there is an attack, and the penalty."""
+        x = x if self.attack_ is None else self.perturb(x, y)
         loss, z = super().batch_loss(x, y)
         if self.lam == 0 or not self._know_superclasses():
             return loss, z
@@ -145,7 +154,7 @@ class ClusterRegNet(AdversarialNet):
         self.history.record_batch("cluster_penalty", penalty.item())
         return loss + self.lam * penalty, z
 
-    def _know_superclasses(self):
+    def _know_superclasses(self) -> bool:
         if self._codes is None:
             self._codes = self.superclass_codes_  # a checkpoint may have brought them
         if self._codes is None and len(self.history) > max(1, burn_in_epochs(self)):
@@ -154,11 +163,11 @@ class ClusterRegNet(AdversarialNet):
             self.history.record("superclass_codes", self._codes.tolist())
         return self._codes is not None
 
-    def _find_superclasses(self):
+    def _find_superclasses(self) -> NDArray:
         try:
             weights = class_weight_matrix(self.module_, input_shape=self.input_shape_)
         except NotLinearizableError as error:
             raise NotLinearizableError(
-                f"give superclasses=[...], one for each class, since they cannot be found: {error}"
+                f"give superclasses=[...], one per class, since they cannot be found: {error}"
             ) from error
         return ClassClustering(self.n_clusters).fit(weights).labels_

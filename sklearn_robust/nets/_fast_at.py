@@ -1,6 +1,12 @@
 """Adversarial training in one step from a random point."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+from torch import Tensor, nn
 
 from .. import _validation as check
 from ..attacks import FGSM
@@ -28,7 +34,7 @@ class _RandomStep(FGSM):
         return self.alpha
 
 
-def check_fgsm(net):
+def check_fgsm(net: Any) -> None:
     """Raise unless a net's attack is FGSM, whose step the net takes in its own way."""
     if type(net.attack_) is not FGSM:
         raise ValueError(
@@ -45,7 +51,7 @@ class FastATNet(AdversarialNet):
     module : "auto", torch.nn.Module class or instance, default="auto"
         As for :class:`NaturalNet`, which documents all shared parameters.
     attack : FGSM class or instance, default=FGSM
-        Tells ball and loss of the step: ``attack__eps`` and so on.
+        Gives ball and loss of the step: ``attack__eps`` and so on.
     variant : {"rs", "n"}, default="rs"
         "rs" starts anywhere in the ball and stays in it; "n" adds more noise and takes its step
         from there without returning to the ball, at most ``noise + alpha`` times eps away.
@@ -63,8 +69,8 @@ class FastATNet(AdversarialNet):
 
     See Also
     --------
-    FreeATNet : ReplayCache its step from the gradient of training itself.
-    MinMaxNet : ReplayCache many steps.
+    FreeATNet : Takes its step from the gradient of training itself.
+    MinMaxNet : Takes many steps.
 
     Notes
     -----
@@ -93,22 +99,30 @@ class FastATNet(AdversarialNet):
     """
 
     def __init__(
-        self, module="auto", *, attack=FGSM, variant="rs", alpha=None, noise=2.0, **kwargs
-    ):
+        self,
+        module: str | type[nn.Module] | nn.Module = "auto",
+        *,
+        attack: Any = FGSM,
+        variant: str = "rs",
+        alpha: float | None = None,
+        noise: float = 2.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(module, **kwargs)
         self.attack = attack
         self.variant = variant
         self.alpha = alpha
         self.noise = noise
 
-    def _check_parameters(self):
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        """Raise if a parameter makes no sense."""
+        super().check_parameters()
         check.check_choice("variant", self.variant, _ALPHA)
         check.check_number("noise", self.noise)
         if self.alpha is not None:
             check.check_number("alpha", self.alpha, strict=True)
 
-    def initialize_attack(self):
+    def initialize_attack(self) -> AdversarialNet:
         """Set ``attack_``, one step of FGSM."""
         super().initialize_attack()
         check_fgsm(self)
@@ -116,20 +130,20 @@ class FastATNet(AdversarialNet):
             raise ValueError("variant='n' leaves the grid of integer features; use variant='rs'.")
         return self
 
-    def craft(self, x, y, *, observe=None):
-        """Points one step from noise; see :meth:`MinMaxNet.craft`."""
-        attack, alpha = self._attack_now(), self.alpha or _ALPHA[self.variant]
+    def perturb(self, x: Tensor, y: Tensor, *, observe: Callable | None = None) -> Tensor:
+        """Find points one step from noise; see :meth:`AdversarialNet.perturb`."""
+        attack, alpha = self.current_attack(), self.alpha or _ALPHA[self.variant]
         if self.variant == "rs":
             return self._search(_like(attack, _RandomStep, alpha=alpha), x, y, observe)
         x = self._search(_like(attack, _RandomPoint, self.noise), x, y)
         return self._search(_like(attack, FGSM, alpha), x, y, observe)
 
-    def batch_loss(self, x, y):
+    def batch_loss(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Criterion of the points one step from noise."""
-        return super().batch_loss(self.craft(x, y), y)
+        return super().batch_loss(self.perturb(x, y), y)
 
 
-def _like(attack, kind, times=1.0, **settings):
+def _like(attack: Any, kind: type, times: float = 1.0, **settings: Any) -> Any:
     """Attack of another kind with the parameters of ``attack``, and ``times`` its radius."""
     made = kind()
     vars(made).update(vars(attack), **settings)

@@ -1,19 +1,26 @@
 """Friendly adversarial training."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
 from .. import _validation as check
 from ..attacks import PGD
 from ._adversarial import AdversarialNet
 from ._engine.schedules import check_each_epoch, value_in
-from ._engine.trajectory import Trajectory, check_one_run
+from ._reweighting import KappaObserver, check_one_run
 
 __all__ = ["FATNet", "check_tau"]
 
 
-def check_tau(net):
+def check_tau(net: Any) -> None:
     """Raise unless every tau of a net is a count of steps that its attack can take."""
     top = net.attack_.max_iter
 
-    def check_one(name, tau):
+    def check_one(name: str, tau: Any) -> None:
         check.check_count(name, tau, low=0)
         if tau > top:
             raise ValueError(
@@ -48,7 +55,7 @@ class FATNet(AdversarialNet):
 
     See Also
     --------
-    MinMaxNet : ReplayCache all steps.
+    MinMaxNet : Takes all steps.
     GAIRATNet : Weights the samples too; ``base="fat"``.
 
     Notes
@@ -74,23 +81,30 @@ class FATNet(AdversarialNet):
     True
     """
 
-    def __init__(self, module="auto", *, attack=PGD, tau=0, **kwargs):
+    def __init__(
+        self,
+        module: str | type[nn.Module] | nn.Module = "auto",
+        *,
+        attack: Any = PGD,
+        tau: int | Callable[[int], int] | Sequence[tuple[int, int]] = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(module, **kwargs)
         self.attack = attack
         self.tau = tau
 
-    def initialize_attack(self):
+    def initialize_attack(self) -> AdversarialNet:
         """Set ``attack_``; samples stop along one run of a gradient attack."""
         super().initialize_attack()
         check_one_run(type(self).__name__, "stops samples", self.attack_)
         check_tau(self)
         return self
 
-    def craft(self, x, y, *, observe=None):
-        """Points where the attack stopped; see :meth:`MinMaxNet.craft`."""
+    def perturb(self, x: Tensor, y: Tensor, *, observe: Callable | None = None) -> Tensor:
+        """Find the points where the attack stopped; see :meth:`AdversarialNet.perturb`."""
         tau = value_in(len(self.history), self.tau)
-        return super().craft(x, y, observe=Trajectory(y, tau=tau, also=observe))
+        return super().perturb(x, y, observe=KappaObserver(y, tau=tau, also=observe))
 
-    def batch_loss(self, x, y):
+    def batch_loss(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Criterion of the points where the attack stopped."""
-        return super().batch_loss(self.craft(x, y), y)
+        return super().batch_loss(self.perturb(x, y), y)

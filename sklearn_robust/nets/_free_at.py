@@ -1,6 +1,11 @@
-"""Adversarial training at the price of natural training."""
+"""Adversarial training at the cost of natural training."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from .. import _validation as check
 from ..attacks import FGSM
@@ -18,7 +23,7 @@ class FreeATNet(AdversarialNet):
     module : "auto", torch.nn.Module class or instance, default="auto"
         As for :class:`NaturalNet`, which documents all shared parameters.
     attack : FGSM class or instance, default=FGSM
-        Tells the ball: ``attack__eps``, ``attack__norm`` and so on; its loss is the criterion.
+        Gives the ball: ``attack__eps``, ``attack__norm`` and so on; its loss is the criterion.
     m : int, default=4
         Replays of each batch, each with an update of the weights. An epoch costs ``m`` natural
         ones, so the paper divides ``max_epochs`` by ``m``.
@@ -32,7 +37,7 @@ class FreeATNet(AdversarialNet):
 
     See Also
     --------
-    FastATNet : Resets the perturbation, at twice the price of an update.
+    FastATNet : Resets the perturbation, at twice the cost of an update.
     NaturalNet : The same with ``m=1`` and ``attack__eps=0``, bit for bit.
 
     Notes
@@ -56,57 +61,61 @@ class FreeATNet(AdversarialNet):
     True
     """
 
-    def __init__(self, module="auto", *, attack=FGSM, m=4, **kwargs):
+    def __init__(
+        self,
+        module: str | type[nn.Module] | nn.Module = "auto",
+        *,
+        attack: Any = FGSM,
+        m: int = 4,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(module, **kwargs)
         self.attack = attack
         self.m = m
 
-    def _check_parameters(self):
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        """Raise if a parameter makes no sense."""
+        super().check_parameters()
         check.check_count("m", self.m)
 
-    def initialize_attack(self):
+    def initialize_attack(self) -> AdversarialNet:
         """Set ``attack_``, of which the ball is used."""
         super().initialize_attack()
         check_fgsm(self)
         if self.attack_.loss != "cross_entropy" or self.attack_.integer is not None:
             raise ValueError(
-                "FreeATNet moves along the gradient of its criterion and cannot heed the loss or "
+                "FreeATNet moves along the gradient of its criterion and cannot use the loss or "
                 f"the integer features of attack={self.attack_!r}: leave them out."
             )
         return self
 
-    def _train(self, *args, **kwargs):
-        try:
-            return super()._train(*args, **kwargs)
-        finally:
-            vars(self).pop("delta_", None)
-
-    def train_step(self, batch, **fit_params):
+    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """Take ``m`` steps on one batch."""
         for _ in range(self.m):
             step = super().train_step(batch, **fit_params)
         return step
 
-    def batch_loss(self, x, y):
+    def batch_loss(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Criterion of the perturbed samples; its backward pass moves the perturbation on."""
-        attack = self._attack_now()
+        attack = self.current_attack()
         threat = attack.threat_model.with_shape(x.shape[1:], attack.bounds_)
         ball, box = threat.ball(x).to(x), threat.box(x)
         if ball.radius == 0:
             return super().batch_loss(x, y)
-        x_adv = ball.confine(self._delta(x), x, box).requires_grad_(True)
+        delta = self._delta(x)
+        x_adv = ball.confine(delta[: len(x)], x, box).requires_grad_(True)
 
-        def climb(grad):
+        def climb(grad: Tensor) -> None:
             here = x_adv.detach()
             ahead = ball.ascent_step(here, grad, 1.0, box)
-            self.delta_[: len(x)] = ball.confine(here + ahead - x, x, box) - x
+            delta[: len(x)] = ball.confine(here + ahead - x, x, box) - x
 
         x_adv.register_hook(climb)
         return super().batch_loss(x_adv, y)
 
-    def _delta(self, x):
+    def _delta(self, x: Tensor) -> Tensor:
         """Perturbation of the last batch, and none for rows that it did not have."""
-        last = getattr(self, "delta_", x[:0])
-        self.delta_ = torch.cat([last, torch.zeros_like(x[len(last) :])])
-        return self.delta_[: len(x)]
+        kept = {} if self._fit_state is None else self._fit_state.kept
+        last = kept.get("delta", x[:0])
+        kept["delta"] = torch.cat([last, torch.zeros_like(x[len(last) :])])
+        return kept["delta"]

@@ -1,19 +1,28 @@
 """Geometry-aware instance-reweighted adversarial training."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from .. import _functional as F
 from .. import _validation as check
 from ..attacks import PGD
 from ._adversarial import AdversarialNet
-from ._engine.burn_in import burn_in_epochs, check_burn_in, check_burn_in_fits
-from ._engine.schedules import check_each_epoch, value_in
-from ._engine.trajectory import Trajectory, check_one_run
+from ._engine.schedules import (
+    burn_in_epochs,
+    check_burn_in,
+    check_burn_in_fits,
+    check_each_epoch,
+    value_in,
+)
 from ._fat import check_tau
 from ._losses import check_criterion, equal, mart, min_max, trades
-from ._reweighting import WEIGHT_FNS, log_weights
+from ._reweighting import WEIGHT_FNS, KappaObserver, check_one_run, log_weights
 from ._trades import check_start
 
 __all__ = ["GAIRATNet"]
@@ -39,7 +48,7 @@ class GAIRATNet(AdversarialNet):
         and the number of steps to weights of at least 0, one of them above 0 in every batch.
     lam : float, callable or list of (int, float), default=-1.0
         Shift of the weight function: the larger, the flatter; ``np.inf`` weights all alike,
-        whatever the function. "linear" and callables heed it in nothing else. A callable gives it
+        whatever the function. "linear" and callables use it for nothing else. A callable gives it
         for an epoch, the first being 1; a list holds pairs (first epoch, lam). The released code
         has 0 for ``base="fat"``.
     burn_in : float or int, default=0.5
@@ -84,7 +93,7 @@ class GAIRATNet(AdversarialNet):
     - "tanh": ``(1 + tanh(lam + 5 (1 - 2 kappa / K))) / 2``,
     - "sigmoid": ``sigmoid(lam + 5 (1 - 2 kappa / K))``,
     - "linear": ``1 - kappa / (K + 1)``,
-    - "margin": "tanh" with ``max_{k != y} p_k - p_y`` of the worst point in place of
+    - "margin": "tanh" with ``max_{k != y} p_k - p_y`` of the adversarial example in place of
       ``1 - 2 kappa / K``; ``lam=-2.5`` gives MAIL's weights.
 
     GAIRAT improves accuracy under cross-entropy PGD, the attack it trains with. It is known to be
@@ -113,19 +122,19 @@ class GAIRATNet(AdversarialNet):
 
     def __init__(
         self,
-        module="auto",
+        module: str | type[nn.Module] | nn.Module = "auto",
         *,
-        attack=PGD,
-        base="at",
-        weight_fn="tanh",
-        lam=-1.0,
-        burn_in=0.5,
-        kappa="count",
-        tau=0,
-        beta=6.0,
-        max_epochs=50,
-        **kwargs,
-    ):
+        attack: Any = PGD,
+        base: str = "at",
+        weight_fn: str | Callable = "tanh",
+        lam: Any = -1.0,
+        burn_in: float = 0.5,
+        kappa: str = "count",
+        tau: Any = 0,
+        beta: float = 6.0,
+        max_epochs: int = 50,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(module, max_epochs=max_epochs, **kwargs)
         self.attack = attack
         self.base = base
@@ -136,8 +145,9 @@ class GAIRATNet(AdversarialNet):
         self.tau = tau
         self.beta = beta
 
-    def _check_parameters(self):
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        """Raise if a parameter makes no sense."""
+        super().check_parameters()
         check.check_choice("base", self.base, _OBJECTIVES)
         if not callable(self.weight_fn):
             check.check_choice("weight_fn", self.weight_fn, WEIGHT_FNS)
@@ -148,15 +158,17 @@ class GAIRATNet(AdversarialNet):
         if self.base == "mart":
             check_criterion(self)
 
-    def _check_whole_fit(self):
-        super()._check_whole_fit()
+    def check_whole_fit(self) -> None:
+        """Raise if one call of fit would end before the burn-in does."""
+        super().check_whole_fit()
         check_burn_in(self.burn_in)
         check_burn_in_fits(self, "no sample is ever weighted")
 
-    def _attack_defaults(self):
+    def attack_defaults(self) -> dict[str, Any]:
+        """Parameters of the attack that differ from its own defaults, unless they are set."""
         return {"loss": "kl"} if self.base == "trades" else {}
 
-    def initialize_attack(self):
+    def initialize_attack(self) -> AdversarialNet:
         """Set ``attack_``; kappa is counted along one run of a gradient attack."""
         super().initialize_attack()
         check_one_run(type(self).__name__, "counts kappa", self.attack_)
@@ -166,27 +178,27 @@ class GAIRATNet(AdversarialNet):
             check_start(self)
         return self
 
-    def craft(self, x, y, *, observe=None):
-        """Worst points found, or friendly ones; see :meth:`MinMaxNet.craft`."""
-        return self._craft_along(self._trajectory(y, observe), x, y)
+    def perturb(self, x: Tensor, y: Tensor, *, observe: Callable | None = None) -> Tensor:
+        """Find adversarial examples, for "fat" those where the attack stopped on a sample.
 
-    def _craft_along(self, trajectory, x, y):
-        return super().craft(x, y, observe=trajectory)
+        See :meth:`AdversarialNet.perturb`. Training counts kappa by ``observe``, so an override
+        passes it on.
+        """
+        if self.base == "fat":
+            tau = value_in(len(self.history), self.tau)
+            observe = KappaObserver(y, tau=tau, also=observe)
+        return super().perturb(x, y, observe=observe)
 
-    def _trajectory(self, y, observe=None):
-        tau = value_in(len(self.history), self.tau) if self.base == "fat" else None
-        return Trajectory(y, first=self.kappa == "first", tau=tau, also=observe)
-
-    def batch_loss(self, x, y):
-        """Weighted loss of the worst points found."""
-        trajectory = self._trajectory(y)
-        x_adv = self._craft_along(trajectory, x, y)
-        kappa = trajectory.kappa
+    def batch_loss(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Weighted loss of the adversarial examples."""
+        counter = KappaObserver(y, first=self.kappa == "first")
+        x_adv = self.perturb(x, y, observe=counter)
+        kappa = counter.kappa
         self._record_kappa(kappa)
         epoch = len(self.history)
         lam = value_in(epoch, self.lam)
 
-        def weigh(z_adv):
+        def weigh(z_adv: Tensor) -> Tensor:
             count = kappa.to(z_adv.dtype)
             logs = log_weights(self.weight_fn, count, self.attack_.max_iter, lam, z_adv, y)
             weights = logs.softmax(0)
@@ -197,7 +209,7 @@ class GAIRATNet(AdversarialNet):
         self.history.record("weighted", weighted)
         return _OBJECTIVES[self.base](self, x, x_adv, y, weigh if weighted else equal)
 
-    def _record_kappa(self, kappa):
+    def _record_kappa(self, kappa: Tensor) -> None:
         self.history.record_batch("kappa_mean", kappa.mean().item())
         counts = torch.bincount(kappa.long().cpu(), minlength=self.attack_.max_iter + 1)
         epoch, name, none = self.history[-1], "kappa_counts", torch.zeros_like(counts)
@@ -207,5 +219,5 @@ class GAIRATNet(AdversarialNet):
         self.history.record(name, total.tolist())
 
 
-def _check_lam(name, lam):
+def _check_lam(name: str, lam: Any) -> None:
     check.check_number(name, lam, low=-math.inf, strict=True)

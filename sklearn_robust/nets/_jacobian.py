@@ -1,15 +1,19 @@
 """Training that penalises the input gradient."""
 
+from __future__ import annotations
+
 import warnings
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from .. import _functional as F
 from .. import _validation as check
-from .._norms import get_norm, norm_names
+from .._norms import Norm, get_norm, norm_names
 from .._random import RowNoise, seed_of
 from ._adversarial import AdversarialNet
-from ._engine.replay import recalled
+from ._engine.replay import draw_once
 
 __all__ = ["JacobianRegNet"]
 
@@ -92,26 +96,26 @@ class JacobianRegNet(AdversarialNet):
     True
     """
 
-    _component = "adversarial"
-    _attack_optional = True
+    attack_parameter = "adversarial"
+    attack_optional = True
     prefixes_ = [*AdversarialNet.prefixes_[:-1], "adversarial"]
 
     def __init__(
         self,
-        module="auto",
+        module: str | type[nn.Module] | nn.Module = "auto",
         *,
-        lam=0.01,
-        jacobian_norm="l1",
-        jacobian_target="margin",
-        variant="exact",
-        difference_step=0.01,
-        adversarial=None,
-        adv_weight=0.5,
-        warm_up=0,
-        penalty_fraction=1.0,
-        penalty_dtype="float32",
-        **kwargs,
-    ):
+        lam: float = 0.01,
+        jacobian_norm: str = "l1",
+        jacobian_target: str = "margin",
+        variant: str = "exact",
+        difference_step: float = 0.01,
+        adversarial: Any = None,
+        adv_weight: float = 0.5,
+        warm_up: int = 0,
+        penalty_fraction: float = 1.0,
+        penalty_dtype: str = "float32",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(module, **kwargs)
         self.lam = lam
         self.jacobian_norm = jacobian_norm
@@ -124,8 +128,9 @@ class JacobianRegNet(AdversarialNet):
         self.penalty_fraction = penalty_fraction
         self.penalty_dtype = penalty_dtype
 
-    def _check_parameters(self):
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        """Raise if a parameter makes no sense."""
+        super().check_parameters()
         check.check_number("lam", self.lam)
         norms = [*norm_names(with_dual=True), "l2_squared"]
         check.check_choice("jacobian_norm", self.jacobian_norm, norms)
@@ -147,8 +152,9 @@ class JacobianRegNet(AdversarialNet):
                 "penalty_dtype='float32'."
             )
 
-    def _begin_training(self, seed):
-        super()._begin_training(seed)
+    def begin_training(self, seed: int) -> None:
+        """Warn if the variant has a wrong gradient at the kinks of the module."""
+        super().begin_training(seed)
         if self.variant == "finite_difference" and self.lam:
             warnings.warn(
                 "variant='finite_difference' gives the weights a wrong gradient wherever a ReLU or "
@@ -157,17 +163,17 @@ class JacobianRegNet(AdversarialNet):
                 stacklevel=2,
             )
 
-    def batch_loss(self, x, y):
+    def batch_loss(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Clean loss, penalty, and adversarial loss where there is an attack."""
         mixed = self.attack_ is not None and self.adv_weight > 0
-        x_adv = self.craft(x, y) if mixed else None
+        x_adv = self.perturb(x, y) if mixed else None
         loss, z = self._penalised_loss(x, y)
         if x_adv is not None:
             adversarial, _ = super().batch_loss(x_adv, y)
             loss = (1 - self.adv_weight) * loss + self.adv_weight * adversarial
         return loss, z
 
-    def _penalised_loss(self, x, y):
+    def _penalised_loss(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         lam = self.lam * min(1.0, len(self.history) / (self.warm_up + 1))
         if lam == 0:
             return super().batch_loss(x, y)
@@ -187,34 +193,36 @@ class JacobianRegNet(AdversarialNet):
         self.history.record_batch("jacobian_penalty", penalty.item())
         return self.criterion_(z, y) + lam * penalty, z
 
-    def _penalty(self, x, z, y):
+    def _penalty(self, x: Tensor, z: Tensor, y: Tensor) -> Tensor:
         """Mean norm of the input gradient, with a graph to the weights."""
         values = self._target(z, y)
         if self.variant == "finite_difference":
-            size = self._slope_ahead(x, values, y)
+            size = self._difference_ahead(x, values, y)
         else:
-            slope = F.input_gradient(values, x, create_graph=True)
-            size = self._norm().length(slope)
+            grad = F.input_gradient(values, x, create_graph=True)
+            size = self._norm().length(grad)
         return (size**2 if self.jacobian_norm == "l2_squared" else size).mean()
 
-    def _norm(self):
+    def _norm(self) -> Norm:
         return get_norm(self.jacobian_norm.removesuffix("_squared"))
 
-    def _target(self, z, y):
-        """Whose gradient is penalised, one value a sample."""
+    def _target(self, z: Tensor, y: Tensor) -> Tensor:
+        """Quantity whose gradient is penalised, one value per sample."""
         if self.variant == "random_projection":
-            v = recalled(self, lambda: self._draw_like(z.detach()))
+            v = draw_once(self, lambda: self._draw_like(z.detach()))
             return (z * v).sum(1) * z.shape[1] ** 0.5 / F.flat_norm(v, 2)
         return F.margin(z, y) if self.jacobian_target == "margin" else F.cross_entropy(z, y)
 
-    def _draw_like(self, z):
-        noise = getattr(self, "noise_", None) or RowNoise(seed_of(self.random_state), z)
-        return noise.normal(z, 0)
+    def _draw_like(self, z: Tensor) -> Tensor:
+        state = self._fit_state
+        if state is not None and state.noise is not None:
+            return state.noise.normal(z, 0)
+        return RowNoise(seed_of(self.random_state), z).normal(z, 0)
 
-    def _slope_ahead(self, x, values, y):
-        """Slope of each value along its own gradient, from a point a little further on."""
-        slope = F.input_gradient(values, x, retain_graph=True)
-        direction = self._norm().dual_class().steepest_direction(slope)
+    def _difference_ahead(self, x: Tensor, values: Tensor, y: Tensor) -> Tensor:
+        """Slope of each value along its own gradient, by a finite difference."""
+        grad = F.input_gradient(values, x, retain_graph=True)
+        direction = self._norm().dual_class().steepest_direction(grad)
         ahead = x.detach() + self.difference_step * direction
         z = self.compute_logits(ahead, precise=True)
         return (self._target(z, y) - values) / self.difference_step

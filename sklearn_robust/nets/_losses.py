@@ -1,38 +1,50 @@
-"""What adversarial nets minimise once the worst points are found.
+"""Losses of adversarial nets, given the adversarial examples.
 
-An objective is ``(net, x, x_adv, y, weigh) -> (loss, z)``: a scalar with a graph, and the logits
+A loss is ``(net, x, x_adv, y, weigh) -> (loss, z)``: a scalar with a graph, and the logits
 that training reports. ``weigh(z_adv)`` gives weights that sum to one, shape (n,), or None for equal
-ones; an objective says which of its terms they act on.
+ones; a loss says which of its terms they act on.
 """
 
-import copy
+from __future__ import annotations
 
-from torch import nn
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
 
 from .. import _functional as F
 
 __all__ = ["check_criterion", "equal", "mart", "min_max", "trades"]
 
+Weigh = Callable[[Tensor], Tensor | None]
 
-def equal(z_adv):
+
+def equal(z_adv: Tensor) -> None:
     """Weigh all samples alike."""
-    return None
+    return
 
 
-def min_max(net, x, x_adv, y, weigh=equal):
-    """Criterion of the worst points; weights act on it."""
+def min_max(
+    net: Any, x: Tensor, x_adv: Tensor, y: Tensor, weigh: Weigh = equal
+) -> tuple[Tensor, Tensor]:
+    """Criterion of the adversarial examples; weights act on it."""
     z = net.compute_logits(x_adv)
     return _criterion(net, z, y, weigh(z)), z
 
 
-def trades(net, x, x_adv, y, weigh=equal):
+def trades(
+    net: Any, x: Tensor, x_adv: Tensor, y: Tensor, weigh: Weigh = equal
+) -> tuple[Tensor, Tensor]:
     """TRADES: criterion of the clean samples, on which weights act, and beta KL(p || p_adv)."""
     z, z_adv = net.compute_logits(x), net.compute_logits(x_adv)
     loss = _criterion(net, z, y, weigh(z_adv))
     return loss + net.beta * F.kl(z_adv, z).mean(), z
 
 
-def mart(net, x, x_adv, y, weigh=equal):
+def mart(
+    net: Any, x: Tensor, x_adv: Tensor, y: Tensor, weigh: Weigh = equal
+) -> tuple[Tensor, Tensor]:
     """MART: boosted cross-entropy, on which weights act, and beta (1 - p_y) KL(p || p_adv)."""
     z, z_adv = net.compute_logits(x), net.compute_logits(x_adv)
     weights, boosted = weigh(z_adv), F.boosted_cross_entropy(z_adv, y)
@@ -41,7 +53,7 @@ def mart(net, x, x_adv, y, weigh=equal):
     return loss + net.beta * (F.kl(z_adv, z) * unsure).mean(), z_adv
 
 
-def _criterion(net, z, y, weights):
+def _criterion(net: Any, z: Tensor, y: Tensor, weights: Tensor | None) -> Tensor:
     if weights is None:
         return net.criterion_(z, y)
     each = copy.copy(net.criterion_)
@@ -50,14 +62,14 @@ def _criterion(net, z, y, weights):
     if losses.shape != y.shape:
         raise ValueError(
             f"{type(net).__name__} weights the loss of each sample, but criterion={net.criterion} "
-            f"gives shape {tuple(losses.shape)} for {len(y)}: it must heed reduction='none'."
+            f"gives shape {tuple(losses.shape)} for {len(y)}: it must support reduction='none'."
         )
     loss, of_class = (weights * losses).sum(), getattr(each, "weight", None)
     # As in the mean of the criterion, class weights share out the loss and do not scale it.
     return loss if of_class is None else loss / (weights * of_class[y]).sum()
 
 
-def check_criterion(net):
+def check_criterion(net: Any) -> None:
     """Raise if a criterion is set on a net whose loss has no place for one."""
     options = sorted(net.get_params_for("criterion"))
     if net.criterion is not nn.CrossEntropyLoss or options:

@@ -1,5 +1,11 @@
 """Misclassification-aware adversarial training."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
 from .. import _validation as check
 from ..attacks import PGD
 from ._adversarial import AdversarialNet
@@ -9,7 +15,7 @@ __all__ = ["MARTNet"]
 
 
 class MARTNet(AdversarialNet):
-    """Adversarial training that minds misclassified samples more than others.
+    """Adversarial training that weighs misclassified samples more than others.
 
     Parameters
     ----------
@@ -20,7 +26,7 @@ class MARTNet(AdversarialNet):
     beta : float, default=5.0
         Strength of the divergence; the released code has 5 for ResNet-18 and 6 for WideResNet.
     **kwargs
-        Shared parameters, save ``criterion``.
+        Shared parameters, except ``criterion``.
 
     Raises
     ------
@@ -35,7 +41,7 @@ class MARTNet(AdversarialNet):
     Notes
     -----
     ``BCE(p_adv, y) + beta * KL(p || p_adv) * (1 - p_y)`` averaged over the batch, with p and p_adv
-    the probabilities of the clean and of the worst points and BCE = -log p_adv,y -
+    the probabilities of the clean samples and of the adversarial examples and BCE = -log p_adv,y -
     log(1 - max_{k != y} p_adv,k). The small constants of the released code are not needed here,
     and the attack starts uniformly in the ball, where that code starts from small normal noise.
 
@@ -57,16 +63,24 @@ class MARTNet(AdversarialNet):
     True
     """
 
-    def __init__(self, module="auto", *, attack=PGD, beta=5.0, **kwargs):
+    def __init__(
+        self,
+        module: str | type[nn.Module] | nn.Module = "auto",
+        *,
+        attack: Any = PGD,
+        beta: float = 5.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(module, **kwargs)
         self.attack = attack
         self.beta = beta
 
-    def _check_parameters(self):
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        """Raise if a parameter makes no sense."""
+        super().check_parameters()
         check.check_number("beta", self.beta)
         check_criterion(self)
 
-    def batch_loss(self, x, y):
-        """Boosted cross-entropy of the worst points, and their divergence."""
-        return mart(self, x, self.craft(x, y), y)
+    def batch_loss(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Boosted cross-entropy of the adversarial examples, and their divergence."""
+        return mart(self, x, self.perturb(x, y), y)

@@ -1,5 +1,11 @@
 """Min-max training."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
 from ..attacks import PGD
 from ._adversarial import AdversarialNet
 
@@ -7,7 +13,7 @@ __all__ = ["MinMaxNet"]
 
 
 class MinMaxNet(AdversarialNet):
-    """Adversarial training by min-max optimisation: each batch is replaced by its worst case.
+    """Adversarial training by min-max optimisation: batches of adversarial examples.
 
     Parameters
     ----------
@@ -24,13 +30,13 @@ class MinMaxNet(AdversarialNet):
     TRADESNet : Trades clean for robust accuracy.
     FATNet : Stops the attack on a sample once it is misclassified.
     GAIRATNet : Weights the samples by their distance to the boundary.
-    FastATNet : ReplayCache one step.
+    FastATNet : Takes one step.
 
     Notes
     -----
     min over weights of the mean of max over the ball of CE(f(x + d), y). The attack runs in
     eval mode and draws from a generator of its own; on a CPU it searches on a copy of the module
-    whose convolutions are laid out for speed, and finds the same points up to rounding.
+    whose convolutions are laid out for speed, and finds the same examples up to rounding.
 
     References
     ----------
@@ -46,10 +52,16 @@ class MinMaxNet(AdversarialNet):
     True
     """
 
-    def __init__(self, module="auto", *, attack=PGD, **kwargs):
+    def __init__(
+        self,
+        module: str | type[nn.Module] | nn.Module = "auto",
+        *,
+        attack: Any = PGD,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(module, **kwargs)
         self.attack = attack
 
-    def batch_loss(self, x, y):
-        """Cross-entropy of the worst points found."""
-        return super().batch_loss(self.craft(x, y), y)
+    def batch_loss(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross-entropy of the adversarial examples."""
+        return super().batch_loss(self.perturb(x, y), y)

@@ -1,5 +1,11 @@
 """Ordinary training."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
 from ._base import BaseNet
 
 __all__ = ["NaturalNet"]
@@ -14,7 +20,7 @@ class NaturalNet(BaseNet):
         Returns logits (n, n_classes). "auto" builds an MLP for flat samples, the papers'
         MNIST net for one-channel images and their CIFAR-10 net for several channels. A class is
         called with ``input_shape`` and ``n_classes`` if it takes them, and with ``module__...``;
-        an instance is copy_module, so that a second fit starts where the first one did.
+        an instance is copied, so that a second fit starts where the first one did.
     criterion : torch criterion class, default=CrossEntropyLoss
         Loss of the logits, averaged over the batch.
     optimizer : torch optimiser class, default=Adam
@@ -44,9 +50,8 @@ class NaturalNet(BaseNet):
         to 0 along half a wave, or pairs (first epoch, factor): ``[(31, 0.1), (61, 0.01)]`` holds
         1 for thirty epochs. None leaves the rate to ``lr`` and skorch's ``LRScheduler``.
     recipe : {"fast-cifar", "gairat-resnet18", "trades-wrn"}, default=None
-        A paper's optimiser, learning rate, schedule, epochs, batch size and augmentation in place
-        of the defaults; :func:`sklearn_robust.nets.recipe_params` tells them. A parameter that is
-        set to something else as well is refused; one at its default gives way.
+        Deprecated: type ``Net(**recipe_params(name))``, with
+        :func:`sklearn_robust.nets.recipe_params`.
     init_from : path or FrozenEstimator, default=None
         Weights to begin ``fit`` with: a file of ``net.save``, or ``FrozenEstimator(net)``, of the
         same labels and the same architecture.
@@ -58,8 +63,9 @@ class NaturalNet(BaseNet):
         Folder that keeps the state of training after every epoch. A ``fit`` that was killed goes
         on from there when it is called again, and on a CPU ends with the weights of an unbroken
         one; one that ended is read back, if ``random_state`` is a number. Each combination of
-        data, parameters and versions has a subfolder, so that the fits of a search may share a
-        folder; a subfolder given here itself must be that of this fit. ``partial_fit`` and warm
+        data, parameters, code and versions has a subfolder, so that the fits of a search may share
+        a folder; a subfolder given here itself must be that of this fit. Your own code counts
+        without its comments, docstrings, layout and import path. ``partial_fit`` and warm
         starts write none.
     verbose : int, default=0
         1 shows a progress bar, 2 skorch's table.
@@ -81,12 +87,12 @@ class NaturalNet(BaseNet):
 
     See Also
     --------
-    MinMaxNet : Trains on worst-case samples.
+    MinMaxNet : Trains on adversarial examples.
     JacobianRegNet : Penalises the gradient of the decision function.
 
     Notes
     -----
-    Training with a keyboard interrupt ends early and keeps what was trained.
+    Ctrl-C ends training early and keeps what was trained.
 
     Examples
     --------
@@ -98,5 +104,5 @@ class NaturalNet(BaseNet):
     True
     """
 
-    def __init__(self, module="auto", **kwargs):
+    def __init__(self, module: str | type[nn.Module] | nn.Module = "auto", **kwargs: Any) -> None:
         super().__init__(module, **kwargs)

@@ -1,20 +1,31 @@
 """Training that trades clean for robust accuracy."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
 from .. import _validation as check
 from ..attacks import PGD
+from ..attacks._gradient import GradientAttack
 from ._adversarial import AdversarialNet
 from ._losses import trades
 
 __all__ = ["TRADESNet", "check_start"]
 
 
-def check_start(net):
+def check_start(net: Any) -> None:
     """Raise if an attack would begin where the divergence from the clean sample is flat."""
-    if net.attack_.loss == "kl" and not getattr(net.attack_, "random_start", False):
+    if net.attack_.loss == "kl" and not _starts_at_random(net.attack_):
         raise ValueError(
             f"{type(net).__name__}'s attack begins at the clean sample, where its loss 'kl' has no "
             "gradient: give attack=PGD, which begins elsewhere, or attack__loss='cross_entropy'."
         )
+
+
+def _starts_at_random(attack: Any) -> bool:
+    return isinstance(attack, GradientAttack) and bool(attack.random_start)
 
 
 class TRADESNet(AdversarialNet):
@@ -35,8 +46,8 @@ class TRADESNet(AdversarialNet):
 
     See Also
     --------
-    MARTNet : Minds misclassified samples more.
-    MinMaxNet : Trains on the worst points alone.
+    MARTNet : Weighs misclassified samples more.
+    MinMaxNet : Trains on the adversarial examples alone.
     NaturalNet : The same with ``beta=0``, bit for bit.
 
     Notes
@@ -60,26 +71,35 @@ class TRADESNet(AdversarialNet):
     True
     """
 
-    def __init__(self, module="auto", *, attack=PGD, beta=6.0, **kwargs):
+    def __init__(
+        self,
+        module: str | type[nn.Module] | nn.Module = "auto",
+        *,
+        attack: Any = PGD,
+        beta: float = 6.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(module, **kwargs)
         self.attack = attack
         self.beta = beta
 
-    def _check_parameters(self):
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        """Raise if a parameter makes no sense."""
+        super().check_parameters()
         check.check_number("beta", self.beta)
 
-    def _attack_defaults(self):
+    def attack_defaults(self) -> dict[str, Any]:
+        """Parameters of the attack that differ from its own defaults, unless they are set."""
         return {"loss": "kl"}
 
-    def initialize_attack(self):
+    def initialize_attack(self) -> AdversarialNet:
         """Set ``attack_``, which must not begin at the clean sample."""
         super().initialize_attack()
         check_start(self)
         return self
 
-    def batch_loss(self, x, y):
-        """Clean loss, and divergence of the worst points found."""
+    def batch_loss(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Clean loss, and divergence of the adversarial examples."""
         if self.beta == 0:
             return super().batch_loss(x, y)
-        return trades(self, x, self.craft(x, y), y)
+        return trades(self, x, self.perturb(x, y), y)

@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from .. import _validation as check
 from ..attacks import PGD, BaseAttack
-from ..nets._engine.trajectory import Trajectory, check_one_run
+from ..nets._reweighting import KappaObserver, check_one_run
 
 __all__ = ["attack_of", "count_steps", "plane"]
 
@@ -37,7 +37,7 @@ def count_steps(
     for start in range(0, len(X), CHUNK):
         x = view.tensor(X[start : start + CHUNK])
         y = torch.as_tensor(codes[start : start + CHUNK], device=x.device)
-        path = Trajectory(y)
+        path = KappaObserver(y)
         attack.perturb(view, x, y, observe=path)
         kappa.append(path.kappa.cpu())
         with torch.no_grad():

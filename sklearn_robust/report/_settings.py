@@ -15,7 +15,9 @@ __all__ = ["DEFAULT_NETS", "NETS", "BadInput", "Settings", "blame_input", "net_n
 
 DEFAULT_NETS = ("NaturalNet", "AdvTrainNet", "JacobianRegNet", "MinMaxNet", "GAIRATNet")
 _OPTIONS = ("epochs", "samples", "train_samples", "seed", "device", "n_jobs", "data_home")
-NETS: dict[str, Any] = {name: vars(nets)[name] for name in nets.__all__ if name.endswith("Net")}
+_BASES = (nets.BaseNet, nets.AdversarialNet)
+_PUBLIC = {name: vars(nets)[name] for name in nets.__all__ if name.endswith("Net")}
+NETS: dict[str, Any] = {name: net for name, net in _PUBLIC.items() if net not in _BASES}
 
 
 class BadInput(Exception):

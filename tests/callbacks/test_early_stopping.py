@@ -188,7 +188,7 @@ def test_going_on_begins_a_new_search_for_the_best():
 
 BAD = [
     (RobustEarlyStopping(validation_fraction=0), "validation_fraction is 0; give a number above"),
-    (RobustEarlyStopping(validation_fraction=1.0), "validation_fraction is 1; give a share below"),
+    (RobustEarlyStopping(validation_fraction=1.0), "validation_fraction is 1; give a number below"),
     (RobustEarlyStopping(patience=0), "patience is 0; give an integer of at least 1"),
     (RobustEarlyStopping(PGD(eps=-1)), "eps is -1"),
     (RobustEarlyStopping(PGD), "attack is <class.*; give RobustEarlyStopping an instance, PGD"),

@@ -86,7 +86,9 @@ def test_without_a_fall_nothing_is_said(case):
 
 
 def test_a_net_that_was_never_robust_is_trained_to_the_end_and_named():
-    match = "AdvTrainNet ends with accuracy 0.00 under several steps and 1.00 under FGSM: it with"
+    match = (
+        "AdvTrainNet ends with accuracy 0.00 under several steps and 1.00 under FGSM: it is robust"
+    )
     with pytest.warns(CatastrophicOverfittingWarning, match=match):
         net, guard = play(BLIND, BLIND)
     assert net.n_iter_ == 2 and guard.collapsed_epoch_ is None

@@ -70,7 +70,7 @@ def test_weights_move_up_the_gradient_of_the_same_batch():
     net = in_training(MinMaxNet, Linear().double(), x, y, attack__eps=0.1, attack__bounds=None)
     w = net.module_.weight
     before = w.detach().clone()
-    x_adv = net.craft(x, y)
+    x_adv = net.perturb(x, y)
     ascent = torch.autograd.grad(nn.functional.cross_entropy(net.module_(x_adv), y), w)[0]
     wanted = before + GAMMA * before.norm() * ascent / ascent.norm()
     with WeightPerturbation(GAMMA).around_loss(net, x, y):
@@ -97,8 +97,8 @@ def test_a_batch_is_crafted_once(net):
 
     class Counting(net):
         def _search(self, attack, x, y, observe=None):
-            taken = getattr(self, "takes_", None)
-            calls.append(taken is not None and taken.given < len(taken.made))
+            cache = self._replay_cache
+            calls.append(cache is not None and cache.n_given < len(cache.results))
             return super()._search(attack, x, y, observe)
 
     params = {"module": Linear, "max_epochs": 1, "batch_size": -1, "attack__eps": 0.1}

@@ -64,7 +64,7 @@ def test_the_activation_is_the_one_asked_for_in_every_place(net, activation):
 @pytest.mark.parametrize("net", NETS, ids=name)
 @pytest.mark.parametrize("activation", [nn.ReLU(), "relu"], ids=repr)
 def test_a_ready_activation_is_refused(net, activation):
-    with pytest.raises(TypeError, match="activation is .*; wanted is a class such as torch.nn"):
+    with pytest.raises(TypeError, match="activation is .*; give a class such as torch.nn"):
         net((1, 8, 8), 2, activation=activation)
 
 
@@ -102,9 +102,9 @@ def test_images_too_small_to_pool_are_refused(net, shape, side):
     [
         (partial(MLP, ()), "at least one feature"),
         (partial(MLP, (3, 0)), "at least one feature"),
-        (partial(MNISTConvNet, (8, 8), kernel_size=4), "kernel_size is 4; wanted is an odd"),
-        (partial(WideResNet, (8, 8), depth=30), "depth is 30; wanted is 6 b"),
-        (partial(WideResNet, (8, 8), depth=4), "depth is 4; wanted is 6 b"),
+        (partial(MNISTConvNet, (8, 8), kernel_size=4), "kernel_size is 4; give an odd"),
+        (partial(WideResNet, (8, 8), depth=30), "depth is 30; give 6 b"),
+        (partial(WideResNet, (8, 8), depth=4), "depth is 4; give 6 b"),
     ],
     ids=name,
 )

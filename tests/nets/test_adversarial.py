@@ -7,6 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from sklearn_robust import AdvTrainNet, MinMaxNet, NaturalNet
 from sklearn_robust.attacks import BIM, FGSM, PGD
+from sklearn_robust.nets._engine.fit_state import FitState
 from tests.cases import (
     Linear,
     Normalised,
@@ -78,10 +79,11 @@ def test_the_random_start_is_drawn_from_the_nets_own_seed():
         seen.append(x_adv.clone())
 
     net.fit(X, Y)
-    net._begin_training(0)
+    net._fit_state = FitState.begin(0, net.device_)
+    net.begin_training(0)
     x, y = torch.tensor(X), torch.tensor(Y)
     for _ in range(2):
-        net.craft(x, y, observe=draw)
+        net.perturb(x, y, observe=draw)
     assert not torch.equal(*seen)
 
 
@@ -126,7 +128,7 @@ def test_points_found_on_a_quicker_copy_are_those_of_the_module(pictures, max_it
     net = in_training(MinMaxNet, pictures, x, y, **params)
     before = state_of(net.module_)
     wanted = PGD(**settings).perturb(net.module_, x, y)
-    torch.testing.assert_close(net.craft(x, y), wanted, rtol=0, atol=1e-12)
+    torch.testing.assert_close(net.perturb(x, y), wanted, rtol=0, atol=1e-12)
     same_state(net.module_, before)
 
 

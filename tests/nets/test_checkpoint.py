@@ -24,6 +24,7 @@ from sklearn_robust import JacobianRegNet, MinMaxNet, NaturalNet, load_net
 from sklearn_robust.callbacks import (
     CatastrophicOverfittingGuard,
     RobustEarlyStopping,
+    StopTraining,
     WeightAveraging,
     WeightPerturbation,
 )
@@ -197,7 +198,7 @@ class Scripted(Callback):
 
 
 def by_callback():
-    raise KeyboardInterrupt
+    raise StopTraining
 
 
 def by_user():

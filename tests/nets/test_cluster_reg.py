@@ -53,7 +53,7 @@ def test_the_loss_is_cross_entropy_and_penalty_of_the_samples_trained_on(average
     rows, codes = torch.tensor(X[:9]), torch.tensor(y[:9])
     if attack:
         net.attack_.set_params(random_start=False)
-        z = net.module_(net.craft(rows, codes))
+        z = net.module_(net.perturb(rows, codes))
     else:
         z = net.module_(rows)
     loss, logits = net.batch_loss(rows, codes)

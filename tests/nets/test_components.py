@@ -70,7 +70,7 @@ def test_an_attack_set_on_a_fitted_net_acts_at_once_and_keeps_the_weights(given)
     x, y = torch.tensor(X), torch.tensor(Y)
 
     def reach():
-        return float((net.craft(x, y) - x).abs().max())
+        return float((net.perturb(x, y) - x).abs().max())
 
     assert reach() == pytest.approx(0.1, abs=1e-6)
     net.set_params(attack__eps=0.02)
@@ -111,7 +111,7 @@ def test_an_attack_in_training_keeps_to_the_box_of_all_the_data(net):
     low, high = quick(net, attack__eps=0.5).fit(X, Y).attack_.bounds_
     assert (low, high) == (0, 1)
     given = quick(net, attack__eps=0.5, attack__bounds=(-3, 3)).fit(wide, labels)
-    crafted = given.craft(torch.tensor(wide), torch.tensor(labels))
+    crafted = given.perturb(torch.tensor(wide), torch.tensor(labels))
     assert crafted.min() >= -3 and given.attack_.bounds_[1] == 3
 
 
@@ -125,7 +125,7 @@ def test_the_box_grows_with_the_data_of_partial_fit():
 # -- the state of the net ------------------------------------------------------------------------
 
 PROBES = {
-    "craft": lambda net: net.craft(torch.tensor(X), torch.tensor(Y)),
+    "perturb batch": lambda net: net.perturb(torch.tensor(X), torch.tensor(Y)),
     "generate": lambda net: PGD(eps=0.1).generate(net, X, Y),
     "evaluate": lambda net: WorstCase(eps=0.1).evaluate(net, X, Y),
     "perturb": lambda net: PGD(eps=0.1).perturb(net.module_, torch.tensor(X), torch.tensor(Y)),
@@ -158,7 +158,7 @@ class Breaking(Normalised):
         return super().forward(x)
 
 
-@pytest.mark.parametrize("probe", ["craft", "perturb", "verdict", "predict"])
+@pytest.mark.parametrize("probe", ["perturb batch", "perturb", "verdict", "predict"])
 def test_the_net_is_as_it_was_after_an_exception_too(probe):
     net = quick(MinMaxNet, module=Breaking).fit(X, Y)
     net.module_.train()
@@ -185,7 +185,9 @@ NO_ATTACKS = [None, "PGD", 0.1, LogisticRegression]
 @pytest.mark.parametrize("given", NO_ATTACKS, ids=str)
 @pytest.mark.parametrize("net", CRAFTING, ids=lambda net: net.__name__)
 def test_what_is_no_attack_is_refused(net, given):
-    with pytest.raises(ValueError, match="attack is .*; give an attack class or instance, attack="):
+    with pytest.raises(
+        ValueError, match="attack is .*; give an attack class or instance, such as attack=PGD"
+    ):
         quick(net, attack=given).fit(X, Y)
 
 
@@ -276,8 +278,8 @@ def radii(**params):
     seen = []
 
     class Watched(MinMaxNet):
-        def craft(self, x, y, **kwargs):
-            x_adv = super().craft(x, y, **kwargs)
+        def perturb(self, x, y, **kwargs):
+            x_adv = super().perturb(x, y, **kwargs)
             seen.append(float((x_adv - x).abs().max()))
             return x_adv
 
@@ -312,7 +314,7 @@ def test_an_attack_without_a_radius_has_nothing_to_warm_up():
 def test_outside_fit_the_attack_has_its_full_radius():
     net = quick(MinMaxNet, max_epochs=1, eps_warm_up=1, attack__eps=0.3, attack__bounds=None)
     x = torch.tensor(X)
-    moved = net.fit(X, Y).craft(x, torch.tensor(Y)) - x
+    moved = net.fit(X, Y).perturb(x, torch.tensor(Y)) - x
     assert float(moved.abs().max()) == pytest.approx(0.3, abs=1e-6)
 
 

@@ -54,7 +54,7 @@ def test_points_loss_and_kappa_are_those_of_a_slow_reference(module, tau):
     net = in_training(FATNet, module, x64, y64, tau=tau, **EXACT)
     kappa, points, stopped = one_by_one(net.module_, tau)
     assert len(kappa.unique()) > 2 and bool(stopped.any()) == (tau < STEPS)
-    torch.testing.assert_close(net.craft(x64, y64), points, rtol=0, atol=1e-12)
+    torch.testing.assert_close(net.perturb(x64, y64), points, rtol=0, atol=1e-12)
     loss, z = net.batch_loss(x64, y64)
     torch.testing.assert_close(loss, cross_entropy(net.module_(points), y64))
     torch.testing.assert_close(z, net.module_(points))  # row i is sample i still
@@ -73,7 +73,7 @@ def test_every_sample_that_stopped_is_misclassified(module):
         last.append(rows)
         gone[rows] = z.argmax(1) != y64[rows]
 
-    x_adv = net.craft(x64, y64, observe=watch)
+    x_adv = net.perturb(x64, y64, observe=watch)
     assert 5 < gone.sum() < 55 and len(last[-1]) < len(last[0]) == len(y64)
     with torch.no_grad():
         assert (net.module_.eval()(x_adv).argmax(1) != y64)[gone].all()
@@ -86,7 +86,7 @@ def test_a_sample_that_stopped_is_not_looked_at_again(module):
     def watch(step, rows, z, x_adv):
         seen[rows] += 1
 
-    net.craft(x64, y64, observe=watch)
+    net.perturb(x64, y64, observe=watch)
     kappa, _, stopped = one_by_one(net.module_, 1)
     assert torch.equal(seen, torch.where(stopped, kappa + 2, STEPS).float())
 

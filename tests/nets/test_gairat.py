@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from sklearn_robust import FATNet, GAIRATNet, MARTNet, MinMaxNet, TRADESNet
 from sklearn_robust import _functional as F
-from sklearn_robust.nets._engine.trajectory import Trajectory
+from sklearn_robust.nets._reweighting import KappaObserver
 from tests.cases import Normalised, blobs, in_training, named, quick, same_weights
 
 X, Y = blobs(60)
@@ -128,7 +128,7 @@ def test_experimental_bases_weigh_the_term_that_they_say(module, base):
     def count(step, rows, z, x_adv):
         kappa[rows] += z.argmax(1) == y64[rows]
 
-    points = net.craft(x64, y64, observe=count)
+    points = net.perturb(x64, y64, observe=count)
     weights = F.gair_log_weights(kappa, 10, 0.0).softmax(0)
     weighted, rest = terms(base, net.module_, points)
     torch.testing.assert_close(loss, (weights * weighted).sum() + rest, rtol=1e-6, atol=0)
@@ -157,7 +157,7 @@ def test_kappa_may_end_at_the_first_error():
     y, rows = torch.tensor([0, 1]), torch.arange(2)
     answers = [[1, 1], [0, 1], [1, 1], [0, 0]]
     for first, wanted in ((False, [2, 3]), (True, [0, 3])):
-        path = Trajectory(y, first=first)
+        path = KappaObserver(y, first=first)
         for step, codes in enumerate(answers):
             z = torch.nn.functional.one_hot(torch.tensor(codes), 2).float()
             assert path(step, rows, z, None) is None
@@ -193,7 +193,7 @@ class Averaging(torch.nn.CrossEntropyLoss):
 
 def test_a_criterion_that_only_averages_is_refused():
     net = quick(GAIRATNet, criterion=Averaging, burn_in=0)
-    with pytest.raises(ValueError, match=r"it must heed reduction='none'"):
+    with pytest.raises(ValueError, match=r"it must support reduction='none'"):
         net.fit(X, Y)
 
 

@@ -326,10 +326,71 @@ class Own(NaturalNet):
     """A user's net."""
 
 
-def test_a_net_that_no_file_can_name_is_not_written(path):
-    with pytest.raises(TypeError, match="this is a Own of tests.nets.test_io: .*joblib"):
-        quick(Own).fit(X, Y).save(path)
-    assert not path.exists()
+class Other(NaturalNet):
+    """Another one."""
+
+
+OWN = [([Own, Linear], {}), ([Own], {"module": Linear}), ((Linear, Own), {"lr": 0.5})]
+
+
+@pytest.mark.parametrize(("classes", "params"), OWN, ids=str)
+def test_a_net_of_the_user_comes_back_where_its_classes_are_given(classes, params, path):
+    net = quick(Own, module=Linear).fit(X, Y)
+    again = round_trip(net, path, classes=classes, **params)
+    assert type(again) is Own and same_weights(net, again)
+    assert again.module is Linear and again.lr == params.get("lr", net.lr)
+
+
+def test_one_class_needs_no_list(path):
+    net = quick(Own).fit(X, Y)
+    assert same_weights(net, round_trip(net, path, classes=Own))
+
+
+def test_an_attack_and_an_optimiser_of_the_user_come_back(path):
+    net = quick(MinMaxNet, attack=Gentle(eps=0.2), optimizer=Steps).fit(X, Y)
+    again = round_trip(net, path, classes=[Gentle, Steps])
+    assert type(again.attack_) is Gentle and again.attack_.eps == 0.2
+    assert again.optimizer is Steps
+
+
+def test_a_class_that_moved_to_another_module_is_still_the_files(path, monkeypatch):
+    net = quick(Own).fit(X, Y)
+    net.save(path)
+    monkeypatch.setattr(Own, "__module__", "elsewhere")
+    assert type(load_net(path, classes=[Own])) is Own
+
+
+WRONG = [
+    (
+        [],
+        "names the class 'tests.nets.test_io:Own' as the net, .*: give it, load_net.path, classes=",
+    ),
+    (
+        [Other],
+        "names the class 'tests.nets.test_io:Own' as the net, and classes holds .*:Other: add",
+    ),
+    (
+        [Own, Other],
+        "holds tests.nets.test_io:Other, which the file does not name; it names tests.*Own",
+    ),
+    ([Own, "a"], "classes holds types and other things, .*Own.*'a'.; give the classes"),
+]
+
+
+@pytest.mark.parametrize(("classes", "match"), WRONG, ids=["none", "other", "more", "mixed"])
+def test_classes_that_are_not_the_files_are_refused(classes, match, path):
+    quick(Own).fit(X, Y).save(path)
+    with pytest.raises((TypeError, ValueError), match=match):
+        load_net(path, classes=classes or None)
+
+
+def test_labels_are_still_a_parameter_of_the_net(path):
+    net = quick(NaturalNet).fit(X, Y)
+    assert round_trip(net, path, classes=[0, 1]).classes == [0, 1]
+
+
+class Gentle(PGD):
+    """A user's attack."""
 
 
 class Steps(torch.optim.SGD):

@@ -30,7 +30,7 @@ def test_rs_takes_one_step_from_noise_and_returns_to_the_ball(alpha):
     net = in_training(FastATNet, Linear(), x64, y64, alpha=alpha, attack__bounds=None, **BALL)
     noise = EPS * (2 * RowNoise(0, x64).uniform(x64, 0) - 1)
     moved = (noise + (alpha or 1.25) * EPS * uphill(net.module_)).clamp(-EPS, EPS)
-    torch.testing.assert_close(net.craft(x64, y64) - x64, moved)
+    torch.testing.assert_close(net.perturb(x64, y64) - x64, moved)
     loss, z = net.batch_loss(x64, y64)
     torch.testing.assert_close(z, net.module_(x64 + moved))
     torch.testing.assert_close(loss, cross_entropy(z, y64))
@@ -40,7 +40,7 @@ def test_rs_is_pgd_of_one_step():
     net = in_training(FastATNet, Normalised(), x64, y64, **BALL)
     attack = PGD(eps=EPS, max_iter=1, step_size=1.25 * EPS, random_state=0)
     wanted = attack.perturb(net.module_, x64, y64)
-    torch.testing.assert_close(net.craft(x64, y64), wanted, rtol=0, atol=0)
+    torch.testing.assert_close(net.perturb(x64, y64), wanted, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(("alpha", "noise"), [(None, 2.0), (1.5, 3.0), (1.0, 0.0)])
@@ -49,7 +49,7 @@ def test_n_steps_from_more_noise_and_does_not_return(alpha, noise):
     net = in_training(FastATNet, Linear(), x64, y64, **params, **BALL)
     start = noise * EPS * (2 * RowNoise(0, x64).uniform(x64, 0) - 1)
     moved = start + (alpha or 1.0) * EPS * uphill(net.module_)
-    torch.testing.assert_close(net.craft(x64, y64) - x64, moved)
+    torch.testing.assert_close(net.perturb(x64, y64) - x64, moved)
     assert (moved.abs().max() > 1.5 * EPS) == (noise > 0)
 
 
@@ -58,7 +58,7 @@ def test_both_stay_in_the_box_and_leave_what_may_not_move(variant):
     mask = np.array([True, False, True, True])
     params = {"attack__bounds": (0, 1), "attack__mask": mask, "attack__eps": 0.7}
     net = quick(FastATNet, variant=variant, **params).fit(X, Y)
-    crafted = net.craft(torch.tensor(X), torch.tensor(Y)).numpy()
+    crafted = net.perturb(torch.tensor(X), torch.tensor(Y)).numpy()
     assert crafted.min() == 0 and crafted.max() == 1
     assert (crafted[:, 1] == X[:, 1]).all()
 
@@ -66,7 +66,7 @@ def test_both_stay_in_the_box_and_leave_what_may_not_move(variant):
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 def test_rs_stays_in_the_ball_of_any_norm(norm):
     net = quick(FastATNet, attack__eps=0.3, attack__norm=norm).fit(X, Y)
-    moved = net.craft(torch.tensor(X), torch.tensor(Y)).numpy() - X
+    moved = net.perturb(torch.tensor(X), torch.tensor(Y)).numpy() - X
     size = np.linalg.norm(moved, {"linf": np.inf, "l2": 2, "l1": 1}[norm], axis=1)
     assert 0.1 < size.max() <= 0.3 + 1e-6
 
@@ -85,7 +85,7 @@ def test_n_cannot_keep_integers():
     with pytest.raises(ValueError, match="variant='n' leaves the grid of integer features"):
         quick(FastATNet, variant="n", **params).fit(whole, Y)
     net = quick(FastATNet, attack__eps=2, **params).fit(whole, Y)
-    crafted = net.craft(torch.tensor(whole), torch.tensor(Y))
+    crafted = net.perturb(torch.tensor(whole), torch.tensor(Y))
     assert torch.equal(crafted[:, 0], crafted[:, 0].round())
 
 
@@ -142,7 +142,7 @@ def test_each_replay_is_an_update_and_the_perturbation_persists_and_stays_in_bal
 
     class Watched(FreeATNet):
         def batch_loss(self, x, y):
-            before = getattr(self, "delta_", torch.zeros_like(x))
+            before = self.fit_state.kept.get("delta", torch.zeros_like(x))
             seen.append((x, before.clone()))
             return super().batch_loss(x, y)
 
@@ -152,7 +152,7 @@ def test_each_replay_is_an_update_and_the_perturbation_persists_and_stays_in_bal
     for (x, _), (_, delta) in zip(seen, seen[1:], strict=False):
         assert delta.abs().max() <= 0.4 + 1e-6
         assert (x + delta).min() >= -1e-6 and (x + delta).max() <= 1 + 1e-6
-    assert not hasattr(net, "delta_")
+    assert net._fit_state is None
 
 
 @pytest.mark.parametrize("norm", ["l2", "l1"])
@@ -165,7 +165,7 @@ def test_craft_is_the_attack_itself():
     net = quick(FreeATNet, attack__eps=0.2).fit(X, Y)
     x, y = torch.tensor(X), torch.tensor(Y)
     wanted = FGSM(eps=0.2, bounds=(0, 1)).perturb(net.module_, x, y)
-    assert torch.equal(net.craft(x, y), wanted)
+    assert torch.equal(net.perturb(x, y), wanted)
 
 
 FAULTS = [
@@ -174,7 +174,7 @@ FAULTS = [
     (FastATNet, {"noise": -1}, "noise is -1; give a number of at least 0"),
     (FreeATNet, {"m": 0}, "m is 0; give an integer of at least 1"),
     (FreeATNet, {"m": 2.0}, "m is 2.0"),
-    (FreeATNet, {"attack__loss": "margin"}, "gradient of its criterion and cannot heed the loss"),
+    (FreeATNet, {"attack__loss": "margin"}, "gradient of its criterion and cannot use the loss"),
     (FreeATNet, {"attack__integer": [0]}, "or the integer features of attack=FGSM"),
 ]
 

@@ -131,7 +131,10 @@ RECIPES = ["fast-cifar", "gairat-resnet18", "trades-wrn"]
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_is_its_parameters(name):
-    recipe = NaturalNet(Flat, recipe=name, random_state=0).fit(IMAGES, Y)
+    recipe = NaturalNet(Flat, recipe=name, random_state=0)
+    told = rf"recipe goes in the next release: type NaturalNet\(\*\*recipe_params\('{name}'\)\)"
+    with pytest.warns(FutureWarning, match=told):
+        recipe.fit(IMAGES, Y)
     spelled = NaturalNet(Flat, **recipe_params(name), random_state=0).fit(IMAGES, Y)
     assert same_weights(recipe, spelled) and recipe.n_iter_ == recipe_params(name)["max_epochs"]
     assert isinstance(recipe.optimizer_, torch.optim.SGD)
@@ -144,6 +147,7 @@ class Flat(nn.Sequential):
         super().__init__(nn.Flatten(), nn.Linear(192, 2))
 
 
+@pytest.mark.filterwarnings("ignore:the parameter recipe goes:FutureWarning")
 def test_a_recipe_leaves_the_parameters_as_they_were_given():
     net = NaturalNet(Flat, recipe="fast-cifar", random_state=0)
     before = net.get_params()
@@ -297,8 +301,8 @@ def test_perturbations_of_mixed_precision_stay_in_the_ball_in_float32(gpu):
     seen = []
 
     class Watched(MinMaxNet):
-        def craft(self, x, y, **kwargs):
-            x_adv = super().craft(x, y, **kwargs)
+        def perturb(self, x, y, **kwargs):
+            x_adv = super().perturb(x, y, **kwargs)
             seen.append((x_adv.dtype, float((x_adv - x).abs().max())))
             return x_adv
 

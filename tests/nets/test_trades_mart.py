@@ -93,7 +93,7 @@ def spelled_out(net, module, x, x_adv, y, beta):
 def test_loss_and_gradient_are_those_of_the_formula(net, beta):
     fitted = in_training(net, Linear(), x64, y64, beta=beta, **ATTACK)
     loss, _ = fitted.batch_loss(x64, y64)
-    wanted = spelled_out(net, fitted.module_, x64, fitted.craft(x64, y64), y64, beta)
+    wanted = spelled_out(net, fitted.module_, x64, fitted.perturb(x64, y64), y64, beta)
     torch.testing.assert_close(loss, wanted)
     parameters = list(fitted.module_.parameters())
     for ours, theirs in zip(
@@ -109,7 +109,7 @@ def test_the_attack_climbs_what_the_paper_says(net, loss):
     fitted = in_training(net, Linear(), x64, y64, **ATTACK)
     attack = PGD(eps=0.1, bounds=None, loss=loss, random_state=0)
     points = attack.perturb(fitted.module_, x64, y64)
-    torch.testing.assert_close(fitted.craft(x64, y64), points, rtol=0, atol=0)
+    torch.testing.assert_close(fitted.perturb(x64, y64), points, rtol=0, atol=0)
 
 
 LOSS_SETTINGS = [

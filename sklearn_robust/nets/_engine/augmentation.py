@@ -1,12 +1,18 @@
 """Random copies of a batch for training: shifted, mirrored, or through a transform."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 __all__ = ["augmented", "check_augment", "crop_flip"]
 
 
-def check_augment(augment, sample_shape, recipe=None):
+def check_augment(
+    augment: Any, sample_shape: tuple[int, ...] | None, recipe: str | None = None
+) -> None:
     """Raise unless ``augment``, maybe that of a recipe, can be done to samples of this shape."""
     if augment is None or (callable(augment) and not isinstance(augment, type)):
         return
@@ -15,7 +21,7 @@ def check_augment(augment, sample_shape, recipe=None):
             f"augment is {augment!r}; give 'crop-flip', None, or a transform of one sample, such "
             "as an instance of a class of torchvision.transforms.v2."
         )
-    if len(sample_shape) < 2:
+    if sample_shape is not None and len(sample_shape) < 2:
         raise ValueError(
             f"augment='crop-flip' moves pixels, but the samples have shape {tuple(sample_shape)}: "
             "give images (n, C, H, W) or (n, H, W), or leave augment out"
@@ -23,7 +29,7 @@ def check_augment(augment, sample_shape, recipe=None):
         )
 
 
-def crop_flip(x):
+def crop_flip(x: Tensor) -> Tensor:
     """Shift each image by up to an eighth of its sides, and mirror every other one at random.
 
     Parameters
@@ -48,7 +54,7 @@ def crop_flip(x):
     return picked.movedim(-1, 1).reshape(x.shape)
 
 
-def augmented(x, augment, box):
+def augmented(x: Tensor, augment: Any, box: Any) -> Tensor:
     """Random copy of a batch.
 
     Parameters

@@ -1,8 +1,15 @@
 """Batches as index slices of one tensor, in place of per-sample collation."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from skorch.dataset import Dataset
+from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 __all__ = ["Batches", "JoinedLast", "Rows", "as_rows"]
@@ -14,24 +21,24 @@ class Rows(Dataset):
     Parameters
     ----------
     X : array of shape (n, ...), float32
-        Samples; a read-only array (a memory map, say) stays where it is.
+        Samples; a read-only array, such as a memory map, stays where it is.
     codes : array of shape (n,), int64
         Class codes.
     y : array of shape (n,)
         Labels, which skorch's scoring callbacks compare with what ``predict`` says of ``X``.
     """
 
-    def __init__(self, X, codes, y):
+    def __init__(self, X: NDArray, codes: NDArray, y: NDArray) -> None:
         self.X, self.codes, self.y = X, codes, y
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.X)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[NDArray, Any]:
         return np.array(self.X[index]), self.codes[index]
 
 
-def as_rows(dataset):
+def as_rows(dataset: Any) -> Rows | None:
     """Return the ``Rows`` behind a dataset or a split of one, else None."""
     if isinstance(dataset, Rows):
         return dataset
@@ -41,7 +48,7 @@ def as_rows(dataset):
     return None
 
 
-def _fits(n_bytes, device):
+def _fits(n_bytes: int, device: torch.device) -> bool:
     if device.type != "cuda":
         return device.type == "cpu"
     free, _ = torch.cuda.mem_get_info(device)
@@ -64,7 +71,14 @@ class Batches:
         Source of the shuffles; None keeps the order.
     """
 
-    def __init__(self, rows, batch_size, device, generator=None):
+    def __init__(
+        self,
+        rows: Rows,
+        batch_size: int,
+        device: torch.device | str,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        self.X: NDArray | Tensor
         self.generator = generator
         self.device = torch.device(device)
         self.X, self.y = rows.X, torch.as_tensor(rows.codes)
@@ -79,10 +93,10 @@ class Batches:
             starts.pop()
         self.edges = list(zip(starts, [*starts[1:], n], strict=True))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.edges)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         n = len(self.y)
         order = None
         if self.generator is not None:
@@ -90,7 +104,7 @@ class Batches:
         for start, stop in self.edges:
             yield self._take(slice(start, stop) if order is None else order[start:stop])
 
-    def _take(self, rows):
+    def _take(self, rows: slice | Tensor) -> tuple[Tensor, Tensor]:
         if isinstance(self.X, torch.Tensor):
             here = rows if isinstance(rows, slice) else rows.to(self.X.device)
             x, y = self.X[here], self.y[here]
@@ -101,7 +115,7 @@ class Batches:
         return x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
 
 
-def _numpy(rows):
+def _numpy(rows: slice | Tensor) -> slice | NDArray:
     return rows if isinstance(rows, slice) else rows.numpy()
 
 
@@ -114,16 +128,17 @@ class JoinedLast:
         skorch's loader of a user's dataset.
     """
 
-    def __init__(self, loader):
+    def __init__(self, loader: Any) -> None:
         self.loader = loader
 
-    def __len__(self):
+    def __len__(self) -> int:
         if not isinstance(self.loader, DataLoader) or self.loader.batch_size is None:
             return len(self.loader)
-        size, n = self.loader.batch_size, len(self.loader.sampler)
+        n = len(self.loader.sampler)  # type: ignore[arg-type]
+        size = self.loader.batch_size
         return len(self.loader) - (1 < size < n and n % size == 1 and not self.loader.drop_last)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         held = None
         for batch in self.loader:
             if held is not None and len(batch[0]) == 1 < len(held[0]):

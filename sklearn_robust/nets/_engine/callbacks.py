@@ -1,21 +1,57 @@
-"""What a net asks about skorch's callbacks."""
+"""What a net asks of callbacks, its own library's and skorch's."""
 
-import dis
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, runtime_checkable
 
 from skorch.callbacks import Callback
+from torch import Tensor
 
-__all__ = ["check_callbacks", "is_callbacks"]
+__all__ = [
+    "ActsAroundLoss",
+    "AveragesWeights",
+    "HoldsOut",
+    "check_callbacks",
+    "context_of",
+]
 
 
-def check_callbacks(callbacks):
+@runtime_checkable
+class ActsAroundLoss(Protocol):
+    """Callback that puts a context around each loss and its gradients."""
+
+    def around_loss(self, net: Any, x: Tensor, y: Tensor) -> AbstractContextManager:
+        """Return the context of one loss."""
+
+
+@runtime_checkable
+class AveragesWeights(Protocol):
+    """Callback that averages weights, before other callbacks judge the average."""
+
+    averages: bool
+
+
+@runtime_checkable
+class HoldsOut(Protocol):
+    """Callback that needs samples held out from training."""
+
+    train_split: Callable | None
+
+
+def check_callbacks(callbacks: object) -> None:
     """Raise unless ``callbacks`` is a list, None or "disable"."""
     if isinstance(callbacks, (Callback, type, str)) and callbacks != "disable":
         raise ValueError(f"callbacks is {callbacks!r}; give a list, callbacks=[...].")
 
 
-def is_callbacks(interrupt):
-    """Whether code raised it, as callbacks do to end training, and not the user's Ctrl-C."""
-    last = interrupt.__traceback__
-    while last.tb_next is not None:
-        last = last.tb_next
-    return dis.opname[last.tb_frame.f_code.co_code[last.tb_lasti]] == "RAISE_VARARGS"
+def context_of(callback: ActsAroundLoss, net: Any, x: Tensor, y: Tensor) -> AbstractContextManager:
+    """Ask a callback for its context around a loss."""
+    context = callback.around_loss(net, x, y)
+    if not isinstance(context, AbstractContextManager):
+        raise TypeError(
+            f"{type(callback).__name__}.around_loss returned {context!r}; return a context, for "
+            "example by the decorator contextlib.contextmanager."
+        )
+    return context

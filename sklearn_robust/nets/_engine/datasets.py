@@ -1,12 +1,17 @@
-"""What nets learn from their data before they train: shapes, classes, ranges."""
+"""Data of a fit: checks, classes as codes, shapes and ranges."""
+
+from __future__ import annotations
 
 import copy
 import hashlib
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.multiclass import check_classification_targets
 from skorch.dataset import Dataset as SkorchDataset
+from skorch.dataset import ValidSplit
 from skorch.utils import is_dataset, is_skorch_dataset
 from torch.utils.data import Dataset, Subset
 
@@ -16,7 +21,9 @@ from .batching import Rows, as_rows
 __all__ = ["CodedDataset", "coded", "is_coded", "open_data", "samples_of", "seeded_split"]
 
 
-def open_data(net, X, y, classes, reset):
+def open_data(
+    net: Any, X: Any, y: ArrayLike | None, classes: ArrayLike | None, reset: bool
+) -> tuple[Rows | CodedDataset, NDArray]:
     """Check the data of a fit and learn the net's classes from them.
 
     Returns
@@ -28,7 +35,7 @@ def open_data(net, X, y, classes, reset):
     """
     if not is_dataset(X):
         X, y = _open_rows(net, X, y, reset)
-        return Rows(X, code_labels(net, y, classes, reset), y), extremes(X)
+        return Rows(X, code_labels(net, y, classes, reset), np.asarray(y)), extremes(X)
     if y is not None:
         raise ValueError(
             "y is given beside a Dataset, which yields (sample, label) pairs itself: pass the "
@@ -37,7 +44,7 @@ def open_data(net, X, y, classes, reset):
     labels, ends, content = _walk(X)
     if reset:
         net.n_features_in_ = ends.shape[1]
-        vars(net).pop("feature_names_in_", None)
+        net.__dict__.pop("feature_names_in_", None)
     check.check_sample_shape(ends, None if reset else net.input_shape_, type(net).__name__)
     return _coded(X, labels, code_labels(net, labels, classes, reset), content), ends
 
@@ -55,7 +62,7 @@ def _open_rows(net, X, y, reset):
     return X, y
 
 
-def extremes(X, chunk=4096):
+def extremes(X: NDArray, chunk: int = 4096) -> NDArray:
     """Least and greatest value of each feature, stacked: shape (2, *sample_shape)."""
     lows, highs = [], []
     for start in range(0, len(X), chunk):
@@ -65,10 +72,10 @@ def extremes(X, chunk=4096):
     return np.stack([np.min(lows, axis=0), np.max(highs, axis=0)])
 
 
-def code_labels(net, y, classes, reset):
+def code_labels(net: Any, y: Any, classes: ArrayLike | None, reset: bool) -> NDArray:
     """Set the net's classes from ``y`` (or what was declared) and return the codes of ``y``."""
     declared = net.classes if classes is None else classes
-    if reset or not hasattr(net, "labels_"):
+    if reset or net.labels_ is None:
         net.labels_ = np.unique(y if declared is None else np.asarray(declared))
         if len(net.labels_) < 2:
             raise ValueError(
@@ -96,26 +103,28 @@ class CodedDataset(Dataset):
         Digest of the samples.
     """
 
-    def __init__(self, dataset, codes, content):
+    y: NDArray | None = None
+
+    def __init__(self, dataset: Any, codes: NDArray, content: bytes) -> None:
         self.dataset, self.codes, self.content = dataset, codes, content
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.codes)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, Any]:
         x = np.asarray(self.dataset[index][0])
         return torch.as_tensor(x, dtype=torch.float32), self.codes[index]
 
 
 class CodedXy(CodedDataset, SkorchDataset):
-    """Of a dataset of skorch's, whose scorers take its samples and labels apart."""
+    """Coded form of a dataset of skorch's, whose scorers take its samples and labels apart."""
 
-    def __init__(self, dataset, codes, content, y):
+    def __init__(self, dataset: Any, codes: NDArray, content: bytes, y: NDArray) -> None:
         super().__init__(dataset, codes, content)
         self.y = y
 
     @property
-    def X(self):
+    def X(self) -> NDArray:
         """Samples as an array."""
         return samples_of(self.dataset)
 
@@ -126,14 +135,14 @@ def _coded(dataset, labels, codes, content):
     return CodedDataset(dataset, codes, content)
 
 
-def is_coded(dataset):
+def is_coded(dataset: Any) -> bool:
     """Whether the labels of a dataset, or of the whole that it is a part of, are codes."""
     while isinstance(dataset, Subset):
         dataset = dataset.dataset
     return isinstance(dataset, (Rows, CodedDataset))
 
 
-def coded(net, dataset):
+def coded(net: Any, dataset: Any) -> CodedDataset:
     """Code the labels of a user's dataset as the net does."""
     labels, ends, content = _walk(dataset)
     check.check_sample_shape(ends, net.input_shape_, type(net).__name__)
@@ -141,16 +150,18 @@ def coded(net, dataset):
     return _coded(dataset, labels, codes, content)
 
 
-def seeded_split(split, seed):
+def seeded_split(split: Any, seed: int) -> Any:
     """Split that draws by a seed: skorch's draw from numpy's global generator without one."""
-    if not isinstance(getattr(split, "cv", None), float) or split.random_state is not None:
+    if not isinstance(split, ValidSplit) or not isinstance(split.cv, float):
+        return split
+    if split.random_state is not None:
         return split
     split = copy.copy(split)
     split.random_state = seed
     return split
 
 
-def samples_of(dataset):
+def samples_of(dataset: Any) -> NDArray:
     """Stack the samples of a dataset; its items are samples or (sample, label) pairs."""
     rows = as_rows(dataset)
     if rows is not None:
@@ -159,9 +170,12 @@ def samples_of(dataset):
     return np.stack([np.asarray(i[0] if isinstance(i, (tuple, list)) else i) for i in items])
 
 
-def _walk(dataset):
+def _walk(dataset: Any) -> tuple[NDArray, NDArray, bytes]:
     """Go once through a user's dataset: labels (n,), extremes (2, *sample_shape), digest."""
-    labels, low, high, content = [], None, None, hashlib.blake2b(digest_size=8)
+    labels: list[Any] = []
+    low: NDArray | None = None
+    high: NDArray | None = None
+    content = hashlib.blake2b(digest_size=8)
     for index in range(len(dataset)):
         pair = dataset[index]
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
@@ -171,7 +185,7 @@ def _walk(dataset):
         x = x.astype(np.float32)
         if not np.isfinite(x).all():
             raise ValueError(f"Sample {index} of the Dataset contains NaN or infinity.")
-        if low is None:
+        if low is None or high is None:
             low = high = x
         if x.shape != low.shape:
             raise ValueError(
@@ -180,7 +194,7 @@ def _walk(dataset):
             )
         low, high = np.minimum(low, x), np.maximum(high, x)
         labels.append(label)
-        content.update(np.ascontiguousarray(x))
-    if low is None:
+        content.update(np.ascontiguousarray(x).tobytes())
+    if low is None or high is None:
         raise ValueError("The Dataset is empty; give at least two samples.")
     return np.asarray(labels), np.stack([low, high]), content.digest()

@@ -1,13 +1,17 @@
-"""The device a net computes on."""
+"""Device that a net computes on."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
 __all__ = ["device_given", "resolve_device"]
 
 
-def resolve_device(device):
+def resolve_device(device: Any) -> torch.device:
     """Device meant by ``device``: "auto" is a GPU if there is one; None is the CPU."""
     if device in ("auto", None):
         return torch.device("cuda" if device == "auto" and torch.cuda.is_available() else "cpu")
@@ -23,7 +27,7 @@ def resolve_device(device):
 
 
 @contextmanager
-def device_given(net):
+def device_given(net: Any) -> Iterator[None]:
     """Let skorch, which reads ``net.device`` literally, see the resolved device."""
     given = net.device
     net.device = str(resolve_device(given))

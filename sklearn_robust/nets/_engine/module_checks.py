@@ -1,19 +1,30 @@
-"""Look at a module's first outputs before hours are spent on it."""
+"""Checks of what a module and a net's objective return, before hours are spent on them."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
-__all__ = ["check_dtype", "check_outputs", "check_shape", "check_tensor"]
+from .batching import Rows
+
+__all__ = ["check_batch_loss", "check_dtype", "check_outputs", "check_shape", "refuse_output"]
 
 
-def check_outputs(net, data, n_probe=16):
-    """Raise unless the module maps a few samples to one logit a class.
+def check_outputs(net: Any, data: Any, n_probe: int = 16) -> None:
+    """Raise unless the module maps a few samples to one logit per class.
 
     Outputs that are never negative and sum to one in every row are probabilities: the loss
     would apply a second softmax to them, so they are refused.
     """
     n_probe = min(n_probe, len(data))
-    x = torch.as_tensor(np.stack([data[index][0] for index in range(n_probe)]))
+    if isinstance(data, Rows):
+        x = torch.tensor(data.X[:n_probe])
+    else:
+        x = torch.as_tensor(np.stack([data[index][0] for index in range(n_probe)]))
     net.module_.eval()
     with torch.no_grad():
         z = net.compute_logits(x.to(net.device_))
@@ -26,7 +37,7 @@ def check_outputs(net, data, n_probe=16):
         )
 
 
-def check_dtype(module, x, error):
+def check_dtype(module: nn.Module, x: Tensor, error: RuntimeError) -> None:
     """Raise if an error of the module comes from weights of another dtype than its input."""
     weights = {p.dtype for p in module.parameters() if p.is_floating_point()} - {x.dtype}
     if weights and "type" in str(error):
@@ -37,16 +48,35 @@ def check_dtype(module, x, error):
         ) from error
 
 
-def check_tensor(z):
-    """Raise unless the module returned a tensor."""
-    if not isinstance(z, torch.Tensor):
-        raise ValueError(
-            f"the module returns a {type(z).__name__}: it must return the logits, a tensor of "
-            "shape (n_samples, n_classes), or a tuple that begins with them."
-        )
+def refuse_output(z: object) -> NoReturn:
+    """Raise because the module returned no tensor."""
+    raise ValueError(
+        f"the module returns a {type(z).__name__}: it must return the logits, a tensor of "
+        "shape (n_samples, n_classes), or a tuple that begins with them."
+    )
 
 
-def check_shape(z, n_samples, n_classes):
+def check_batch_loss(net: Any, returned: Any) -> tuple[Tensor, Tensor]:
+    """Return (loss, logits) as ``net.batch_loss`` gave them; raise unless it is such a pair."""
+    if isinstance(returned, (tuple, list)) and len(returned) == 2:
+        loss, z = returned
+        if isinstance(loss, Tensor) and isinstance(z, Tensor) and loss.numel() == 1:
+            return loss, z
+    raise TypeError(
+        f"{type(net).__name__}.batch_loss returned {_describe(returned)}; return the pair (loss, "
+        "logits), a tensor of one number and a tensor of shape (n_samples, n_classes)."
+    )
+
+
+def _describe(returned: Any) -> str:
+    if isinstance(returned, Tensor):
+        return f"a tensor of shape {tuple(returned.shape)}"
+    if isinstance(returned, (tuple, list)):
+        return f"({', '.join(map(_describe, returned))})"
+    return f"{returned!r:.80}"
+
+
+def check_shape(z: Tensor | NDArray, n_samples: int, n_classes: int) -> None:
     """Raise unless there is one logit for each sample and class."""
     if tuple(z.shape) != (n_samples, n_classes):
         raise ValueError(

@@ -1,18 +1,22 @@
 """Mixed precision: where a forward pass may run in bfloat16."""
 
+from __future__ import annotations
+
 import warnings
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import torch
 
-__all__ = ["check_amp", "forward_precision", "mixed_precision"]
+__all__ = ["bfloat16_pass", "check_amp", "mixed_precision"]
 
 
-def _pays(device):
+def _pays(device: torch.device) -> bool:
     return device.type == "cuda"
 
 
-def check_amp(amp, device):
+def check_amp(amp: object, device: torch.device) -> None:
     """Raise unless ``amp`` is a bool; warn where it does nothing."""
     if not isinstance(amp, bool):
         raise ValueError(f"amp is {amp!r}; give True or False.")
@@ -24,17 +28,19 @@ def check_amp(amp, device):
 
 
 @contextmanager
-def mixed_precision(net):
+def mixed_precision(net: Any) -> Iterator[None]:
     """Context of a training step, in which forward passes of a net with ``amp`` are bfloat16."""
-    net.amp_ = net.amp and _pays(net.device_)
+    state = net._fit_state
+    if state is None or not net.amp:
+        yield
+        return
+    state.mixed_precision = _pays(net.device_)
     try:
         yield
     finally:
-        net.amp_ = False
+        state.mixed_precision = False
 
 
-def forward_precision(net, precise):
-    """Context of one forward pass: autocast if the step is one of mixed precision."""
-    if precise or not getattr(net, "amp_", False):
-        return nullcontext()
-    return torch.autocast(net.device_.type, torch.bfloat16)
+def bfloat16_pass(device: torch.device) -> AbstractContextManager:
+    """Context of one forward pass in bfloat16."""
+    return torch.autocast(device.type, torch.bfloat16)

@@ -1,7 +1,12 @@
 """The papers' settings of ordinary parameters, by name."""
 
-from contextlib import contextmanager
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from inspect import signature
+from typing import Any
 
 import torch
 
@@ -41,8 +46,8 @@ _RECIPES = {
 _ABSENT = object()
 
 
-def recipe_params(name):
-    """Parameters that a recipe stands for.
+def recipe_params(name: str) -> dict[str, Any]:
+    """Parameters that a paper's recipe stands for.
 
     Parameters
     ----------
@@ -58,8 +63,8 @@ def recipe_params(name):
 
     Notes
     -----
-    ``Net(recipe=name)`` trains as ``Net(**recipe_params(name))`` does. To change one of them,
-    take the second form: ``Net(**{**recipe_params(name), "max_epochs": 30})``.
+    ``Net(**recipe_params(name))`` trains with them. To change one of them, merge the dicts:
+    ``Net(**{**recipe_params(name), "max_epochs": 30})``.
 
     Examples
     --------
@@ -70,13 +75,11 @@ def recipe_params(name):
     return dict(_RECIPES[check.check_choice("recipe", name, _RECIPES)])
 
 
-def check_recipe(net):
+def check_recipe(net: Any) -> None:
     """Raise if a parameter was given that the net's recipe sets to something else."""
-    if net.recipe is None:
-        return
     defaults = signature(type(net)).parameters
     for name, value in recipe_params(net.recipe).items():
-        given = getattr(net, name, _ABSENT)
+        given = net.__dict__.get(name, _ABSENT)
         default = defaults[name].default if name in defaults else _ABSENT
         if given is not default and given != default and given != value:
             raise ValueError(
@@ -86,18 +89,31 @@ def check_recipe(net):
             )
 
 
-@contextmanager
-def recipe_given(net):
-    """Let a net train with the parameters that its recipe stands for."""
+def recipe_given(net: Any, *, warn: bool = False) -> AbstractContextManager[None]:
+    """Context in which a net has the parameters that its recipe stands for."""
+    if net.recipe is None:
+        return nullcontext()
     check_recipe(net)
-    params = {} if net.recipe is None else recipe_params(net.recipe)
-    given = {name: getattr(net, name, _ABSENT) for name in params}
-    vars(net).update(params)
+    if warn:
+        warnings.warn(
+            f"the parameter recipe goes in the next release: type {type(net).__name__}"
+            f"(**recipe_params({net.recipe!r})), with recipe_params of sklearn_robust.nets.",
+            FutureWarning,
+            stacklevel=3,
+        )
+    return _changed(net, recipe_params(net.recipe))
+
+
+@contextmanager
+def _changed(net: Any, params: dict[str, Any]) -> Iterator[None]:
+    own = net.__dict__
+    given = {name: own.get(name, _ABSENT) for name in params}
+    own.update(params)
     try:
         yield
     finally:
         for name, value in given.items():
             if value is _ABSENT:
-                delattr(net, name)
+                del own[name]
             else:
-                setattr(net, name, value)
+                own[name] = value

@@ -1,1 +1,1 @@
-"""Nets on disk: files, checkpoints, and the state that a fit goes on from."""
+"""Nets on disk: files, checkpoints, and the state that a fit resumes from."""

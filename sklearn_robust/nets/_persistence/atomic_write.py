@@ -1,13 +1,19 @@
 """Files that are whole, whatever happens while they are written."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 __all__ = ["atomic_write"]
 
 
 @contextmanager
-def atomic_write(path, previous=None):
+def atomic_write(
+    path: str | os.PathLike, previous: str | os.PathLike | None = None
+) -> Iterator[IO[bytes]]:
     """Open a draft beside ``path``, which takes its place once it is whole and on the disk.
 
     A write that fails leaves the old file and no draft behind; after one that does not, the old

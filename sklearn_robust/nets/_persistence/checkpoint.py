@@ -1,4 +1,6 @@
-"""Fits that survive: all that training needs to go on, on disk after every epoch."""
+"""Checkpoints: all that training needs to resume, on disk after every epoch."""
+
+from __future__ import annotations
 
 import io
 import json
@@ -6,24 +8,26 @@ import os
 import warnings
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from .atomic_write import atomic_write
-from .fingerprint import architecture, describe, digest
-from .state import restore, state_of
+from .fingerprint import architecture, describe, differences, digest
+from .state import restore, state_of, state_of_fit
 
 __all__ = ["Checkpoints", "check_checkpoint"]
 
 _LAST, _PREVIOUS, _ENDED = "last.pt", "previous.pt", "ended"
-_MAGIC = b"sklearn_robust checkpoint 1 "
+_FORMAT = b"sklearn_robust checkpoint "
+_MAGIC = _FORMAT + b"2 "
 
 
 class _Damaged(Exception):
-    """A file that was cut short or altered."""
+    """A file that was cut short, altered, or written in another format."""
 
 
-def check_checkpoint(folder):
+def check_checkpoint(folder: object) -> None:
     """Raise unless ``folder`` is None or a path."""
     if folder is not None and not (isinstance(folder, (str, os.PathLike)) and os.fspath(folder)):
         raise ValueError(f"checkpoint is {folder!r}; give the path of a folder, or None.")
@@ -40,7 +44,7 @@ class Checkpoints:
         What it trains on.
     """
 
-    def __init__(self, net, data):
+    def __init__(self, net: Any, data: Any) -> None:
         self.about = {**describe(net, data), **architecture(net.module_)}
         key = {k: v for k, v in self.about.items() if not k.startswith("weights ")}
         self.key = digest(json.dumps(key, sort_keys=True).encode())
@@ -52,13 +56,13 @@ class Checkpoints:
         self.complains = True
 
     @property
-    def seed(self):
-        """A seed that each process which goes on with the same fit knows."""
+    def seed(self) -> int:
+        """Seed that each process which resumes the same fit knows."""
         return int(self.key, 16) % 2**31
 
     # -- reading ----------------------------------------------------------------------------
 
-    def resume(self, net):
+    def resume(self, net: Any) -> int:
         """Put the newest whole state back into the net; return the epochs it has trained."""
         content = self._newest()
         if content is None:
@@ -68,6 +72,7 @@ class Checkpoints:
         if ended and net.random_state is None:
             return 0  # the next fit is to be another one
         restore(net, content["net"], net.device_)
+        restore(net.fit_state, content["fit"], net.device_)
         for name, callback in net.callbacks_:
             restore(callback, content["callbacks"].get(name, {}), net.device_)
         if "frozen" in content:
@@ -78,7 +83,7 @@ class Checkpoints:
             torch.cuda.set_rng_state(content["random"]["cuda"], net.device_)
         return done
 
-    def _newest(self):
+    def _newest(self) -> dict[str, Any] | None:
         for file in (_LAST, _PREVIOUS):
             path = self.folder / file
             if not os.path.exists(path):
@@ -97,23 +102,17 @@ class Checkpoints:
             return content
         return None
 
-    def _check_same(self, theirs, path):
-        both = {**theirs, **self.about}
-        other = [name for name in both if theirs.get(name) != self.about.get(name)]
-        if other:
-            said = "; ".join(
-                f"{name} is {self.about.get(name, 'absent')!r} and was "
-                f"{theirs.get(name, 'absent')!r}"
-                for name in other[:5]
-            )
+    def _check_same(self, theirs: dict[str, Any], path: Path) -> None:
+        parts = differences(self.about, theirs)
+        if parts:
             raise ValueError(
-                f"the checkpoint {path} belongs to another fit: {said}. Give those again, or "
-                "another folder."
+                f"the checkpoint {path} belongs to another fit: {'; '.join(parts[:5])}. Give those "
+                "again, or another folder."
             )
 
     # -- writing ----------------------------------------------------------------------------
 
-    def save(self, net):
+    def save(self, net: Any) -> None:
         """Write the state after an epoch; a disk that fails costs a warning, not the fit."""
         random = {"cpu": torch.get_rng_state()}
         if net.device_.type == "cuda":
@@ -121,6 +120,7 @@ class Checkpoints:
         content = {
             "about": self.about,
             "net": state_of(net),
+            "fit": state_of_fit(net.fit_state),
             "callbacks": {name: state_of(callback) for name, callback in net.callbacks_},
             "frozen": [n for n, w in net.module_.named_parameters() if not w.requires_grad],
             "random": random,
@@ -137,13 +137,13 @@ class Checkpoints:
                 )
             self.complains = False
 
-    def end(self):
+    def end(self) -> None:
         """Remember that a callback ended the fit before its last epoch."""
         if (self.folder / _LAST).exists():
             with suppress(OSError):
                 (self.folder / _ENDED).touch()
 
-    def _write(self, content):
+    def _write(self, content: dict[str, Any]) -> None:
         packed = io.BytesIO()
         torch.save(content, packed)
         payload = packed.getvalue()
@@ -156,14 +156,16 @@ class Checkpoints:
         _sync(self.folder)
 
 
-def _read(path):
+def _read(path: Path) -> dict[str, Any]:
     head, _, payload = path.read_bytes().partition(b"\n")
+    if head.startswith(_FORMAT) and not head.startswith(_MAGIC):
+        raise _Damaged("it was written by another version of sklearn_robust")
     if head != _MAGIC + digest(payload).encode():
         raise _Damaged("it is cut short or damaged")
     return torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
 
 
-def _sync(folder):
+def _sync(folder: Path) -> None:
     """Make renames in a folder last, where the system can."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)

@@ -1,117 +1,34 @@
 """Nets on disk: a zip of JSON parameters and a state dict, and no pickle of code."""
 
+from __future__ import annotations
+
 import io
 import json
 import numbers
 import os
 import zipfile
-from importlib import import_module
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
+from numpy.typing import NDArray
 from skorch import NeuralNet
 from torch import nn
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from ..._random import torch_seed
 from ..._version import __version__
-from ...attacks._base import BaseAttack
 from .._engine.device import resolve_device
 from .atomic_write import atomic_write
+from .json_form import KnownClasses, decode, encode, encode_all, full_name
 
 __all__ = ["bare", "load_net", "read_weights", "revive", "save_net"]
-
-# What a file may name: classes of these kinds from these packages. All else could run code.
-_KINDS = (NeuralNet, BaseAttack, nn.Module, torch.optim.Optimizer)
-_PACKAGES = ("sklearn_robust", "torch.nn", "torch.optim")
-
-_CONTAINERS = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset, "dict": dict}
 
 _ONLY_TRAINING = {"augment", "init_from", "random_state", "train_split"}  # objects stay behind
 
 
-def _name_of(cls):
-    return f"{cls.__module__}:{cls.__qualname__}"
-
-
-def _is_known(module):
-    return any(f"{module}.".startswith(f"{package}.") for package in _PACKAGES)
-
-
-def _encode(name, value):
-    """JSON form of a parameter."""
-    if isinstance(value, nn.Module):
-        return {"instance": _name_of(type(value))}
-    if isinstance(value, type):
-        return {"class": _name_of(value)}
-    if isinstance(value, BaseEstimator):
-        params = value.get_params(deep=False)
-        return {"object": _name_of(type(value)), "params": _encode_all(params)}
-    if isinstance(value, np.ndarray):
-        return {"array": value.tolist(), "dtype": str(value.dtype)}
-    if isinstance(value, torch.Tensor):
-        kind = str(value.dtype).removeprefix("torch.")
-        return {"tensor": value.tolist(), "dtype": kind}
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    value = list(value) if isinstance(value, range) else value
-    for kind, container in _CONTAINERS.items():
-        if isinstance(value, container):
-            items = value.items() if kind == "dict" else value
-            return {kind: [_encode(name, item) for item in items]}
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    raise TypeError(
-        f"parameter {name}={value!r} cannot be written as JSON; save the net with joblib, or set "
-        f"net.{name} to a plain value before net.save."
-    )
-
-
-def _encode_all(params):
-    return {name: _encode(name, value) for name, value in params.items()}
-
-
-def _class_of(name, param):
-    module, _, qualified = str(name).partition(":")
-    if _is_known(module):
-        try:
-            found = getattr(import_module(module), qualified)
-        except (ImportError, AttributeError):
-            found = None
-        # Its own name, not that of something which the module happens to import.
-        if isinstance(found, type) and issubclass(found, _KINDS) and _name_of(found) == name:
-            return found
-    raise ValueError(
-        f"the file names the class {name!r} as {param}, which is not imported from a file unasked: "
-        f"give it as a parameter, load_net(path, {param}=YourClass)."
-    )
-
-
-def _decode(value, param):
-    if not isinstance(value, dict):
-        return value
-    if "instance" in value:
-        raise ValueError(
-            f"the net was given a ready {param}, a {value['instance']}, and the file holds its "
-            f"weights alone, if any: build it again and give it, load_net(path, {param}=...)."
-        )
-    if "class" in value:
-        return _class_of(value["class"], param)
-    if "object" in value:
-        params = {name: _decode(item, name) for name, item in value["params"].items()}
-        return _class_of(value["object"], param)(**params)
-    if "array" in value:
-        return np.asarray(value["array"], dtype=value["dtype"])
-    if "tensor" in value:
-        return torch.tensor(value["tensor"], dtype=getattr(torch, value["dtype"]))
-    ((kind, items),) = value.items()
-    return _CONTAINERS[kind](_decode(item, param) for item in items)
-
-
-def _changed_params(net):
+def _changed_params(net: Any) -> dict[str, Any]:
     """Parameters that differ from their defaults; callbacks only serve training."""
     default = type(net)().get_params(deep=False)
     params = net.get_params(deep=False)
@@ -124,17 +41,17 @@ def _changed_params(net):
     }
 
 
-def _stays_behind(name, value):
+def _stays_behind(name: str, value: Any) -> bool:
     """Whether a parameter only serves training and is an object that no text can hold."""
     training = name in _ONLY_TRAINING or name.startswith("iterator_")
     return training and not isinstance(value, (numbers.Real, str, os.PathLike))
 
 
-def _same(a, b):
+def _same(a: Any, b: Any) -> bool:
     return a is b or (type(a) is type(b) and isinstance(a, (int, float, str, bool)) and a == b)
 
 
-def revive(net, labels, input_shape):
+def revive(net: Any, labels: NDArray, input_shape: tuple[int, ...] | None) -> Any:
     """Make a new net a fitted one without training it; its weights are the module's own."""
     net.labels_, net.input_shape_, net.extremes_ = labels, input_shape, None
     if input_shape is not None:
@@ -145,25 +62,20 @@ def revive(net, labels, input_shape):
     return net
 
 
-def save_net(net, path):
+def save_net(net: Any, path: str | os.PathLike) -> None:
     """Write a fitted net; see ``BaseNet.save``."""
-    if not _is_known(type(net).__module__):
-        raise TypeError(
-            f"a file can name the nets of sklearn_robust alone, and this is a "
-            f"{type(net).__name__} of {type(net).__module__}: keep it with joblib.dump."
-        )
-    params, columns = _changed_params(net), getattr(net, "feature_names_in_", None)
+    params, columns = _changed_params(net), net.__dict__.get("feature_names_in_")
     about = {
         "format": 1,
         "sklearn_robust": __version__,
         "torch": torch.__version__,
-        "net": _name_of(type(net)),
-        "params": _encode_all(params),
-        "classes": _encode("classes", net.classes_),
+        "net": full_name(type(net)),
+        "params": encode_all(params),
+        "classes": encode("classes", net.classes_),
         "input_shape": None if net.input_shape_ is None else list(net.input_shape_),
         "columns": columns if columns is None else list(columns),
         "history": [
-            {key: _encode(key, value) for key, value in row.items() if key != "batches"}
+            {key: encode(key, value) for key, value in row.items() if key != "batches"}
             for row in net.history
         ],
     }
@@ -174,7 +86,7 @@ def save_net(net, path):
         archive.writestr("weights.pt", state.getvalue())
 
 
-def _read(path):
+def _read(path: str | os.PathLike) -> tuple[dict[str, Any], io.BytesIO]:
     """Read what a file says about its net, and its weights, still packed."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -183,34 +95,40 @@ def _read(path):
         raise ValueError(f"{path} is not a net written by net.save(path).") from error
 
 
-def bare(module):
+def bare(module: nn.Module) -> nn.Module:
     """Take a compiled module out of its wrapper, which would stand before each weight's name."""
-    return getattr(module, "_orig_mod", module)
+    return vars(module)["_modules"].get("_orig_mod", module)
 
 
-def _unpacked(weights, device):
+def _unpacked(weights: io.BytesIO, device: Any) -> dict[str, Any]:
     state = torch.load(weights, map_location=device, weights_only=True)
     consume_prefix_in_state_dict_if_present(state, "_orig_mod.")  # of compiled nets, once
     return state
 
 
-def read_weights(path):
+def read_weights(path: str | os.PathLike) -> tuple[NDArray, dict[str, Any]]:
     """Read the labels (n_classes,) and the state dict of a saved net."""
     about, weights = _read(path)
-    return _decode(about["classes"], "classes"), _unpacked(weights, "cpu")
+    return decode(about["classes"], "classes"), _unpacked(weights, "cpu")
 
 
-def load_net(path, **params):
+def load_net(
+    path: str | os.PathLike, *, classes: Sequence[Any] | None = None, **params: Any
+) -> Any:
     """Read a net written by ``net.save``.
 
     Parameters
     ----------
     path : str or path-like
         The file.
+    classes : list of types, default=None
+        Classes of your own that the file may name: of the net, its module, attack or optimiser. A
+        file is not trusted to import code, so they are given. A class counts as the file's when
+        its qualified name is the same, whatever its module is called now. A list of labels is
+        the net's parameter ``classes``, as everywhere.
     **params
-        Parameters in place of the saved ones; ``module=YourModule`` is needed for a module
-        class that neither this package nor torch defines, since a file is not trusted to name
-        code.
+        Parameters in place of the saved ones; ``module=YourModule`` is another way to give a
+        module class that neither this package nor torch defines.
 
     Returns
     -------
@@ -222,8 +140,8 @@ def load_net(path, **params):
     Raises
     ------
     ValueError
-        If the file is no saved net, names a class from elsewhere, or holds weights that do not
-        fit the module.
+        If the file is no saved net, names a class from elsewhere that is not given, does not name
+        one that is given, or holds weights that do not fit the module.
 
     Examples
     --------
@@ -238,11 +156,34 @@ def load_net(path, **params):
     >>> bool((again.predict(X) == net.predict(X)).all())
     True
     """
+    own, labels = _split_classes(classes)
+    params = {**labels, **params}
     about, weights = _read(path)
-    cls = _class_of(about["net"], "the net")
-    saved = {k: _decode(v, k) for k, v in about["params"].items() if k not in params}
-    labels, shape = _decode(about["classes"], "classes"), about["input_shape"]
-    net = revive(cls(**{**saved, **params}), labels, shape and tuple(shape))
+    known = KnownClasses(own)
+    cls = known.find(about["net"], "the net", (NeuralNet,))
+    saved = {k: known.decode(v, k) for k, v in about["params"].items() if k not in params}
+    known.check_used()
+    return _filled(cls(**{**saved, **params}), about, weights, path)
+
+
+def _split_classes(classes: Any) -> tuple[list[type], dict[str, Any]]:
+    """Tell the classes that a file may name from the labels of a net."""
+    if isinstance(classes, type):
+        return [classes], {}
+    given = [] if classes is None else list(classes)
+    types = [item for item in given if isinstance(item, type)]
+    if types and len(types) < len(given):
+        raise TypeError(
+            f"classes holds types and other things, {given!r:.80}; give the classes that the file "
+            "may name, or the labels of the net."
+        )
+    return types, {} if types or classes is None else {"classes": classes}
+
+
+def _filled(net: Any, about: dict[str, Any], weights: Any, path: Any) -> Any:
+    """Make a new net the fitted one that a file describes."""
+    labels, shape = decode(about["classes"], "classes"), about["input_shape"]
+    net = revive(net, labels, shape and tuple(shape))
     if about.get("columns") is not None:
         net.feature_names_in_ = np.asarray(about["columns"], dtype=object)
     try:
@@ -252,5 +193,5 @@ def load_net(path, **params):
     for row in about["history"]:
         net.history.new_epoch()
         for key, value in row.items():
-            net.history.record(key, _decode(value, key))
+            net.history.record(key, decode(value, key))
     return net

@@ -1,18 +1,30 @@
-"""What an object has learnt so far, as plain data that a file can hold without code."""
+"""State of an object as plain data, which a file can hold without code."""
+
+from __future__ import annotations
 
 import numbers
 import warnings
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
-__all__ = ["restore", "state_of"]
+__all__ = ["restore", "state_of", "state_of_fit"]
 
-# Attributes that end in an underscore and are no state: made anew by every call of fit.
-_NOT_STATE = {"callbacks_", "checkpoints_", "good_state_", "progress_"}
+_NOT_STATE = {"callbacks_"}  # made anew by every call of fit
+_OF_FIT = ("kept", "noise", "shuffler")  # what moves while a fit runs
 
 
-def state_of(holder):
+@runtime_checkable
+class _Stateful(Protocol):
+    """Object with a state dict, such as a module, an optimiser or a stream of noise."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> Any: ...
+
+
+def state_of(holder: object) -> dict[str, Any]:
     """State of an object: its attributes that end in an underscore.
 
     Numbers, text, arrays, tensors, generators, things with a ``state_dict``, and lists and
@@ -21,16 +33,21 @@ def state_of(holder):
     return _plain_items({name: value for name, value in vars(holder).items() if _is_state(name)})
 
 
-def _is_state(name):
+def state_of_fit(fit: object) -> dict[str, Any]:
+    """State of a running fit: generators, and what the net keeps from batch to batch."""
+    return _plain_items({name: vars(fit)[name] for name in _OF_FIT})
+
+
+def _is_state(name: str) -> bool:
     return name.endswith("_") and name not in _NOT_STATE
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return value.detach().clone()
     if isinstance(value, torch.Generator):
         return {"__generator__": value.get_state()}
-    if hasattr(value, "load_state_dict"):
+    if isinstance(value, _Stateful) and not isinstance(value, type):
         return {"__state__": _plain_items(value.state_dict())}
     if isinstance(value, np.generic):
         return value.item()
@@ -45,10 +62,10 @@ def _plain(value):
     if isinstance(value, (list, tuple)):
         items = [_plain(item) for item in value]
         return tuple(items) if isinstance(value, tuple) else items
-    raise TypeError(f"{type(value).__name__} is no plain data")
+    raise TypeError(f"{type(value).__name__} is not plain data")
 
 
-def _plain_items(items):
+def _plain_items(items: dict) -> dict:
     """Keep of a dict what is plain: some schedulers put functions into their state."""
     found = {}
     for key, value in items.items():
@@ -59,7 +76,7 @@ def _plain_items(items):
     return found
 
 
-def restore(holder, state, device):
+def restore(holder: Any, state: dict[str, Any], device: torch.device) -> None:
     """Put a state back into an object that was made in the same way.
 
     Parameters
@@ -74,6 +91,7 @@ def restore(holder, state, device):
     for name, value in state.items():
         current = getattr(holder, name, None)
         if isinstance(value, dict) and "__generator__" in value:
+            assert isinstance(current, torch.Generator)
             current.set_state(value["__generator__"])
         elif isinstance(value, dict) and "__state__" in value:
             _load(current, value["__state__"], f"{type(holder).__name__}.{name}")
@@ -83,10 +101,10 @@ def restore(holder, state, device):
             vars(holder)[name] = type(current)(value) if isinstance(current, list) else value
 
 
-def _load(current, state, name):
+def _load(current: Any, state: dict[str, Any], name: str) -> None:
     if isinstance(current, torch.nn.Module):
         current.load_state_dict(state)
-    elif hasattr(current, "load_state_dict"):
+    elif isinstance(current, _Stateful):
         current.load_state_dict({**current.state_dict(), **state})
     else:
         warnings.warn(
@@ -96,7 +114,7 @@ def _load(current, state, name):
         )
 
 
-def _from_plain(value, device):
+def _from_plain(value: Any, device: torch.device) -> Any:
     if isinstance(value, dict):
         if "__array__" in value:
             return value["__array__"].numpy()

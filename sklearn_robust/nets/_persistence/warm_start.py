@@ -1,21 +1,28 @@
-"""Weights to begin with, from a fitted net."""
+"""Initial weights, from a fitted net."""
+
+from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNet
+from torch import nn
 
 from .save_load import bare, read_weights
 
 __all__ = ["begin_with", "check_init_from"]
 
 
-def check_init_from(source):
+def check_init_from(source: Any) -> None:
     """Raise unless ``source`` is None, a path or a frozen net."""
     if source is None or isinstance(source, (str, os.PathLike, FrozenEstimator)):
         return
-    if hasattr(source, "get_params") and not isinstance(source, type):
+    if isinstance(source, BaseEstimator):
         raise ValueError(
             f"init_from is a bare {type(source).__name__}, which clone and GridSearchCV would "
             "empty: wrap it, init_from=FrozenEstimator(net), or give the path of net.save(path)."
@@ -25,20 +32,20 @@ def check_init_from(source):
     )
 
 
-def _weights(source):
+def _weights(source: Any) -> tuple[NDArray, dict[str, Any]]:
     """Read (labels, state dict) of a fitted net."""
     if not isinstance(source, FrozenEstimator):
         return read_weights(source)
     net = source.estimator
     check_is_fitted(net)
-    if not hasattr(net, "module_"):
+    if not isinstance(net, NeuralNet):
         raise ValueError(
             f"init_from holds a {type(net).__name__}, which has no module_: give a net."
         )
     return net.classes_, bare(net.module_).state_dict()
 
 
-def begin_with(module, source, labels):
+def begin_with(module: nn.Module, source: Any, labels: NDArray) -> None:
     """Load the weights of a fitted net into a new module.
 
     Parameters
