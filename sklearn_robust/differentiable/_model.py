@@ -15,6 +15,7 @@ from ..exceptions import NotDifferentiableError
 from ._module import DifferentiableModel
 from ._registry import as_module
 from ._scores import ScoreFunction, with_names
+from ._state import seeded
 
 __all__ = ["Model", "native_logits", "open_model"]
 
@@ -163,7 +164,8 @@ class Model:
 
     def _learn_classes(self, X: NDArray[Any]) -> None:
         if self._source._classes is None:  # the first forward tells how many there are
-            self._source.codes(X[:1])
+            with seeded(self._source, self._source.tensor(X[:1]), 0):
+                self._source.codes(X[:1])
 
 
 def open_model(estimator: Any) -> Model:

@@ -45,6 +45,9 @@ class SingleChannelConv2d(nn.Conv2d):
         self.register_buffer("tiles", self._tiles(layer.weight), persistent=False)
         self.requires_grad_(False)
 
+    def reset_parameters(self) -> None:
+        """Draw no weights: they come from the layer."""
+
     @staticmethod
     def suits(layer):
         """Whether the layer is one that this class can stand for."""
