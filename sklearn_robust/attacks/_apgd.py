@@ -163,7 +163,7 @@ class APGD(BaseAttack):
             if step:
                 x_new = schedule.propose(state, batch, ball, state["x"], step)
                 state["last"], state["x_adv"] = state["x_adv"], x_new
-            before = state.get("loss")
+            before = state.get("loss", torch.zeros(()))
             state |= self._look(batch, objective, state["x_adv"], state["rows"], step, leave)
             keep_best(state)
             if step:

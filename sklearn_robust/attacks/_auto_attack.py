@@ -67,7 +67,7 @@ class AutoAttack(WorstCase):
     """
 
     estimator: Any = field(default=None, kw_only=False)
-    norm: str | float | None = "linf"
+    norm: Any = "linf"
     attacks: Any = field(default=None, kw_only=True)
     version: str = "standard"
     n_eot: int = 20

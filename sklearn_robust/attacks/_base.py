@@ -87,7 +87,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
 
     estimator: Any = field(default=None, kw_only=False)
     eps: Any = None
-    norm: str | float | None = "linf"
+    norm: Any = "linf"
     bounds: Any = "auto"
     mask: Any = None
     integer: Any = None
@@ -114,15 +114,16 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
             The fitted attack, with ``estimator_`` and ``bounds_``.
         """
         self.check_parameters()
-        X, y = check.validate_samples(self, X, y)
-        self.input_shape_ = X.shape[1:]
-        self.bounds_ = check.check_bounds(self.bounds, X)
+        samples, y = check.validate_samples(self, X, y)
+        self.input_shape_ = samples.shape[1:]
+        self.bounds_ = check.check_bounds(self.bounds, samples)
         model = LogisticRegression() if self.estimator is None else clone(self.estimator)
-        self.estimator_ = model.fit(with_names(self, X), y)
+        self.estimator_ = model.fit(with_names(self, samples), y)
         self.classes_ = self.estimator_.classes_
         self.n_iter_ = self.max_iter
         return self
 
+    @records
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Attack the labels that the fitted estimator predicts.
 
@@ -142,15 +143,16 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
                 "transform is given no classes to reach: use targeted=False, or "
                 "generate(estimator, X, y)."
             )
-        X = check.validate_samples(self, X, reset=False)
-        check.check_sample_shape(X, self.input_shape_, type(self).__name__)
+        samples = check.validate_samples(self, X, reset=False)
+        check.check_sample_shape(samples, self.input_shape_, type(self).__name__)
         # Data that leave an automatic box have none.
         auto = isinstance(self.bounds, str) and self.bounds_ is not None
-        bounds = check.check_bounds(self.bounds if auto else self.bounds_, X)
-        return self._generate(open_model(self.estimator_), X, None, bounds)
+        bounds = check.check_bounds(self.bounds if auto else self.bounds_, samples)
+        return self._generate(open_model(self.estimator_), samples, None, bounds)
 
     # -- arrays -----------------------------------------------------------------------------
 
+    @records
     def generate(
         self, estimator: Any, X: ArrayLike, y: ArrayLike | None = None
     ) -> NDArray[np.float32]:
@@ -173,10 +175,9 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         """
         self.check_parameters()
         model = open_model(estimator)
-        X = check.check_samples(X, of=model.estimator)
-        return self._generate(model, X, y, check.check_bounds(self.bounds, X))
+        samples = check.check_samples(X, of=model.estimator)
+        return self._generate(model, samples, y, check.check_bounds(self.bounds, samples))
 
-    @records
     def _generate(
         self, model: Model, X: NDArray[np.float32], y: ArrayLike | None, bounds: Bounds
     ) -> NDArray[np.float32]:
@@ -185,6 +186,7 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         self._warn_of_zero_gradients(result)
         return _array(result.x_adv)
 
+    @records
     def evaluate(self, estimator: Any, X: ArrayLike, y: ArrayLike | None = None) -> Bunch:
         """Attack until fooled, and let the estimator itself confirm every success.
 
@@ -208,11 +210,10 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         """
         self.check_parameters()
         model = open_model(estimator)
-        X = check.check_samples(X, of=model.estimator)
-        bounds = check.check_bounds(self.bounds, X)
-        return self._evaluate(model, X, self._codes(model, X, y), bounds)
+        samples = check.check_samples(X, of=model.estimator)
+        bounds = check.check_bounds(self.bounds, samples)
+        return self._evaluate(model, samples, self._codes(model, samples, y), bounds)
 
-    @records
     def _evaluate(
         self,
         model: Model,
@@ -232,7 +233,12 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
             agreed = model.predict_codes(_array(x_adv)) == wanted.cpu().numpy()
             return torch.as_tensor(agreed == self.targeted, device=x_adv.device)
 
-        flags = {"stop": True, "checked": checked, "confirm": confirm, "native": model.native}
+        flags: dict[str, Any] = {
+            "stop": True,
+            "checked": checked,
+            "confirm": confirm,
+            "native": model.native,
+        }
         data = (self.logits_of(model), X, codes, bounds)
         result = AttackResult.join(self._results(*data, index=index, **flags))
         self._warn_of_zero_gradients(result)

@@ -118,9 +118,9 @@ class AttackBatch:
             noise=noise if number is None else noise.spawn(number),
             index=self.index[rows],
             clean_logits=None if self.clean_logits is None else self.clean_logits[rows],
-            n_queries=None,
-            confirmed_natively=None,
-            has_gradient=None,
+            n_queries=_LATER,
+            confirmed_natively=_LATER,
+            has_gradient=_LATER,
             **changes,
         )
 

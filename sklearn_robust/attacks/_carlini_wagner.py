@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from .. import _functional as F
@@ -71,7 +73,7 @@ class CarliniWagner(MinimumNormAttack):
     True
     """
 
-    norm: str | float | None = "l2"
+    norm: Any = "l2"
     max_iter: int = 100
     step_size: float | None = None
     n_searches: int = 6

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from .. import _functional as F
@@ -65,7 +67,7 @@ class DeepFool(MinimumNormAttack):
     True
     """
 
-    norm: str | float | None = "l2"
+    norm: Any = "l2"
     max_iter: int = 50
     overshoot: float = 0.02
     n_candidates: int = 10
@@ -87,7 +89,8 @@ class DeepFool(MinimumNormAttack):
     def _walk(self, batch: AttackBatch, search: MinimumNormSearch) -> None:
         """Step until all samples are fooled or the steps are spent."""
         rows, x_adv = batch.rows(), batch.x
-        others = extra = None
+        others: torch.Tensor | None = None
+        extra = torch.zeros(len(batch.x)).to(batch.x)  # overshoot, known after the first step
         for step in range(self.max_iter + 1):
             x_adv = x_adv.detach().requires_grad_(True)
             z = batch.forward(x_adv, rows)
@@ -109,7 +112,7 @@ class DeepFool(MinimumNormAttack):
                 left = left[left]
             gap, grad = search.nearest(gaps, x_adv)
             if step == 0:
-                extra = torch.zeros(len(batch.x)).to(gap).index_copy(0, rows, -self.overshoot * gap)
+                extra = extra.to(gap).index_copy(0, rows, -self.overshoot * gap)
             rows, x_adv, gap, grad = (v[left] for v in (rows, x_adv.detach(), gap, grad))
             x_adv = self._step(batch, search, x_adv, grad, extra[rows] - gap)
 

@@ -67,7 +67,7 @@ def choose_attack(attack: BaseAttack | None, model: Model) -> BaseAttack:
 
 def open_samples(
     model: Model, X: ArrayLike, y: ArrayLike | None
-) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
+) -> tuple[NDArray[np.float32], Any]:
     """Check samples for a model, and code their labels.
 
     Parameters
@@ -91,9 +91,9 @@ def open_samples(
             f"X is a {type(X).__name__}, a dataset: give its samples as an array, or type "
             "use_caching=False where it comes from skorch's EpochScoring."
         )
-    X = check.check_samples(X, of=model.estimator)
-    check.check_sample_shape(X, model.input_shape, model.name)
-    return X, None if y is None else model.label_codes(X, y)
+    samples: NDArray[np.float32] = check.check_samples(X, of=model.estimator)
+    check.check_sample_shape(samples, model.input_shape, model.name)
+    return samples, None if y is None else model.label_codes(samples, y)
 
 
 def robust_mask(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -49,7 +49,7 @@ class MinimumNormAttack(BaseAttack):
     %(settings)s
     """
 
-    supported_norms = ("linf", "l2", "l1")
+    supported_norms: ClassVar[tuple[str, ...] | None] = ("linf", "l2", "l1")
 
     @property
     def threat_model(self) -> ThreatModel:

@@ -40,8 +40,8 @@ def attack_class(cls: _C) -> _C:
     Inherited ones come first and those that every attack has come last; all but ``estimator`` are
     keyword-only. Shared parameters are filled into the docstring.
     """
-    made = fill_docstring(dataclass(kw_only=True, repr=False, eq=False)(cls))
-    init = vars(made)["__init__"]
+    made: Any = dataclass(kw_only=True, repr=False, eq=False)(cls)
+    init = vars(fill_docstring(made))["__init__"]
     signature = inspect.signature(init)
     ordered = sorted(signature.parameters.values(), key=lambda param: param.name in _LAST)
     init.__signature__ = signature.replace(parameters=ordered)

@@ -11,7 +11,7 @@ from ._base import BaseAttack
 from ._batch import AttackBatch, AttackResult, Objective
 from ._losses import make_objective
 from ._parameters import attack_class
-from ._square_moves import CornerMoves, MassMoves, Moves, Places, window_share
+from ._square_moves import CornerMoves, MassMoves, Places, window_share
 
 __all__ = ["Square"]
 
@@ -112,7 +112,7 @@ class Square(BaseAttack):
     ) -> None:
         """Spend ``max_iter`` queries on the samples ``rows``; those fooled leave."""
         corners = isinstance(batch.ball, LinfNorm)
-        moves: Moves = (CornerMoves if corners else MassMoves)(batch, places)
+        moves: CornerMoves | MassMoves = (CornerMoves if corners else MassMoves)(batch, places)
         leave = batch.stop or not batch.judge
         x, noise = batch.x[rows], batch.noise[rows]
         best = new = moves.start(x, noise, stream)

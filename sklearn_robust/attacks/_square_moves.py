@@ -17,7 +17,7 @@ import torch
 from .._norms import Noise
 from ._batch import AttackBatch
 
-__all__ = ["CornerMoves", "MassMoves", "Moves", "Places", "window_share"]
+__all__ = ["CornerMoves", "MassMoves", "Places", "window_share"]
 
 _BLOCK = 64  # moves whose random numbers are drawn at a time
 
@@ -100,7 +100,7 @@ class Moves:
 
     def __init__(self, batch: AttackBatch, places: Places) -> None:
         self.batch, self.places = batch, places
-        self.ahead = None
+        self.ahead: torch.Tensor | None = None
 
     def keep(self, rows: torch.Tensor) -> None:
         """Forget the other samples."""

@@ -71,7 +71,7 @@ class WorstCase(BaseAttack):
 
     attacks: Any = field(default=None, kw_only=False)
     estimator: Any = field(default=None, kw_only=True)
-    norm: str | float | None = None
+    norm: Any = None
 
     @property
     def targeted(self) -> bool:  # type: ignore[override]

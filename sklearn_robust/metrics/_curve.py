@@ -13,10 +13,12 @@ from ..attacks import BaseAttack
 from ..attacks._evaluation import choose_attack, minimal_distances, open_samples, robust_mask
 from ..attacks._minimum_norm import MinimumNormAttack
 from ..differentiable import open_model
+from ..differentiable._state import records
 
 __all__ = ["robustness_curve"]
 
 
+@records
 def robustness_curve(
     estimator: Any,
     X: ArrayLike,

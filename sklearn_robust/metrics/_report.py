@@ -16,6 +16,7 @@ from .._threat_model import ThreatModel
 from ..attacks import PGD, BaseAttack, Square, WorstCase
 from ..attacks._evaluation import choose_attack, open_samples, robust_mask
 from ..differentiable import Model, open_model
+from ..differentiable._state import records
 from ..exceptions import ZeroGradientWarning
 from ._masking import MaskingProbe, masking_signs
 
@@ -51,6 +52,7 @@ def _named_attacks(attack: BaseAttack | None, black_box: bool) -> dict[str, Base
     return named
 
 
+@records
 def robustness_report(
     estimator: Any,
     X: ArrayLike,
@@ -144,8 +146,8 @@ def _measured(
     main.check_parameters()
     X, codes = open_samples(model, X, y)
     threat = _threat_of(main, X)
-    correct = model.predict_codes(X) == codes
-    robust, masks = correct.copy(), {}
+    correct = np.asarray(model.predict_codes(X) == codes)
+    robust, masks = np.array(correct), {}
     for name, one in _named_attacks(attack, not model.differentiable).items():
         masks[name] = robust_mask(model, X, codes, one, correct=correct, n_jobs=n_jobs)
         robust &= masks[name]

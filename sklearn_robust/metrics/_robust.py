@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
 from .. import _validation as check
 from ..attacks import BaseAttack
 from ..attacks._evaluation import choose_attack, open_samples, robust_mask
 from ..differentiable import open_model
+from ..differentiable._state import records
 
 __all__ = ["prediction_stability", "robust_score"]
 
 
+@records
 def _score(
     estimator: Any,
     X: ArrayLike,
@@ -28,9 +30,10 @@ def _score(
     model = open_model(estimator)
     attack = choose_attack(attack, model)
     X, codes = open_samples(model, X, y)
-    robust: NDArray[np.bool_] = robust_mask(model, X, codes, attack, n_jobs=n_jobs)
+    robust = robust_mask(model, X, codes, attack, n_jobs=n_jobs)
     check_consistent_length(robust, sample_weight)
-    return float(np.average(robust, weights=sample_weight))
+    weights = None if sample_weight is None else np.asarray(sample_weight)
+    return float(np.average(robust.astype(float), weights=weights))
 
 
 def robust_score(

@@ -257,7 +257,7 @@ class TestDeepFool:
 
 class TestCarliniWagner:
     def test_the_l1_norm_is_refused(self):
-        with pytest.raises(ValueError, match="norm is 'l1'; CarliniWagner knows"):
+        with pytest.raises(ValueError, match="norm is 'l1', which CarliniWagner does not support"):
             CarliniWagner(norm="l1").perturb(linear(), samples(), torch.zeros(12).long())
 
     @pytest.mark.parametrize("norm", ["l2", "linf"])

@@ -1,5 +1,7 @@
 """Balls: what samples, ascends, projects and reaches, against slow oracles in float64."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -7,9 +9,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
+<<<<<<< HEAD
 from sklearn_robust._norms import Box, get_norm
 from sklearn_robust._random import RowNoise
 from tests.attacks.models import NORMS, ORDER
+=======
+from sklearn_robust._norms import Box, check_norm, column, get_norm, norm_names
+from sklearn_robust._random import RowNoise
+from sklearn_robust.attacks import (
+    APGD,
+    BIM,
+    FAB,
+    FGSM,
+    MIFGSM,
+    PGD,
+    CarliniWagner,
+    DeepFool,
+    Norm,
+    Square,
+    ThreatModel,
+    register_norm,
+)
+from tests.attacks.models import NORMS, ORDER, linear, predicted, samples
+>>>>>>> 8dfdc76 (Test norms, threat model and robust accuracy against closed forms; types in the attacks' rooms)
 
 EPS = {
     "even": torch.tensor(0.7, dtype=torch.float64),
@@ -196,3 +218,152 @@ def test_sealed_points_are_inside_after_rounding(norm, eps, dtype, seed, scale):
     assert size(sealed.double() - x.double(), EPS[eps], norm).max() <= 1 + 1e-14
     if norm == "linf":
         assert ((sealed.double() - x.double()).abs() <= EPS[eps]).all()
+
+
+# -- the registry ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def registry():
+    """Leave the registry as it was."""
+    from sklearn_robust._norms import _base
+
+    saved = dict(_base._NORMS), dict(_base._NAMES)
+    yield
+    for now, before in zip((_base._NORMS, _base._NAMES), saved, strict=True):
+        now.clear()
+        now.update(before)
+
+
+class L0(Norm):
+    """At most eps features change."""
+
+    name, aliases, order, dual = "l0", (0,), 0, None
+
+    def size(self, d):
+        return self.length(d) / self.radius
+
+    def project(self, d, slack=None):
+        flat = self.only_free(d).flatten(1)
+        largest = flat.abs().topk(min(int(self.radius), flat.shape[1])).indices
+        return torch.zeros_like(flat).scatter(1, largest, flat.gather(1, largest)).view_as(d)
+
+    def sample(self, noise, x, stream):
+        return self.project(2 * noise.uniform(x, stream) - 1)
+
+    def steepest_step(self, grad, step, slack=None):
+        return step * grad.sign()
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_facts_about_a_norm(norm):
+    kind, v = get_norm(norm), rows(30)
+    order = ORDER[norm]
+    torch.testing.assert_close(kind.length(v), torch.linalg.vector_norm(v, order, dim=1))
+    dual = {np.inf: 1, 2: 2, 1: np.inf}[order]
+    torch.testing.assert_close(kind.dual_length(v), torch.linalg.vector_norm(v, dual, dim=1))
+    assert kind.length_of_ones(7) == pytest.approx(np.linalg.norm(np.ones(7), order))
+    # Hoelder's inequality, which the steepest direction meets.
+    step = kind.steepest_direction(v)
+    torch.testing.assert_close(kind.length(step), torch.ones(30).double())
+    torch.testing.assert_close((step * v).sum(1), kind.dual_length(v))
+    # The longest vector of the ball in l2 is a corner, or an axis.
+    corner = torch.ones(1, 7) / kind.length(torch.ones(1, 7))
+    axis = torch.eye(7)[:1]
+    longest = max(float(u.square().sum()) for u in (corner, axis))
+    assert kind.euclidean_square(7) == pytest.approx(longest)
+    drawn = kind.random_direction(RowNoise(0, v), v, 0)
+    torch.testing.assert_close(kind.length(drawn), torch.ones(30).double())
+    X = v.numpy()
+    assert np.array_equal(kind.distance(X, 0 * X), np.linalg.norm(X, order, axis=1))
+
+
+def test_names_and_aliases():
+    assert [check_norm(norm) for norm in (np.inf, 2, 1, "l2", 2.0)] == [
+        "linf",
+        "l2",
+        "l1",
+        "l2",
+        "l2",
+    ]
+    with pytest.raises(ValueError, match=r"norm is \[2\]; choose 'linf', 'l2'"):
+        check_norm([2])
+
+
+def test_a_norm_of_the_user_works_with_every_gradient_attack(registry):
+    assert register_norm(L0) is L0
+    x = samples(30)
+    model = linear()
+    y = predicted(model, x)
+    for attack in (PGD(max_iter=30), BIM(max_iter=30), MIFGSM(), FGSM()):
+        attack.set_params(eps=2, norm=0, bounds=(0, 1), random_state=0)
+        x_adv = attack.perturb(model, x, y)
+        assert ((x_adv != x).sum(1) <= 2).all()
+        assert x_adv.min() >= 0 and x_adv.max() <= 1
+    # Brute force: the two features and corners that hurt most.
+    pgd = PGD(eps=2, norm="l0", bounds=(0, 1), max_iter=200, n_restarts=3, random_state=0)
+    robust = pgd.robust_mask(model, x, y)
+    possible = torch.ones_like(robust)
+    for i, j in itertools.combinations(range(x.shape[1]), 2):
+        for corner in itertools.product((0.0, 1.0), repeat=2):
+            point = x.clone()
+            point[:, [i, j]] = torch.tensor(corner).double()
+            possible &= predicted(model, point) == y
+    assert (robust | ~possible).all()
+    assert (robust == possible).double().mean() > 0.8
+    assert ThreatModel(2, norm="l0").distance(x.numpy() + [1, 0, 0, 0, 0, 0], x.numpy()).max() == 1
+    assert ThreatModel(2, norm="l0", bounds=(0, 1)).covering_radius(x.float().numpy()) == 6
+
+
+def test_what_a_norm_cannot_do_is_told(registry):
+    register_norm(L0)
+    x, y = samples(2), torch.zeros(2, dtype=torch.int64)
+    for attack in (FAB, DeepFool, CarliniWagner, Square, APGD):
+        with pytest.raises(ValueError, match=f"norm is 'l0', which {attack.__name__} does not"):
+            attack(eps=2, norm="l0").perturb(linear(), x, y)
+    with pytest.raises(ValueError, match="norm is 'l0', which has no dual norm"):
+        L0.dual_length(x)
+    with pytest.raises(ValueError, match="choose 'linf', 'l2', 'l1' or 'l0'"):
+        check_norm("l3")
+
+
+def test_norms_that_cannot_be_registered(registry):
+    register_norm(L0)
+    with pytest.raises(ValueError, match=r"A norm called 'l0' is registered already \(L0\)"):
+        register_norm(L0)
+    with pytest.raises(ValueError, match="A norm called 2 is registered already"):
+        register_norm(type("Mine", (L0,), {"name": "mine", "aliases": (2,)}))
+    bare = type("Bare", (Norm,), {"name": "bare", "order": 3})
+    with pytest.raises(ValueError, match="Bare does not say what its dual norm is: .*None"):
+        register_norm(bare)
+    with pytest.raises(ValueError, match="Nameless has name None"):
+        register_norm(type("Nameless", (Norm,), {"order": 3, "dual": None}))
+    with pytest.raises(TypeError, match="register a subclass of"):
+        register_norm("l0")
+    assert norm_names() == ["linf", "l2", "l1", "l0"]
+    assert norm_names(with_dual=True) == ["linf", "l2", "l1"]
+
+
+def test_defaults_suit_a_norm_of_another_order(registry):
+    """l3 in a few lines: its dual is l1.5, and its steps and samples come from the base."""
+
+    @register_norm
+    class L3(Norm):
+        name, order, dual = "l3", 3, "l1.5"
+
+        def project(self, d, slack=None):
+            return d / column(self.size(d), d).clamp_min(1)
+
+    @register_norm
+    class L15(L3):
+        name, order, dual = "l1.5", 1.5, "l3"
+
+    ball, x = L3(EPS["partly fixed"]), rows(400)
+    drawn = ball.sample(RowNoise(0, x), x, 0)
+    assert ball.size(drawn).max() <= 1 + 1e-9 and (drawn[:, [1, 3]] == 0).all()
+    step = ball.steepest_step(x, 0.5)
+    torch.testing.assert_close(ball.size(step), torch.full((400,), 0.5).double())
+    torch.testing.assert_close(L3.dual_length(x), torch.linalg.vector_norm(x, 1.5, dim=1))
+    model, x = linear(), samples(20)
+    x_adv = PGD(eps=0.3, norm="l3", bounds=None).perturb(model, x, predicted(model, x))
+    assert torch.linalg.vector_norm(x_adv - x, 3, dim=1).max() <= 0.3 + 1e-9
