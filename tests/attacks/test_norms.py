@@ -9,11 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-<<<<<<< HEAD
-from sklearn_robust._norms import Box, get_norm
-from sklearn_robust._random import RowNoise
-from tests.attacks.models import NORMS, ORDER
-=======
 from sklearn_robust._norms import Box, check_norm, column, get_norm, norm_names
 from sklearn_robust._random import RowNoise
 from sklearn_robust.attacks import (
@@ -31,7 +26,6 @@ from sklearn_robust.attacks import (
     register_norm,
 )
 from tests.attacks.models import NORMS, ORDER, linear, predicted, samples
->>>>>>> 8dfdc76 (Test norms, threat model and robust accuracy against closed forms; types in the attacks' rooms)
 
 EPS = {
     "even": torch.tensor(0.7, dtype=torch.float64),

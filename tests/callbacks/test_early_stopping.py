@@ -191,7 +191,10 @@ BAD = [
     (RobustEarlyStopping(validation_fraction=1.0), "validation_fraction is 1; give a number below"),
     (RobustEarlyStopping(patience=0), "patience is 0; give an integer of at least 1"),
     (RobustEarlyStopping(PGD(eps=-1)), "eps is -1"),
-    (RobustEarlyStopping(PGD), "attack is <class.*; give RobustEarlyStopping an instance, PGD"),
+    (
+        RobustEarlyStopping(PGD),
+        "attack is <class.*; give RobustEarlyStopping an instance, such as PGD",
+    ),
     (RobustEarlyStopping("PGD"), "attack is 'PGD'; give"),
     (RobustEarlyStopping(PGD(targeted=True)), "attack of RobustEarlyStopping is targeted"),
 ]
