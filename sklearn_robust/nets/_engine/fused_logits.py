@@ -28,7 +28,10 @@ def fused_logits(net: BaseNet, attack: Any) -> Callable[[torch.Tensor], torch.Te
         return net.compute_logits
     if not [part for part in net.module_.modules() if isinstance(part, nn.Conv2d)]:
         return net.compute_logits
-    fused = fused_copy(net.module_)
+    try:
+        fused = fused_copy(net.module_)
+    except RuntimeError:  # some modules refuse to be copied
+        return net.compute_logits
 
     def logits(x: torch.Tensor) -> torch.Tensor:
         z = fused(x)
