@@ -204,8 +204,8 @@ def warn_of_zeros(inputs: IndicatorInput) -> None:
     """Warn that the Hessian of a margin is zero, and say what to ask instead."""
     warnings.warn(
         f"The margin of {inputs.module.name} is piecewise linear, so its Hessian is zero wherever "
-        "it exists: ask for of='loss' or of='smooth_margin', or for method='finite_difference' with "
-        "a step to see how it bends over that distance.",
+        "it exists: ask for of='loss' or of='smooth_margin', or for "
+        "method='finite_difference' with a step to see how it bends over that distance.",
         stacklevel=4,
     )
 
@@ -214,8 +214,8 @@ def check_step(step: float | None) -> None:
     """Raise unless ``step`` is a positive distance."""
     if step is None:
         raise ValueError(
-            "method='finite_difference' needs a distance to look over: give step, such as half the "
-            "eps of the threat."
+            "method='finite_difference' needs a distance to look over: give step, such as "
+            "step=0.05; half the eps of the threat is a good start."
         )
     check.check_number("step", step, strict=True)
 

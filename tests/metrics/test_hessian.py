@@ -303,7 +303,7 @@ BAD = [
     ({"method": "power"}, "method is 'power'"),
     ({"method": "lanczos"}, "such as k=10"),
     ({"method": "gauss_newton"}, "does not know the curvature of of='margin'"),
-    ({"method": "finite_difference"}, "type step=0.05"),
+    ({"method": "finite_difference"}, "such as step=0.05"),
     ({"method": "finite_difference", "step": 0}, "step is 0; give a number above 0"),
     ({"of": "entropy"}, "of is 'entropy'"),
 ]
