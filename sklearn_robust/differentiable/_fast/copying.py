@@ -107,7 +107,14 @@ def _twin(part: nn.Module, memo: dict[int, Any]) -> nn.Module:
         memo[id(part)] = _twin(original, memo) if part.training else part
         return memo[id(part)]
     if _copies_itself(type(part)):
-        return copy.deepcopy(part, memo)
+        attempt = dict(memo)  # without what a copy that fails leaves in it
+        try:
+            twin = copy.deepcopy(part, attempt)
+        except Exception:  # the parts one by one, then
+            pass
+        else:
+            memo.update(attempt)
+            return twin
     twin = memo[id(part)] = type(part).__new__(type(part))
     content = vars(twin)
     for name, value in list(vars(part).items()):

@@ -28,10 +28,7 @@ def fused_logits(net: BaseNet, attack: Any) -> Callable[[torch.Tensor], torch.Te
         return net.compute_logits
     if not [part for part in net.module_.modules() if isinstance(part, nn.Conv2d)]:
         return net.compute_logits
-    try:
-        fused = fused_copy(net.module_)
-    except RuntimeError:  # some modules refuse to be copied
-        return net.compute_logits
+    fused = fused_copy(net.module_)
 
     def logits(x: torch.Tensor) -> torch.Tensor:
         z = fused(x)
