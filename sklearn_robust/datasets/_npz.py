@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from .. import _validation as check
 from ._images import scale_pixels
 
 NAMES = ("X_train", "y_train", "X_test", "y_test")
@@ -64,6 +65,7 @@ def load_npz(path: str | PathLike[str]) -> Bunch:
     >>> data.X_train.shape, float(data.X_train.max()), data.y_train.tolist()
     ((3, 1, 8, 8), 1.0, ['cat', 'dog', 'cat'])
     """
+    check.check_path("path", path)
     path = Path(path).expanduser()
     arrays = _read(path)
     data = Bunch()

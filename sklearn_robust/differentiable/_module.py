@@ -48,6 +48,8 @@ class AnyDtype(nn.Module):
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
+        if not isinstance(module, nn.Module):
+            raise TypeError(f"module is {shown(module)}; give a torch.nn.Module.")
         self.module = copy_module(module).eval().requires_grad_(False)
         self._others: dict[torch.dtype, nn.Module] = {}
 
@@ -118,6 +120,8 @@ class DifferentiableModel(nn.Module):
         name: str = "the model",
     ) -> None:
         super().__init__()
+        if not isinstance(body, nn.Module):
+            raise TypeError(f"body is {shown(body)}; give a torch.nn.Module that returns logits.")
         self.body = body
         self.input_shape = None if input_shape is None else tuple(input_shape)
         self.name = name

@@ -115,6 +115,7 @@ def boundary_distance(
     >>> bool(np.allclose(distance, decision_margin(model, X, y) / np.linalg.norm(model.coef_)))
     True
     """
+    check.validate(locals(), n_scan=check.check_count)
     norm = check.check_norm(norm)
     check.check_number("max_distance", max_distance, strict=True)
     check.check_count("n_scan", n_scan)

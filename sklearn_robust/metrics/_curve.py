@@ -68,6 +68,7 @@ def robustness_curve(
     >>> bool((curve[:-1] >= curve[1:]).all())
     True
     """
+    check.validate(locals())
     radii = np.asarray(eps, dtype=np.float64)
     if radii.ndim != 1 or not len(radii):
         raise ValueError(f"eps is {eps!r}; give a list of radii, such as [0, 0.1, 0.2].")

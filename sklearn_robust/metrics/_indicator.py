@@ -105,6 +105,7 @@ def robustness_indicator(
     >>> bool(weak.jacobian < strong.jacobian), weak.curvature_of
     (True, 'loss')
     """
+    check.validate(locals(), n_samples=check.optional(check.check_count))
     rng = check_random_state(random_state)
     inputs = IndicatorInput(estimator, X, y)
     warn_if_constant(inputs)

@@ -258,6 +258,11 @@ def make_indicator_scorer(
     >>> search.fit(X, y).cv_results_["mean_test_radius"].shape
     (2,)
     """
+    check.validate(
+        locals(),
+        greater_is_better=check.optional(check.check_flag),
+        n_samples=check.optional(check.check_count),
+    )
     scorer = IndicatorScorer(
         indicator, aggregate, greater_is_better, n_samples, random_state, options
     )

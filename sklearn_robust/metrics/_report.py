@@ -125,6 +125,7 @@ def robustness_report(
     >>> report["worst_case"] <= report["clean"], report["trusted"]
     (True, True)
     """
+    check.validate(locals(), output_dict=check.check_flag)
     model = open_model(estimator)
     main = choose_attack(attack, model)
     with warnings.catch_warnings():  # the report has its own words for it

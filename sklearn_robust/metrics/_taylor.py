@@ -106,6 +106,7 @@ def taylor_bound(
     >>> bool(np.allclose(drop, taylor_bound(model, X, y, eps=0.1)))
     True
     """
+    check.validate(locals(), one_sided=check.check_flag)
     norm = check.check_norm(norm)
     check_series(order, curvature, norm)
     inputs = IndicatorInput(estimator, X, y)

@@ -101,6 +101,7 @@ def taylor_radius(
     >>> bool(np.allclose(radius, distance * (model.predict(X) == y)))
     True
     """
+    check.validate(locals(), all_classes=check.check_flag)
     norm = check.check_norm(norm)
     check_series(order, curvature, norm)
     if order == 2 and (all_classes or neighborhood is not None):

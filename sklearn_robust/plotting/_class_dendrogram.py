@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import _validation as check
 from ..clustering import ClassClustering, class_weight_matrix
 from ..clustering._weights import class_labels
 from ._dendrogram_drawing import color_scale, heat_map, make_room, trees
@@ -118,6 +119,7 @@ class ClassDendrogramDisplay(Display):
         display : ClassDendrogramDisplay
             With ``ax_`` and ``figure_``.
         """
+        check.validate(locals())
         names = named([estimator]) if name is None else {name: estimator}
         return cls.from_estimators(names, X, **kwargs)
 

@@ -144,6 +144,7 @@ class GeometryDisplay(Display):
         display : GeometryDisplay
             With kappa and the points, and drawn.
         """
+        check.validate(locals())
         model = open_model(estimator)
         samples, labels = check.check_samples(X, of=model.estimator), np.asarray(y)
         attack = attack_of(model.estimator, attack, samples)

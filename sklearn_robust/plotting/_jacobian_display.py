@@ -128,6 +128,7 @@ class JacobianDisplay(Display):
         ValueError
             If a sample cannot be drawn as an image.
         """
+        check.validate(locals())
         estimators = {label_of(estimator, name): estimator}
         options: dict[str, Any] = {"indices": indices, "of": of, "image_shape": image_shape}
         display = cls._compute(estimators, X, y, batch_size=batch_size, **options)
@@ -161,6 +162,7 @@ class JacobianDisplay(Display):
         display : JacobianDisplay
             With the arrays, and drawn.
         """
+        check.validate(locals())
         options: dict[str, Any] = {"indices": indices, "of": of, "image_shape": image_shape}
         display = cls._compute(named(estimators), X, y, batch_size=batch_size, **options)
         return display.plot(ax=ax, **plot_options)

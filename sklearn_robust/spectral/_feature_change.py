@@ -121,6 +121,7 @@ def feature_change_report(
     >>> bool(report.anisotropy[-1] > 1)
     True
     """
+    check.validate(locals(), samples=check.check_flag, n_directions=check.check_count)
     check.check_count("n_directions", n_directions)
     check.check_choice("noise", noise, ["sphere", "sign"])
     attack = PGD(random_state=0) if attack is None else check.check_attack(attack)

@@ -132,6 +132,7 @@ def margin_report(
     >>> bool(((report.output < 0) == (model.predict(X) != y)).all())
     True
     """
+    check.validate(locals())
     kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
     for kind in kinds:
         check.check_choice("kinds", kind, KINDS)

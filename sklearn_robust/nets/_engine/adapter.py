@@ -27,6 +27,14 @@ from .callbacks import AveragesWeights, HoldsOut, check_callbacks
 from .datasets import coded, is_coded, seeded_split
 from .device import device_given, resolve_device
 from .fit_state import FitState
+from .parameters import (
+    CRITERION,
+    LOADER,
+    MODULE,
+    OPTIMIZER,
+    MovesWeights,
+    unfit,
+)
 from .progress import EpochBar
 from .recipes import recipe_given
 from .schedules import forget_schedule
@@ -104,6 +112,28 @@ class SkorchAdapter(NeuralNetClassifier):
         accepted = inspect.signature(factory).parameters
         given = {name: value for name, value in known.items() if name in accepted}
         self.module_ = factory(**{**given, **kwargs})
+        if not isinstance(self.module_, nn.Module):
+            raise unfit("module", self.module, self.module_, MODULE)
+        return self
+
+    def initialize_criterion(self) -> SkorchAdapter:
+        """Build the criterion; what is no loss is refused."""
+        try:
+            super().initialize_criterion()
+        except (TypeError, ValueError) as error:
+            raise check.cannot_use("criterion", self.criterion, error, CRITERION) from error
+        if not callable(self.criterion_) or isinstance(self.criterion_, type):
+            raise unfit("criterion", self.criterion, self.criterion_, CRITERION)
+        return self
+
+    def initialize_optimizer(self, *args: Any, **kwargs: Any) -> SkorchAdapter:
+        """Build the optimiser; what moves no weights is refused."""
+        try:
+            super().initialize_optimizer(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            raise check.cannot_use("optimizer", self.optimizer, error, OPTIMIZER) from error
+        if not isinstance(self.optimizer_, MovesWeights):
+            raise unfit("optimizer", self.optimizer, self.optimizer_, OPTIMIZER)
         return self
 
     def get_params_for_optimizer(
@@ -171,7 +201,10 @@ class SkorchAdapter(NeuralNetClassifier):
             )
         factory = self.iterator_train if training else self.iterator_valid
         if rows is None or asked or factory is not DataLoader:
-            loader = super().get_iterator(dataset, training)
+            try:
+                loader = super().get_iterator(dataset, training)
+            except TypeError as error:
+                raise check.cannot_use(prefix, factory, error, LOADER) from error
             return JoinedLast(loader) if training or is_coded(dataset) else loader
         shuffle = training and self.iterator_train__shuffle
         generator = self.fit_state.shuffler if shuffle else None

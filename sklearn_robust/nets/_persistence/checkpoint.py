@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from ..._parameters import check_path
 from .atomic_write import atomic_write
 from .fingerprint import architecture, describe, differences, digest
 from .state import restore, state_of, state_of_fit
@@ -29,8 +30,8 @@ class _Damaged(Exception):
 
 def check_checkpoint(folder: object) -> None:
     """Raise unless ``folder`` is None or a path."""
-    if folder is not None and not (isinstance(folder, (str, os.PathLike)) and os.fspath(folder)):
-        raise ValueError(f"checkpoint is {folder!r}; give the path of a folder, or None.")
+    if folder is not None:
+        check_path("checkpoint", folder)
 
 
 class Checkpoints:

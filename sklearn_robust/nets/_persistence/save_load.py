@@ -17,6 +17,7 @@ from skorch import NeuralNet
 from torch import nn
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
+from ..._parameters import check_path
 from ..._random import torch_seed
 from ..._version import __version__
 from .._engine.device import resolve_device
@@ -64,6 +65,7 @@ def revive(net: Any, labels: NDArray, input_shape: tuple[int, ...] | None) -> An
 
 def save_net(net: Any, path: str | os.PathLike) -> None:
     """Write a fitted net; see ``BaseNet.save``."""
+    check_path("path", path)
     params, columns = _changed_params(net), net.__dict__.get("feature_names_in_")
     about = {
         "format": 1,
@@ -88,6 +90,7 @@ def save_net(net: Any, path: str | os.PathLike) -> None:
 
 def _read(path: str | os.PathLike) -> tuple[dict[str, Any], io.BytesIO]:
     """Read what a file says about its net, and its weights, still packed."""
+    check_path("path", path)
     try:
         with zipfile.ZipFile(path) as archive:
             return json.loads(archive.read("net.json")), io.BytesIO(archive.read("weights.pt"))

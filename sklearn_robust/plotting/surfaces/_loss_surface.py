@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -155,6 +156,11 @@ class LossSurfaceDisplay(Display):
         TypeError
             If the estimator holds no torch parameters.
         """
+        check.validate(
+            locals(),
+            grid_resolution=partial(check.check_count, low=2),
+            ignore_bias_bn=check.check_flag,
+        )
         (display,) = cls._compute(
             {label_of(estimator, name): estimator},
             X,
