@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import numbers
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -22,11 +23,14 @@ __all__ = [
     "check_count",
     "check_flag",
     "check_jobs",
+    "check_learner",
+    "check_names",
     "check_number",
     "check_options",
     "check_path",
     "check_seed",
     "check_shape",
+    "check_takes",
     "check_temperature",
     "check_text",
     "check_verbose",
@@ -45,6 +49,13 @@ class _Evaluator(Protocol):
     """Object that attacks the samples of an estimator."""
 
     def evaluate(self, estimator: Any, X: Any, y: Any = None) -> Any: ...
+
+
+@runtime_checkable
+class _Learner(Protocol):
+    """Object that can be fitted."""
+
+    def fit(self, X: Any, y: Any) -> Any: ...
 
 
 AttackT = TypeVar("AttackT")
@@ -71,6 +82,8 @@ def check_number(
 ) -> float:
     """Raise unless ``value`` is a number from ``low`` to ``high``, above ``low`` if strict."""
     good = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if good and isinstance(value, numbers.Integral) and abs(value) > 10**18:
+        raise ValueError(f"{name} is {shown(value)}; type so large a number as a float, {value:g}.")
     if not good or not low <= value <= high or (strict and value == low):
         wanted = f"a number {'above' if strict else 'of at least'} {low:g}"
         if high < np.inf:
@@ -144,6 +157,30 @@ def check_callable(name: str, value: Any, wanted: str = "a function") -> None:
     """Raise unless ``value`` can be called."""
     if not callable(value):
         raise ValueError(f"{name} is {shown(value)}; give {wanted}.")
+
+
+def check_takes(name: str, value: Any, arguments: str) -> None:
+    """Raise unless ``value`` is a function of as many arguments as ``arguments`` names."""
+    wanted = f"a function of ({arguments})"
+    if isinstance(value, type):
+        raise ValueError(f"{name} is {shown(value)}; give {wanted}, not a class.")
+    check_callable(name, value, wanted)
+    try:
+        inspect.signature(value).bind(*arguments.split(", "))
+    except TypeError as error:
+        raise cannot_use(name, value, error, wanted) from None
+    except ValueError:  # a function in C tells nothing
+        return
+
+
+def check_names(name: str, value: Any, wanted: str) -> tuple[Any, ...]:
+    """Several values, of any iterable that is no text, as a tuple that is not empty."""
+    kinds = (list, tuple, set, frozenset, dict, range, Iterator)
+    array = isinstance(value, (np.ndarray, torch.Tensor)) and value.ndim > 0
+    items = tuple(value) if array or isinstance(value, kinds) else ()
+    if not items:
+        raise ValueError(f"{name} is {shown(value)}; give {wanted}.")
+    return items
 
 
 def check_path(name: str, value: Any) -> str | os.PathLike[str]:
@@ -231,6 +268,14 @@ def check_attack(attack: AttackT) -> AttackT:
             f"attack is {shown(attack)}; give an attack instance, such as PGD(eps=0.1)."
         )
     return attack
+
+
+def check_learner(name: str, value: Any) -> None:
+    """Raise unless ``value`` is an estimator, not a class of one."""
+    if isinstance(value, type) or not isinstance(value, _Learner):
+        raise TypeError(
+            f"{name} is {shown(value)}; give an estimator, such as LogisticRegression()."
+        )
 
 
 def check_shape(name: str, shape: Any) -> tuple[int, ...]:

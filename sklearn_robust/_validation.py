@@ -5,7 +5,7 @@ The checks of parameters in :mod:`._parameters` are importable from here, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
@@ -25,11 +25,14 @@ from ._parameters import (
     check_count,
     check_flag,
     check_jobs,
+    check_learner,
+    check_names,
     check_number,
     check_options,
     check_path,
     check_seed,
     check_shape,
+    check_takes,
     check_temperature,
     check_text,
     check_verbose,
@@ -52,7 +55,9 @@ __all__ = [
     "check_flag",
     "check_jobs",
     "check_labels",
+    "check_learner",
     "check_norm",
+    "check_names",
     "check_number",
     "check_on_grid",
     "check_options",
@@ -61,6 +66,7 @@ __all__ = [
     "check_sample_shape",
     "check_seed",
     "check_shape",
+    "check_takes",
     "check_temperature",
     "check_text",
     "check_verbose",
@@ -174,6 +180,8 @@ def check_labels(y: Any) -> None:
             "y is None: give the true labels, one for each sample. The measure that needs none is "
             "prediction_stability(estimator, X)."
         )
+    if np.ndim(y) == 0 if isinstance(y, np.ndarray) else not isinstance(y, Sized):
+        raise ValueError(f"y is {shown(y)}; give the true labels, one for each sample.")
 
 
 def encode_labels(y: ArrayLike, classes: ArrayLike, who: str) -> NDArray[np.int64]:

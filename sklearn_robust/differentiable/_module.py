@@ -49,7 +49,7 @@ class AnyDtype(nn.Module):
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         if not isinstance(module, nn.Module):
-            raise TypeError(f"module is {shown(module)}; give a torch.nn.Module.")
+            raise TypeError(f"module is {check.shown(module)}; give a torch.nn.Module.")
         self.module = copy_module(module).eval().requires_grad_(False)
         self._others: dict[torch.dtype, nn.Module] = {}
 
@@ -121,11 +121,17 @@ class DifferentiableModel(nn.Module):
     ) -> None:
         super().__init__()
         if not isinstance(body, nn.Module):
-            raise TypeError(f"body is {shown(body)}; give a torch.nn.Module that returns logits.")
+            raise TypeError(
+                f"body is {check.shown(body)}; give a torch.nn.Module that returns logits."
+            )
         self.body = body
-        self.input_shape = None if input_shape is None else tuple(input_shape)
+        self.input_shape = None
+        if input_shape is not None:
+            self.input_shape = check.check_shape("input_shape", input_shape)
         self.name = name
         self._classes: NDArray[Any] | None = None if classes is None else np.asarray(classes)
+        if self._classes is not None and self._classes.ndim != 1:
+            raise ValueError(f"classes is {check.shown(classes)}; give a list of all labels.")
         self._draws: bool | None = None
         self.eval().requires_grad_(False).to(device_of(self))
 

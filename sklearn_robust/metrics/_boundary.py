@@ -124,7 +124,11 @@ def boundary_distance(
     single = isinstance(directions, str | MinimumNormAttack)
     array = isinstance(directions, np.ndarray | torch.Tensor)
     single = single or (array and directions.ndim == inputs.X.ndim - 1)
-    directions = [directions] if single else list(directions)
+    directions = (
+        [directions]
+        if single
+        else check.check_names("directions", directions, "a list of directions, such as ['cw']")
+    )
     rays = [
         check_direction(d, inputs.X) for d in directions if not isinstance(d, MinimumNormAttack)
     ]

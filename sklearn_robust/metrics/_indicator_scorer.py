@@ -277,7 +277,7 @@ def make_indicator_scorer(
         )
     if greater_is_better is not None and indicator in (*_READY, *_GREATER_IS_BETTER):
         raise ValueError(f"{scorer!r}: the direction of this one is known; leave it out.")
-    if aggregate not in _AGGREGATES:
+    if not isinstance(aggregate, str) or aggregate not in _AGGREGATES:
         check.check_number("aggregate", aggregate, high=1)
     if n_samples is not None:
         check.check_count("n_samples", n_samples)

@@ -59,8 +59,9 @@ def channel_axis(input_shape: Sequence[int]) -> list[nn.Module]:
 
 def check_sizes(name: str, sizes: Any, *, at_least: int = 1) -> tuple[int, ...]:
     """Sizes of layers as a tuple of positive integers."""
-    axes = tuple(sizes) if isinstance(sizes, (tuple, list)) else ()
-    if len(axes) < at_least or (not axes and sizes not in ((), [])):
+    listed = isinstance(sizes, (tuple, list))
+    axes = tuple(sizes) if listed else ()
+    if not listed or len(axes) < at_least:
         raise ValueError(
             f"{name} is {shown(sizes)}; give a tuple of at least {at_least} positive integers, one "
             "for each layer."

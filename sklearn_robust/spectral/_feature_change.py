@@ -161,7 +161,11 @@ def _choose(
     trace = trace_of(model, model.tensor(X[:2]).to(own_dtype(model)))
     if layers is None:
         return hidden_layers(trace)
-    layers = [layers] if isinstance(layers, str) else layers
+    layers = (
+        [layers]
+        if isinstance(layers, str)
+        else check.check_names("layers", layers, "a list of layers' names, or None")
+    )
     known = {call.name: type(call.module).__name__ for call in trace.calls}
     unknown = [name for name in layers if name not in known]
     if unknown:

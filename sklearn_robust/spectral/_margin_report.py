@@ -133,7 +133,11 @@ def margin_report(
     True
     """
     check.validate(locals())
-    kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+    kinds = (
+        (kinds,)
+        if isinstance(kinds, str)
+        else check.check_names("kinds", kinds, f"some of {sorted(KINDS)}")
+    )
     for kind in kinds:
         check.check_choice("kinds", kind, KINDS)
     for name in tau if isinstance(tau, dict) else ():

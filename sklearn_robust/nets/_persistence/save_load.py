@@ -17,7 +17,7 @@ from skorch import NeuralNet
 from torch import nn
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
-from ..._parameters import check_path
+from ..._parameters import check_path, shown
 from ..._random import torch_seed
 from ..._version import __version__
 from .._engine.device import resolve_device
@@ -173,6 +173,11 @@ def _split_classes(classes: Any) -> tuple[list[type], dict[str, Any]]:
     """Tell the classes that a file may name from the labels of a net."""
     if isinstance(classes, type):
         return [classes], {}
+    if classes is not None and not isinstance(classes, (list, tuple, set, np.ndarray)):
+        raise TypeError(
+            f"classes is {shown(classes)}; give a list of the classes that the file may name, or "
+            "of the net's labels."
+        )
     given = [] if classes is None else list(classes)
     types = [item for item in given if isinstance(item, type)]
     if types and len(types) < len(given):
