@@ -52,6 +52,15 @@ class _Evaluator(Protocol):
 
 
 @runtime_checkable
+class _Axes(Protocol):
+    """Part of a matplotlib figure."""
+
+    figure: Any
+
+    def get_subplotspec(self) -> Any: ...
+
+
+@runtime_checkable
 class _Learner(Protocol):
     """Object that can be fitted."""
 
@@ -146,6 +155,14 @@ def check_jobs(name: str, value: Any) -> None:
         )
 
 
+def check_axes(name: str, value: Any) -> None:
+    """Raise unless ``value`` looks like the Axes of matplotlib."""
+    if isinstance(value, type) or not isinstance(value, _Axes):
+        raise TypeError(
+            f"{name} is {shown(value)}; give matplotlib Axes, such as pyplot.gca(), or None."
+        )
+
+
 def check_text(name: str, value: Any) -> str:
     """Raise unless ``value`` is a text."""
     if not isinstance(value, str):
@@ -227,6 +244,9 @@ def _optional(check: Constraint, name: str, value: Any) -> None:
 
 # What a parameter of one of these names must be, wherever it stands.
 COMMON: dict[str, Constraint] = {
+    "ax": optional(check_axes),
+    "axes": optional(partial(check_names, wanted="a list of matplotlib Axes, or None")),
+    "colorbar": check_flag,
     "batch_size": optional(check_count),
     "n_jobs": check_jobs,
     "name": optional(check_text),
@@ -280,17 +300,15 @@ def check_learner(name: str, value: Any) -> None:
 
 def check_shape(name: str, shape: Any) -> tuple[int, ...]:
     """Shape of one sample as a tuple of positive integers."""
-    listed = isinstance(shape, (tuple, list, torch.Size)) or (
-        isinstance(shape, np.ndarray) and shape.ndim == 1
-    )
-    axes = tuple(shape) if listed else ()
-    if not axes or not all(_is_size(n) for n in axes):
+    array = isinstance(shape, np.ndarray) and shape.ndim == 1
+    axes = tuple(shape) if array or isinstance(shape, (tuple, list)) else ()
+    good = bool(axes)
+    for n in axes:
+        whole = isinstance(n, numbers.Integral) and not isinstance(n, bool)
+        good = good and whole and 0 < n <= MOST
+    if not good:
         raise ValueError(
-            f"{name} is {shown(shape)}; give the shape of one sample as a tuple of positive integers, "
-            "such as (3, 32, 32) for images or (4,) for rows."
+            f"{name} is {shown(shape)}; give the shape of one sample as a tuple of positive "
+            "integers, such as (3, 32, 32) for images or (4,) for rows."
         )
-    return tuple(int(n) for n in axes)
-
-
-def _is_size(n: Any) -> bool:
-    return isinstance(n, numbers.Integral) and not isinstance(n, bool) and 0 < n <= MOST
+    return tuple(map(int, axes))

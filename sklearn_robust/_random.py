@@ -32,9 +32,9 @@ def seed_of(random_state: int | np.random.RandomState | None) -> int:
     None gives a new seed on every call, drawn from the system: the global generators are not
     touched.
     """
-    check_seed("random_state", random_state)
     if random_state is None:
         return secrets.randbelow(2**31 - 1)
+    check_seed("random_state", random_state)
     if isinstance(random_state, numbers.Integral):
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))

@@ -121,10 +121,7 @@ def _fit_net(cls, **base):
 def net_cases():
     """All nets; what they share is asked of NaturalNet alone."""
     shared = set(inspect.signature(nets.NaturalNet).parameters) - {"module"}
-    import os
     for cls in [*NETS, nets.AdversarialNet, nets.BaseNet]:
-        if os.environ.get("ONLY", cls.__name__) != cls.__name__:
-            continue
         tiny = {"attack__max_iter": 2} if cls in (nets.MinMaxNet, nets.TRADESNet) else {}
         if cls is nets.AdversarialNet:
             continue
@@ -397,7 +394,7 @@ def module_cases():
         thing = getattr(modules, name)
 
         def build(thing=thing, base=base, shape=shape, **bad):
-            return thing(**{**base, **bad})(torch.rand(2, *shape))
+            thing(**{**base, **bad})(torch.rand(2, *bad.get("input_shape", shape)))
 
         yield Case("modules", name, thing, build)
 
@@ -474,11 +471,10 @@ def plotting_cases():
             function = getattr(cls, method, None)
             if function is None:
                 continue
+            many, extra = method.endswith("s"), base.get(name, {})
             given_data = {"X": X[FEW], **({"y": Y[FEW]} if with_y(function) else {})}
 
-            def draw(
-                f=function, many=method.endswith("s"), b=base.get(name, {}), d=given_data, **bad
-            ):
+            def draw(f=function, many=many, b=extra, d=given_data, **bad):
                 import matplotlib.pyplot as plt
 
                 who = {"estimators": [model()]} if many else {"estimator": model()}

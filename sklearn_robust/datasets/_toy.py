@@ -76,7 +76,11 @@ def load_moons(
     >>> X.shape, X.min(axis=0).tolist(), X.max(axis=0).tolist()
     ((100, 2), [0.0, 0.0], [1.0, 1.0])
     """
-    check.validate(locals(), n_samples=partial(check.check_count, low=2), noise=check.check_number)
+    check.validate(
+        locals(),
+        n_samples=partial(check.check_count, low=2),
+        noise=check.optional(check.check_number),
+    )
     X, y = make_moons(n_samples, noise=noise, random_state=random_state)
     X -= X.min(axis=0)
     X /= X.max(axis=0)

@@ -42,7 +42,8 @@ def image_shape(
     input_shape: Sequence[int], module: nn.Module, *, min_side: int = 1
 ) -> tuple[int, int, int]:
     """Read (H, W) or (C, H, W) as (C, H, W), or raise an error that says what ``module`` takes."""
-    shape = check_shape("input_shape", input_shape)
+    whole = isinstance(input_shape, (tuple, list)) and all(type(n) is int for n in input_shape)
+    shape = tuple(input_shape) if whole else check_shape("input_shape", input_shape)
     if len(shape) not in (2, 3) or min(shape) < 1 or min(shape[-2:]) < min_side:
         raise ValueError(
             f"{type(module).__name__} takes images, (H, W) or (C, H, W), of at least {min_side} x "
@@ -66,7 +67,10 @@ def check_sizes(name: str, sizes: Any, *, at_least: int = 1) -> tuple[int, ...]:
             f"{name} is {shown(sizes)}; give a tuple of at least {at_least} positive integers, one "
             "for each layer."
         )
-    return tuple(check_count(f"each number of {name}", size, high=10**6) for size in axes)
+    for size in axes:
+        if type(size) is not int or not 0 < size < 10**6:
+            check_count(f"each number of {name}", size, high=10**6)
+    return tuple(map(int, axes))
 
 
 def global_average() -> list[nn.Module]:

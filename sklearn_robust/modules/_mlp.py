@@ -60,7 +60,8 @@ class MLP(BaseModule):
     ) -> None:
         super().__init__()
         shape = check_shape("input_shape", input_shape)
-        check_count("n_classes", n_classes)
+        if type(n_classes) is not int or n_classes < 1:
+            check_count("n_classes", n_classes)
         widths = (hidden,) if isinstance(hidden, Integral) else hidden
         check_activation(activation)
         width = math.prod(shape)

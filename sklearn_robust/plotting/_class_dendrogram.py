@@ -235,7 +235,10 @@ class ClassDendrogramDisplay(Display):
         }
         made = [ClassClustering(n_clusters, **params).fit(W) for W in weights_of.values()]
         sizes = {len(clustering.labels_) for clustering in made}
-        names = list(range(min(sizes)) if classes is None else classes)
+        wanted = "a list of the classes' names, or None"
+        names = list(
+            range(min(sizes)) if classes is None else check.check_names("classes", classes, wanted)
+        )
         if sizes != {len(names)}:
             raise ValueError(
                 f"there are weights of {sorted(sizes)} classes and {len(names)} names in classes: "

@@ -265,7 +265,9 @@ def _rows(indices: Any, n_samples: int) -> NDArray[np.intp]:
 
 def as_images(X: NDArray[Any], image_shape: tuple[int, ...] | None = None) -> NDArray[Any]:
     """Return samples as images (n, H, W) or (n, H, W, 3), or raise if they cannot be drawn."""
-    shape = tuple(X.shape[1:] if image_shape is None else image_shape)
+    shape = X.shape[1:]
+    if image_shape is not None:
+        shape = check.check_shape("image_shape", image_shape)
     good = len(shape) == 2 or (len(shape) == 3 and shape[0] in (1, 3))
     if not good or np.prod(shape) != X[0].size:
         raise ValueError(

@@ -130,7 +130,7 @@ class SkorchAdapter(NeuralNetClassifier):
         """Build the optimiser; what moves no weights is refused."""
         try:
             super().initialize_optimizer(*args, **kwargs)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RuntimeError) as error:
             raise check.cannot_use("optimizer", self.optimizer, error, OPTIMIZER) from error
         if not isinstance(self.optimizer_, MovesWeights):
             raise unfit("optimizer", self.optimizer, self.optimizer_, OPTIMIZER)

@@ -70,6 +70,12 @@ def _check_options(name: str, value: Any) -> None:
         raise ValueError(f"{name} is {check.shown(value)}; give a dict of options, or None.")
 
 
+def _check_split(name: str, value: Any) -> None:
+    if not callable(value) or isinstance(value, type):
+        raise ValueError(f"{name} is {check.shown(value)}; give {_SPLIT}.")
+    check.check_takes(name, value, "X, y")
+
+
 _SPLIT = "a split such as skorch.dataset.ValidSplit(0.2), or None"
 _DATASET = "a dataset class, such as skorch.dataset.Dataset"
 
@@ -80,7 +86,7 @@ CONSTRAINTS: dict[str, Any] = {
     "lr": partial(check.check_number, strict=True),
     "max_epochs": check.check_count,
     "batch_size": _check_batch_size,
-    "train_split": check.optional(partial(check.check_callable, wanted=_SPLIT)),
+    "train_split": check.optional(_check_split),
     "iterator_train__shuffle": check.check_flag,
     "iterator_train": partial(check.check_callable, wanted=LOADER),
     "iterator_valid": partial(check.check_callable, wanted=LOADER),
@@ -106,8 +112,12 @@ def check_shared(net: Any) -> None:
     Those at their defaults do, so that an ordinary fit pays nothing.
     """
     defaults = _defaults(type(net))
-    given = {name: v for name, v in vars(net).items() if v is not defaults.get(name, net)}
-    check.validate(given, **CONSTRAINTS)
+    given = {}
+    for name, value in vars(net).items():
+        if value is not defaults.get(name, net) and (name in CONSTRAINTS or name in check.COMMON):
+            given[name] = value
+    if given:
+        check.validate(given, **CONSTRAINTS)
 
 
 def unfit(name: str, given: Any, made: Any, wanted: str) -> ValueError:

@@ -173,7 +173,8 @@ def _split_classes(classes: Any) -> tuple[list[type], dict[str, Any]]:
     """Tell the classes that a file may name from the labels of a net."""
     if isinstance(classes, type):
         return [classes], {}
-    if classes is not None and not isinstance(classes, (list, tuple, set, np.ndarray)):
+    array = isinstance(classes, np.ndarray) and classes.ndim == 1
+    if classes is not None and not array and not isinstance(classes, (list, tuple, set)):
         raise TypeError(
             f"classes is {shown(classes)}; give a list of the classes that the file may name, or "
             "of the net's labels."

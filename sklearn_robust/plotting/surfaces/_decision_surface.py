@@ -165,7 +165,7 @@ class DecisionSurfaceDisplay(DecisionArrays):
             If the index is out of range, the radius is not positive, a gradient is zero, or the
             directions are parallel.
         """
-        check.validate(locals(), grid_resolution=partial(check.check_count, low=2))
+        check.validate(locals(), grid_resolution=partial(check.check_count, low=3))
         check.check_choice("response", response, RESPONSES)
         (arrays,) = compute_planes(
             {label_of(estimator, name): estimator},

@@ -158,7 +158,7 @@ class LossSurfaceDisplay(Display):
         """
         check.validate(
             locals(),
-            grid_resolution=partial(check.check_count, low=2),
+            grid_resolution=partial(check.check_count, low=3),
             ignore_bias_bn=check.check_flag,
         )
         (display,) = cls._compute(
