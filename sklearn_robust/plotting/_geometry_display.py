@@ -144,7 +144,9 @@ class GeometryDisplay(Display):
         display : GeometryDisplay
             With kappa and the points, and drawn.
         """
-        check.validate(locals())
+        check.validate(
+            locals(), attack=check.optional(_check_attack), classes=check.optional(_check_pair)
+        )
         model = open_model(estimator)
         samples, labels = check.check_samples(X, of=model.estimator), np.asarray(y)
         attack = attack_of(model.estimator, attack, samples)
@@ -285,3 +287,12 @@ class GeometryDisplay(Display):
             title=self.name,
         )
         return self
+
+
+def _check_attack(name: str, value: Any) -> None:
+    check.check_attack(value)
+
+
+def _check_pair(name: str, value: Any) -> None:
+    if len(check.check_names(name, value, "a pair of labels, or None")) != 2:
+        raise ValueError(f"{name} is {check.shown(value)}; give a pair of labels, or None.")

@@ -222,6 +222,7 @@ class DecisionSurfaceDisplay(DecisionArrays):
         displays : list of DecisionSurfaceDisplay
             One for each estimator.
         """
+        check.validate(locals(), plot_options=check.optional(check.check_options))
         check.check_choice("response", response, RESPONSES)
         found = compute_planes(named(estimators), X, y, **options)
         displays = [cls(**arrays, response=response) for arrays in found]
