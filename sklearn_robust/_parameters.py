@@ -91,7 +91,7 @@ def check_number(
 ) -> float:
     """Raise unless ``value`` is a number from ``low`` to ``high``, above ``low`` if strict."""
     good = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if good and isinstance(value, numbers.Integral) and abs(value) > 10**18:
+    if good and isinstance(value, numbers.Integral) and abs(int(value)) > 10**18:
         raise ValueError(f"{name} is {shown(value)}; type so large a number as a float, {value:g}.")
     if not good or not low <= value <= high or (strict and value == low):
         wanted = f"a number {'above' if strict else 'of at least'} {low:g}"
@@ -161,6 +161,13 @@ def check_axes(name: str, value: Any) -> None:
         raise TypeError(
             f"{name} is {shown(value)}; give matplotlib Axes, such as pyplot.gca(), or None."
         )
+
+
+def check_many_axes(name: str, value: Any) -> None:
+    """Raise unless ``value`` is a sequence of what looks like Axes, or an array of them."""
+    for one in check_names(name, value, "a list of matplotlib Axes, or None"):
+        for axes in one.flat if isinstance(one, np.ndarray) else (one,):
+            check_axes(f"one of {name}", axes)
 
 
 def check_text(name: str, value: Any) -> str:
@@ -245,7 +252,7 @@ def _optional(check: Constraint, name: str, value: Any) -> None:
 # What a parameter of one of these names must be, wherever it stands.
 COMMON: dict[str, Constraint] = {
     "ax": optional(check_axes),
-    "axes": optional(partial(check_names, wanted="a list of matplotlib Axes, or None")),
+    "axes": optional(check_many_axes),
     "colorbar": check_flag,
     "batch_size": optional(check_count),
     "n_jobs": check_jobs,

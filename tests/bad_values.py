@@ -78,6 +78,9 @@ VALUES = {
 FAST = ("True", "-1", "nan", "1e30", "text", "object", "[1]", "null")  # for every parameter
 
 
+SLOW_AND_RIGHT = {("n_jobs", "-1"), ("compile", "True")}  # they start processes, or a compiler
+
+
 class Case:
     """One public thing: how to call it validly with any one parameter replaced."""
 
@@ -565,7 +568,7 @@ def judge(error, parameter):
     ours = "sklearn_robust/" in frame.filename and "raise" in _statement(frame)
     if isinstance(error, OSError) and error.filename:
         return "sentence", where  # the system's own words about a path
-    words = len(str(error).split()) >= 5
+    words = len(str(error).split()) >= 4
     if spoken and ours and words:
         return "sentence", where
     sklearns = "/sklearn/utils/" in frame.filename and spoken and words  # data and their checks
@@ -588,7 +591,7 @@ def sweep(cases, values=tuple(VALUES)):
         for case in cases
         for parameter in case.defaults
         for value in values
-        if (parameter, value) != ("n_jobs", "-1")  # right, and starts processes
+        if (parameter, value) not in SLOW_AND_RIGHT
     ]
 
 

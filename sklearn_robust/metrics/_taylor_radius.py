@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,7 @@ def taylor_radius(
         )
     inputs = IndicatorInput(estimator, X, y)
     gap_and_gradient = _all_classes(inputs, norm) if all_classes else _runner_up(inputs, norm)
+    neighborhood = tuple(neighborhood) if isinstance(neighborhood, Iterator) else neighborhood
     around = _points(neighborhood, norm, seed_of(random_state))
     kappa = None if order == 1 else second_order(inputs, norm, curvature, True, torch.tensor(1.0))
 

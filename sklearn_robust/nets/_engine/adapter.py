@@ -107,6 +107,8 @@ class SkorchAdapter(NeuralNetClassifier):
             shape = self.input_shape_ or ()  # known where labels are
             self.module_ = auto_module(shape, len(self.labels_), **kwargs)
             return self
+        if not callable(self.module) or self.module is type:
+            raise ValueError(f"module is {check.shown(self.module)}; give {MODULE}.")
         factory = type(self.module) if isinstance(self.module, nn.Module) else self.module
         known = {"input_shape": self.input_shape_, "n_classes": len(self.labels_)}
         accepted = inspect.signature(factory).parameters

@@ -101,7 +101,7 @@ CONSTRAINTS: dict[str, Any] = {
 
 
 @cache
-def _defaults(cls: type) -> dict[str, Any]:
+def _defaults(cls: Any) -> dict[str, Any]:
     parameters = inspect.signature(cls).parameters
     return {name: parameter.default for name, parameter in parameters.items()}
 
