@@ -180,7 +180,8 @@ def check_labels(y: Any) -> None:
             "y is None: give the true labels, one for each sample. The measure that needs none is "
             "prediction_stability(estimator, X)."
         )
-    if np.ndim(y) == 0 if isinstance(y, np.ndarray) else not isinstance(y, Sized):
+    scalar = y.ndim == 0 if isinstance(y, np.ndarray) else not isinstance(y, Sized)
+    if scalar or isinstance(y, (str, bytes)):
         raise ValueError(f"y is {shown(y)}; give the true labels, one for each sample.")
 
 

@@ -105,6 +105,8 @@ def prediction_divergence(
     True
     """
     check.validate(locals())
+    if y is not None:
+        check.check_labels(y)
     check.check_choice("divergence", divergence, _DIVERGENCES)
     if logit_normalization is not None:
         check.check_choice("logit_normalization", logit_normalization, ("std",))

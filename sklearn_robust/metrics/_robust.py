@@ -143,6 +143,8 @@ def prediction_stability(
     True
     """
     check.validate(locals())
+    if y is not None:
+        check.check_labels(y)
     return _score(estimator, X, None, attack, sample_weight, n_jobs)
 
 

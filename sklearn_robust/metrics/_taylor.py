@@ -162,7 +162,7 @@ def flat_radius(radius: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
 
 def check_series(order: int, curvature: str, norm: str) -> None:
     """Raise unless the parameters of a Taylor series fit together."""
-    if not isinstance(order, Integral) or order not in (1, 2):
+    if not isinstance(order, Integral) or isinstance(order, bool) or order not in (1, 2):
         raise ValueError(f"order is {order!r}; give 1 (gradient) or 2 (gradient and Hessian).")
     check.check_choice("curvature", curvature, CURVATURES)
     if curvature == "exact" and (norm != "l2" or order == 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -156,6 +157,7 @@ class GAIRATNet(AdversarialNet):
         check.check_choice("kappa", self.kappa, ["count", "first"])
         check.check_number("beta", self.beta)
         check_each_epoch("lam", self.lam, self.max_epochs, _check_lam)
+        check_each_epoch("tau", self.tau, self.max_epochs, partial(check.check_count, low=0))
         check_burn_in(self.burn_in)
         if self.base == "mart":
             check_criterion(self)

@@ -111,7 +111,8 @@ def check_shared(net: Any) -> None:
 
     Those at their defaults do, so that an ordinary fit pays nothing.
     """
-    defaults = _defaults(type(net))
+    cls: Any = type(net)
+    defaults = _defaults(cls)
     given = {}
     for name, value in vars(net).items():
         if value is not defaults.get(name, net) and (name in CONSTRAINTS or name in check.COMMON):
