@@ -296,5 +296,6 @@ def _check_attack(name: str, value: Any) -> None:
 
 
 def _check_pair(name: str, value: Any) -> None:
-    if isinstance(value, Iterator) or len(check.check_names(name, value, "a pair of labels")) != 2:
+    if isinstance(value, Iterator):
         raise ValueError(f"{name} is {check.shown(value)}; give a pair of labels, or None.")
+    check.check_names(name, value, "a pair of labels, or None")
