@@ -121,7 +121,7 @@ class Model:
         """Logits by which the estimator itself predicts; None if it predicts otherwise."""
         return native_logits(self.estimator)
 
-    @property
+    @cached_property
     def _source(self) -> Any:
         return self._module if self._module is not None else self.scores
 

@@ -25,6 +25,11 @@ def device_of(module: nn.Module) -> torch.device:
     return max(devices, key=lambda device: device.type != "cpu", default=torch.device("cpu"))
 
 
+def _parts(module: nn.Module, kind: type) -> list[Any]:
+    """Parts of a module, itself included, that are of a class."""
+    return [part for part in module.modules() if isinstance(part, kind)]
+
+
 class AnyDtype(nn.Module):
     """A frozen copy of ``module`` that computes in the dtype of its input.
 
@@ -143,31 +148,28 @@ class DifferentiableModel(nn.Module):
         if not jumps(self.body):
             return self
         model = frozen_twin(self)
-        for part in model.modules():
-            if isinstance(part, Smoothable):
-                part.smooth = True
+        for part in _parts(model, Smoothable):
+            part.smooth = True
         return model
 
     @property
     def exact(self) -> DifferentiableModel:
         """Model that computes in full precision: this one, unless it is accelerated."""
-        if not any(isinstance(part, ReducedPrecision) for part in self.modules()):
+        if not _parts(self, ReducedPrecision):
             return self
         model = frozen_twin(self)
-        for part in model.modules():
-            if isinstance(part, ReducedPrecision):
-                part.full = True
+        for part in _parts(model, ReducedPrecision):
+            part.full = True
         return model
 
     @property
     def fused(self) -> DifferentiableModel:
         """Model that computes the same, up to rounding, in less time; for attacks."""
-        if not any(can_be_fused(part) for part in self.modules()):
+        if not can_be_fused(self):
             return self
         model = frozen_twin(self)
-        for part in model.modules():
-            if isinstance(part, AnyDtype):
-                part.module, part._others = fused_copy(part.module), {}
+        for part in _parts(model, AnyDtype):
+            part.module, part._others = fused_copy(part.module), {}
         return model
 
     @property

@@ -322,7 +322,7 @@ class BaseNet(Trainer):
     @property
     def classes_(self) -> NDArray:
         """Labels in the order of the logits' columns."""
-        if self.labels_ is None:
+        if "labels_" not in vars(self):
             raise AttributeError(f"this {type(self).__name__} is not fitted yet")
         return self.labels_
 

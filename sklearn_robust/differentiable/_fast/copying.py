@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from functools import lru_cache
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
@@ -55,7 +55,7 @@ def copy_module(module: nn.Module, memo: dict[int, Any] | None = None) -> Any:
     copy : torch.nn.Module
         Shares no tensor with ``module``, except by ``memo``.
     """
-    graphs = {id(tensor): tensor.detach().clone() for tensor in _computed(module, set())}
+    graphs = {id(tensor): tensor.detach().clone() for tensor in _computed(module)}
     return copy.deepcopy(module, {**graphs, **(memo or {})})
 
 
@@ -106,7 +106,8 @@ def _twin(part: nn.Module, memo: dict[int, Any]) -> nn.Module:
     if original is not None:  # a compiled module: a copy would be compiled anew
         memo[id(part)] = _twin(original, memo) if part.training else part
         return memo[id(part)]
-    if _copies_itself(type(part)):
+    cls: Any = type(part)
+    if _copies_itself(cls):
         attempt = dict(memo)  # without what a copy that fails leaves in it
         try:
             twin = copy.deepcopy(part, attempt)
@@ -115,29 +116,38 @@ def _twin(part: nn.Module, memo: dict[int, Any]) -> nn.Module:
         else:
             memo.update(attempt)
             return twin
-    twin = memo[id(part)] = type(part).__new__(type(part))
+    twin = memo[id(part)] = cls.__new__(cls)
     content = vars(twin)
     for name, value in list(vars(part).items()):
         if name == "_modules":
-            parts = value.items()
-            content[name] = {n: None if m is None else _twin(m, memo) for n, m in parts}
+            content[name] = value.copy()
+            for key, child in value.items():
+                content[name][key] = None if child is None else _twin(child, memo)
+        elif name in ("_parameters", "_buffers"):
+            content[name] = value.copy()
+            for key, tensor in value.items():
+                content[name][key] = memo.get(id(tensor))
         elif isinstance(value, _IMMUTABLE):
             content[name] = value
+        elif isinstance(value, dict) and not value:  # most attributes: tables of no hooks
+            content[name] = copy.copy(value)
         else:
             content[name] = _private(value, memo)
     return twin
 
 
+@lru_cache(maxsize=1024)
 def _copies_itself(cls: type) -> bool:
     """Whether a class says how it is copied; torch's layers do so for old files alone."""
-    own = (base for base in cls.__mro__ if not base.__module__.startswith("torch.nn.modules."))
-    return any(_COPY_PROTOCOL & vars(base).keys() for base in own if base is not object)
+    for base in cls.__mro__:
+        foreign = base is not object and not base.__module__.startswith("torch.nn.modules.")
+        if foreign and _COPY_PROTOCOL & vars(base).keys():
+            return True
+    return False
 
 
 def _private(value: Any, memo: dict[int, Any]) -> Any:
-    if isinstance(value, dict) and not value:  # most of a module's attributes: tables of no hooks
-        return copy.copy(value)
-    for tensor in _computed(value, set()):
+    for tensor in _computed(value):
         memo.setdefault(id(tensor), tensor.detach())
     try:
         return copy.deepcopy(value, memo)
@@ -145,16 +155,21 @@ def _private(value: Any, memo: dict[int, Any]) -> Any:
         return value
 
 
-def _computed(value: Any, seen: set[int]) -> Iterator[torch.Tensor]:
-    """Yield the tensors with a graph that a module holds, also in lists, tuples and dicts."""
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    if isinstance(value, torch.Tensor):
-        if not value.is_leaf:
-            yield value
-        return
-    parts = vars(value) if isinstance(value, nn.Module) else value
-    if isinstance(parts, (dict, list, tuple)):
-        for part in list(parts.values()) if isinstance(parts, dict) else parts:
-            yield from _computed(part, seen)
+def _computed(value: Any) -> list[torch.Tensor]:
+    """List the tensors with a graph that a module holds, also in lists, tuples and dicts."""
+    found, seen, left = [], set(), [value]
+    while left:
+        value = left.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, torch.Tensor):
+            if not value.is_leaf:
+                found.append(value)
+        elif isinstance(value, nn.Module):
+            left += vars(value).values()
+        elif isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, (list, tuple)):
+            left += value
+    return found

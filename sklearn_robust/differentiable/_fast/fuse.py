@@ -139,9 +139,9 @@ def _with_single_channel_layers(module: nn.Module) -> nn.Module:
     return module
 
 
-def can_be_fused(layer: nn.Module) -> bool:
-    """Whether a layer may compute in less time in a fused copy."""
-    return isinstance(layer, _CONVOLUTIONS)
+def can_be_fused(module: nn.Module) -> bool:
+    """Whether a module has layers that may compute in less time in a fused copy."""
+    return bool([layer for layer in module.modules() if isinstance(layer, _CONVOLUTIONS)])
 
 
 def fused_copy(module: nn.Module) -> nn.Module:
@@ -164,7 +164,7 @@ def fused_copy(module: nn.Module) -> nn.Module:
     """
     layers = list(module.modules())
     compiled = any("_orig_mod" in layer._modules for layer in layers)
-    if compiled or not any(can_be_fused(layer) for layer in layers):
+    if compiled or not can_be_fused(module):
         return module
     fused = frozen_twin(module)
     if any(isinstance(layer, nn.Conv2d) and layer.in_channels > 1 for layer in layers):
