@@ -2,49 +2,69 @@
 
 from __future__ import annotations
 
-import io
-import json
 import numbers
 import os
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skorch import NeuralNet
 from torch import nn
-from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from ..._random import torch_seed
 from ..._version import __version__
 from .._engine.device import resolve_device
-from .atomic_write import atomic_write
-from .json_form import KnownClasses, decode, encode, encode_all, full_name
+from .json_form import decode, encode, encode_all, shortened
+from .known_classes import KnownClasses, full_name, is_known_module
+from .meta_build import TooLargeError, build_without_memory, size_of
+from .net_file import NetFile, bare, opened, write_net_file
+from .packed_weights import fill, misfit
 
 __all__ = ["bare", "load_net", "read_weights", "revive", "save_net"]
 
 _ONLY_TRAINING = {"augment", "init_from", "random_state", "train_split"}  # objects stay behind
+# What a file may not set: what compiles, calls, starts processes, or writes and reads files.
+_NOT_PORTABLE = {
+    "callbacks",
+    "checkpoint",
+    "compile",
+    "dataset",
+    "iterator_train",
+    "iterator_valid",
+    "torch_load_kwargs",
+}
+_PORTABLE_AFTER_ALL = {
+    f"iterator_{part}__{name}"
+    for part in ("train", "valid")
+    for name in ("batch_size", "drop_last", "shuffle")
+}
+# Weights may differ in size from their module by so many times and bytes, before all is compared.
+_TIMES, _BYTES = 8, 2**20
+
+
+def _is_portable(name: str) -> bool:
+    """Whether a file may hold a parameter."""
+    return name.partition("__")[0] not in _NOT_PORTABLE or name in _PORTABLE_AFTER_ALL
 
 
 def _changed_params(net: Any) -> dict[str, Any]:
-    """Parameters that differ from their defaults; callbacks only serve training."""
+    """Parameters that differ from their defaults and that a file may hold."""
     default = type(net)().get_params(deep=False)
     params = net.get_params(deep=False)
     return {
         name: value
         for name, value in params.items()
-        if not name.startswith("callbacks")
-        and not _stays_behind(name, value)
+        if not _stays_behind(name, value)
         and (name not in default or not _same(value, default[name]))
     }
 
 
 def _stays_behind(name: str, value: Any) -> bool:
-    """Whether a parameter only serves training and is an object that no text can hold."""
-    training = name in _ONLY_TRAINING or name.startswith("iterator_")
-    return training and not isinstance(value, (numbers.Real, str, os.PathLike))
+    """Whether a parameter is the machine's, or an object that only serves training."""
+    training = name in _ONLY_TRAINING and not isinstance(value, (numbers.Real, str, os.PathLike))
+    return training or not _is_portable(name)
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -66,7 +86,6 @@ def save_net(net: Any, path: str | os.PathLike) -> None:
     """Write a fitted net; see ``BaseNet.save``."""
     params, columns = _changed_params(net), net.__dict__.get("feature_names_in_")
     about = {
-        "format": 1,
         "sklearn_robust": __version__,
         "torch": torch.__version__,
         "net": full_name(type(net)),
@@ -79,37 +98,14 @@ def save_net(net: Any, path: str | os.PathLike) -> None:
             for row in net.history
         ],
     }
-    state = io.BytesIO()
-    torch.save(bare(net.module_).state_dict(), state)
-    with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("net.json", json.dumps(about, indent=1))
-        archive.writestr("weights.pt", state.getvalue())
+    write_net_file(path, about, bare(net.module_))
 
 
-def _read(path: str | os.PathLike) -> tuple[dict[str, Any], io.BytesIO]:
-    """Read what a file says about its net, and its weights, still packed."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("net.json")), io.BytesIO(archive.read("weights.pt"))
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise ValueError(f"{path} is not a net written by net.save(path).") from error
-
-
-def bare(module: nn.Module) -> nn.Module:
-    """Take a compiled module out of its wrapper, which would stand before each weight's name."""
-    return vars(module)["_modules"].get("_orig_mod", module)
-
-
-def _unpacked(weights: io.BytesIO, device: Any) -> dict[str, Any]:
-    state = torch.load(weights, map_location=device, weights_only=True)
-    consume_prefix_in_state_dict_if_present(state, "_orig_mod.")  # of compiled nets, once
-    return state
-
-
-def read_weights(path: str | os.PathLike) -> tuple[NDArray, dict[str, Any]]:
-    """Read the labels (n_classes,) and the state dict of a saved net."""
-    about, weights = _read(path)
-    return decode(about["classes"], "classes"), _unpacked(weights, "cpu")
+def read_weights(path: str | os.PathLike, module: nn.Module) -> tuple[NDArray, dict[str, Any]]:
+    """Read the labels (n_classes,) of a saved net, and its state dict for a module."""
+    with opened(path) as file:
+        _compare_sizes(file, module)
+        return file.labels, file.weights()
 
 
 def load_net(
@@ -158,12 +154,22 @@ def load_net(
     """
     own, labels = _split_classes(classes)
     params = {**labels, **params}
-    about, weights = _read(path)
-    known = KnownClasses(own)
-    cls = known.find(about["net"], "the net", (NeuralNet,))
-    saved = {k: known.decode(v, k) for k, v in about["params"].items() if k not in params}
-    known.check_used()
-    return _filled(cls(**{**saved, **params}), about, weights, path)
+    with opened(path) as file:
+        known = KnownClasses(own)
+        cls = known.find(file.about["net"], "the net")
+        saved = {
+            name: decode(value, name, known)
+            for name, value in file.about["params"].items()
+            if name not in params and _is_portable(name)
+        }
+        known.check_used()
+        params = {**saved, **params}
+        state = _checked_weights(file, cls, params, cls in own)
+        with _said_of(path):
+            net = revive(cls(**params), file.labels, file.input_shape)
+        fill(bare(net.module_), state, f"in {path}")
+        _remember(net, file)
+    return net
 
 
 def _split_classes(classes: Any) -> tuple[list[type], dict[str, Any]]:
@@ -180,18 +186,90 @@ def _split_classes(classes: Any) -> tuple[list[type], dict[str, Any]]:
     return types, {} if types or classes is None else {"classes": classes}
 
 
-def _filled(net: Any, about: dict[str, Any], weights: Any, path: Any) -> Any:
-    """Make a new net the fitted one that a file describes."""
-    labels, shape = decode(about["classes"], "classes"), about["input_shape"]
-    net = revive(net, labels, shape and tuple(shape))
-    if about.get("columns") is not None:
-        net.feature_names_in_ = np.asarray(about["columns"], dtype=object)
+@contextmanager
+def _said_of(path: Any) -> Iterator[None]:
+    """Say of any error that a net is built from a file."""
     try:
-        bare(net.module_).load_state_dict(_unpacked(weights, net.device_))
-    except RuntimeError as error:
-        raise ValueError(f"the weights in {path} do not fit the module: {error}") from error
-    for row in about["history"]:
+        yield
+    except Exception as error:  # whatever constructors make of a stranger's values
+        raise ValueError(
+            f"the net in {path} cannot be built: {shortened(error)} Give parameters in place of "
+            "the saved ones, load_net(path, name=value)."
+        ) from error
+
+
+def _checked_weights(
+    file: NetFile, cls: type, params: dict[str, Any], own_net: bool
+) -> dict[str, Any]:
+    """Read the weights once they are known to be about as large as the module.
+
+    Parameters
+    ----------
+    file : NetFile
+        The file.
+    cls : type
+        The net's class.
+    params : dict
+        Its parameters.
+    own_net : bool
+        Whether the class is the caller's, who may build a module in any way.
+    """
+    with _said_of(file.path):
+        net = cls(**params)
+        if resolve_device(net.device).type == "meta":
+            raise ValueError("the device 'meta' holds no numbers.")
+    if isinstance(net.module, nn.Module):  # the caller's, with its memory
+        return file.weights()
+    net.labels_, net.input_shape_ = file.labels, file.input_shape
+    plain = not own_net and is_known_module(net.module)
+    module = _dry_build(net, file, plain)
+    if module is None:
+        return file.weights()
+    _compare_sizes(file, module, at_most=plain)
+    state = file.weights()
+    difference = misfit(state, module) if plain else None
+    if difference is not None:
+        raise ValueError(
+            f"the weights in {file.path} do not fit the module, since {difference}: give the "
+            "module that they were saved with, or save the net again."
+        )
+    return state
+
+
+def _dry_build(net: Any, file: NetFile, plain: bool) -> nn.Module | None:
+    """Build the module without memory; None where a module of the caller's cannot be built so."""
+    try:
+        with torch_seed(0):
+            return bare(build_without_memory(net, file.weights_size))
+    except TooLargeError as error:
+        raise ValueError(
+            f"{file.path} describes a module that does not fit its weights, since {error}: load "
+            "another file, or save the net again."
+        ) from error
+    except Exception as error:
+        if not plain:
+            return None
+        raise ValueError(
+            f"{file.path} describes a module that cannot be built: {shortened(error)} Give "
+            "parameters in place of the saved ones, load_net(path, module__name=value)."
+        ) from error
+
+
+def _compare_sizes(file: NetFile, module: nn.Module, at_most: bool = True) -> None:
+    """Raise if the weights in a file are of another order of size than their module."""
+    wanted, given = size_of(module), file.weights_size
+    if wanted > _TIMES * given + _BYTES or (at_most and given > _TIMES * wanted + _BYTES):
+        raise ValueError(
+            f"the weights in {file.path} do not fit the module, since they take {given} bytes and "
+            f"the module {wanted}: load another file, or give the module that they were saved with."
+        )
+
+
+def _remember(net: Any, file: NetFile) -> None:
+    """Give a net the names of columns and the history that a file holds."""
+    if file.columns is not None:
+        net.feature_names_in_ = np.asarray(file.columns, dtype=object)
+    for row in file.history():
         net.history.new_epoch()
         for key, value in row.items():
-            net.history.record(key, decode(value, key))
-    return net
+            net.history.record(key, value)
