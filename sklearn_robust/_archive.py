@@ -21,15 +21,15 @@ class UnreadableError(Exception):
     """What is wrong with an archive, as the end of a sentence."""
 
 
-def open_file(path: str | os.PathLike[str], wanted: str) -> IO[bytes]:
+def open_file(path: str | os.PathLike[str], advice: str) -> IO[bytes]:
     """Open a regular file for reading.
 
     Parameters
     ----------
     path : str or path-like
         Its path. Directories, devices and pipes, which may never end, are refused.
-    wanted : str
-        What the file should be, for the messages.
+    advice : str
+        What to give, as the end of a message.
 
     Returns
     -------
@@ -37,16 +37,16 @@ def open_file(path: str | os.PathLike[str], wanted: str) -> IO[bytes]:
         The file, to be closed by the caller.
     """
     if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"path is {path!r:.80}; give the path of {wanted}.")
+        raise TypeError(f"path is {path!r:.80}, which is no path; {advice}.")
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
-        raise FileNotFoundError(f"There is no file {path}; give the path of {wanted}.") from None
+        raise FileNotFoundError(f"There is no file {path}; {advice}.") from None
     except ValueError:  # a null byte
-        raise ValueError(f"path is {path!r:.80}, no file's name; give {wanted}.") from None
+        raise ValueError(f"path is {path!r:.80}, which names no file; {advice}.") from None
     if not stat.S_ISREG(mode):
         kind = "a directory" if stat.S_ISDIR(mode) else "a device or a pipe"
-        raise OSError(f"{path} is {kind}; give the path of {wanted}.")
+        raise OSError(f"{path} is {kind}; {advice}.")
     return open(path, "rb")
 
 

@@ -53,7 +53,7 @@ def write_net_file(path: str | os.PathLike, about: dict[str, Any], module: nn.Mo
 @contextmanager
 def opened(path: str | os.PathLike) -> Iterator[NetFile]:
     """Open a saved net for reading."""
-    with open_file(path, "a net written by net.save(path)") as stream:
+    with open_file(path, "give a file written by net.save(path)") as stream:
         yield NetFile(stream, path)
 
 
