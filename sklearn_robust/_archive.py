@@ -85,7 +85,7 @@ class Archive:
     def __init__(self, stream: IO[bytes]) -> None:
         self._size = stream.seek(0, io.SEEK_END)
         try:
-            self._zip = zipfile.ZipFile(_Bounded(stream))  # type: ignore[arg-type]
+            self._zip = zipfile.ZipFile(_Bounded(stream))
         except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
             raise UnreadableError("it is no zip file, or cut short") from error
 

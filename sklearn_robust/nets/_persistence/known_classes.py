@@ -52,7 +52,7 @@ def _plain(module: ModuleType, kind: type) -> list[type]:
     ]
 
 
-def _nets(cls: type = NeuralNet) -> Iterator[type]:
+def _nets(cls: type[NeuralNet] = NeuralNet) -> Iterator[type[NeuralNet]]:
     """Yield this library's nets, all of which are loaded by now."""
     for net in cls.__subclasses__():
         yield from _nets(net)

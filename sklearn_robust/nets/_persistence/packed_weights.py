@@ -132,11 +132,14 @@ def fill(module: nn.Module, state: dict[str, Any], origin: str) -> None:
 
 
 def bad_weight(module: nn.Module) -> str | None:
-    """Name of a weight that is not finite, or of a buffer with NaN; masks may be infinite."""
-    for name, weight in module.named_parameters():
-        if not is_lazy(weight) and not bool(weight.detach().isfinite().all()):
-            return name
-    for name, buffer in module.named_buffers():
-        if not is_lazy(buffer) and bool(buffer.isnan().any()):
-            return name
-    return None
+    """Name of a weight with NaN or infinite numbers; what is not trained may be infinite."""
+    named = [*module.named_parameters(), *module.named_buffers()]
+    return next((name for name, weight in named if _is_bad(weight)), None)
+
+
+def _is_bad(weight: Tensor) -> bool:
+    numbers = weight.is_floating_point() or weight.is_complex()
+    if is_lazy(weight) or not numbers or weight.layout != torch.strided:
+        return False
+    values = weight.detach()
+    return bool(values.isnan().any() or (weight.requires_grad and values.isinf().any()))

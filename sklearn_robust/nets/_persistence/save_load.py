@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,9 @@ from ..._version import __version__
 from .._engine.device import resolve_device
 from .json_form import decode, encode, encode_all, shortened
 from .known_classes import KnownClasses, full_name, is_known_module
-from .meta_build import TooLargeError, build_without_memory, size_of
 from .net_file import NetFile, bare, opened, write_net_file
 from .packed_weights import fill, misfit
+from .size_bounds import Bounded, TooLargeError, build_without_memory, size_of
 
 __all__ = ["bare", "load_net", "read_weights", "revive", "save_net"]
 
@@ -46,7 +46,8 @@ _TIMES, _BYTES = 8, 2**20
 
 def _is_portable(name: str) -> bool:
     """Whether a file may hold a parameter."""
-    return name.partition("__")[0] not in _NOT_PORTABLE or name in _PORTABLE_AFTER_ALL
+    refused = name.partition("__")[0] in _NOT_PORTABLE or name.endswith("_")
+    return not refused or name in _PORTABLE_AFTER_ALL
 
 
 def _changed_params(net: Any) -> dict[str, Any]:
@@ -131,13 +132,27 @@ def load_net(
     net : fitted net
         Predicts as the saved one did, on the device that ``device`` asks for. What only training
         needs and no text can hold stayed behind: callbacks, transforms and splits that are
-        objects, and the optimiser's moments. To train on as before, pickle the net.
+        objects, and the optimiser's moments. So did what belongs to a machine: ``compile``,
+        ``checkpoint`` and the workers of data loaders. To train on as before, pickle the net.
 
     Raises
     ------
     ValueError
         If the file is no saved net, names a class from elsewhere that is not given, does not name
-        one that is given, or holds weights that do not fit the module.
+        one that is given, or holds weights that do not fit the module or are not finite.
+    OSError
+        If there is no such file, or it cannot be read.
+
+    Notes
+    -----
+    A file of unknown origin runs no code. It can choose among the nets, modules and attacks of
+    this library, torch's plain layers, losses and optimisers, and the classes that you give; it
+    cannot import anything, set compile options, callbacks, data loaders or folders to write to,
+    or hold functions. It takes no more memory than its size accounts for: its text is limited to
+    16 MB, nothing is unpacked to more than 60 times what it takes (beyond 32 MB), and a module
+    that is larger than its weights is not built. It can still name a file as ``init_from``,
+    which the next ``fit`` reads in the same way; and its predictions, parameters and history are
+    what its writer wanted them to be.
 
     Examples
     --------
@@ -163,11 +178,7 @@ def load_net(
             if name not in params and _is_portable(name)
         }
         known.check_used()
-        params = {**saved, **params}
-        state = _checked_weights(file, cls, params, cls in own)
-        with _said_of(path):
-            net = revive(cls(**params), file.labels, file.input_shape)
-        fill(bare(net.module_), state, f"in {path}")
+        net = _filled(cls, {**saved, **params}, file, cls in own)
         _remember(net, file)
     return net
 
@@ -198,36 +209,61 @@ def _said_of(path: Any) -> Iterator[None]:
         ) from error
 
 
-def _checked_weights(
-    file: NetFile, cls: type, params: dict[str, Any], own_net: bool
-) -> dict[str, Any]:
-    """Read the weights once they are known to be about as large as the module.
+def _filled(cls: type, params: dict[str, Any], file: NetFile, own: bool) -> Any:
+    """Make the net that a file describes, once it is known to be as large as its weights.
 
     Parameters
     ----------
-    file : NetFile
-        The file.
     cls : type
         The net's class.
     params : dict
         Its parameters.
-    own_net : bool
-        Whether the class is the caller's, who may build a module in any way.
+    file : NetFile
+        The file.
+    own : bool
+        Whether the class is the caller's, and may build a module in any way.
     """
     with _said_of(file.path):
         net = cls(**params)
         if resolve_device(net.device).type == "meta":
             raise ValueError("the device 'meta' holds no numbers.")
-    if isinstance(net.module, nn.Module):  # the caller's, with its memory
-        return file.weights()
+    plain = not own and is_known_module(net.module)
+    if plain:
+        state = _weights_of(_dry_module(cls(**params), file), file)
+    else:
+        state = file.weights()
+    bounds: AbstractContextManager[Any] = nullcontext()
+    if not plain and not isinstance(net.module, nn.Module):
+        bounds = Bounded(most_numbers=_TIMES * file.weights_size + _BYTES)
+    with _said_of(file.path), bounds:
+        net = revive(net, file.labels, file.input_shape)
+    fill(bare(net.module_), state, f"in {file.path}")
+    return net
+
+
+def _dry_module(net: Any, file: NetFile) -> nn.Module:
+    """Build the module that a file describes without memory."""
     net.labels_, net.input_shape_ = file.labels, file.input_shape
-    plain = not own_net and is_known_module(net.module)
-    module = _dry_build(net, file, plain)
-    if module is None:
-        return file.weights()
-    _compare_sizes(file, module, at_most=plain)
+    try:
+        with torch_seed(0):
+            return build_without_memory(net, file.weights_size)
+    except TooLargeError as error:
+        raise ValueError(
+            f"{file.path} describes a module that does not fit its weights, since {error} Load "
+            "another file, or save the net again."
+        ) from error
+    except Exception as error:  # whatever constructors make of a stranger's values
+        raise ValueError(
+            f"{file.path} describes a module that cannot be built: {shortened(error)} Give "
+            "parameters in place of the saved ones, load_net(path, module__name=value)."
+        ) from error
+
+
+def _weights_of(module: nn.Module, file: NetFile) -> dict[str, Any]:
+    """Read the weights of a module that has no memory yet."""
+    _compare_sizes(file, module)
     state = file.weights()
-    difference = misfit(state, module) if plain else None
+    difference = misfit(state, module)
     if difference is not None:
         raise ValueError(
             f"the weights in {file.path} do not fit the module, since {difference}: give the "
@@ -236,29 +272,12 @@ def _checked_weights(
     return state
 
 
-def _dry_build(net: Any, file: NetFile, plain: bool) -> nn.Module | None:
-    """Build the module without memory; None where a module of the caller's cannot be built so."""
-    try:
-        with torch_seed(0):
-            return bare(build_without_memory(net, file.weights_size))
-    except TooLargeError as error:
-        raise ValueError(
-            f"{file.path} describes a module that does not fit its weights, since {error}: load "
-            "another file, or save the net again."
-        ) from error
-    except Exception as error:
-        if not plain:
-            return None
-        raise ValueError(
-            f"{file.path} describes a module that cannot be built: {shortened(error)} Give "
-            "parameters in place of the saved ones, load_net(path, module__name=value)."
-        ) from error
-
-
-def _compare_sizes(file: NetFile, module: nn.Module, at_most: bool = True) -> None:
+def _compare_sizes(file: NetFile, module: nn.Module) -> None:
     """Raise if the weights in a file are of another order of size than their module."""
     wanted, given = size_of(module), file.weights_size
-    if wanted > _TIMES * given + _BYTES or (at_most and given > _TIMES * wanted + _BYTES):
+    if wanted is not None and (
+        wanted > _TIMES * given + _BYTES or given > _TIMES * wanted + _BYTES
+    ):
         raise ValueError(
             f"the weights in {file.path} do not fit the module, since they take {given} bytes and "
             f"the module {wanted}: load another file, or give the module that they were saved with."

@@ -1,7 +1,8 @@
-"""Size of a saved net's module, known before it takes any memory."""
+"""Bounds on the module that a saved net describes: how large it may be, and how many layers."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -9,26 +10,38 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["TooLargeError", "build_without_memory", "size_of"]
+__all__ = ["Bounded", "TooLargeError", "build_without_memory", "size_of"]
+
+_MOST_OPS = 200_000
 
 
 class TooLargeError(Exception):
     """A module that has more layers, or larger ones, than its weights in the file can fill."""
 
 
-class _CountedOps(TorchDispatchMode):
-    """Mode that stops after so many operations; each layer takes a few to build."""
+class Bounded(TorchDispatchMode):
+    """Mode of one thread in which torch makes few and small tensors.
 
-    def __init__(self, most: int) -> None:
+    Parameters
+    ----------
+    most_ops : int, default=200,000
+        Operations; a layer takes some ten to build.
+    most_numbers : float, default=inf
+        Numbers in all new tensors.
+    """
+
+    def __init__(self, most_ops: int = _MOST_OPS, most_numbers: float = math.inf) -> None:
         super().__init__()
-        self.left = most
+        self.ops, self.numbers = most_ops, most_numbers
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
-        self.left -= 1
-        if self.left < 0:
-            raise TooLargeError("it has more layers than weights")
+        self.ops -= 1
+        if args and isinstance(args[0], (list, tuple)) and all(type(n) is int for n in args[0]):
+            self.numbers -= math.prod(args[0])  # the shape of a new tensor
+        if self.ops < 0 or self.numbers < 0:
+            raise TooLargeError("it is larger than its weights in the file.")
         return func(*args, **(kwargs or {}))
 
 
@@ -47,18 +60,20 @@ def build_without_memory(net: Any, n_bytes: int) -> nn.Module:
     module : torch.nn.Module
         The module, without content.
     """
-    # A tensor takes some 300 bytes in a file at the least, and some 10 operations to make.
     net.init_context_ = "module"  # skorch lets no one else set components
-    with _CountedOps(min(1000 + n_bytes // 20, 100_000)), torch.device("meta"):
+    # A tensor takes some 300 bytes in a file at the least.
+    with Bounded(min(1000 + n_bytes // 20, _MOST_OPS)), torch.device("meta"):
         net.initialize_module()
     return net.module_
 
 
-def size_of(module: nn.Module) -> int:
-    """Bytes that the weights of a module take, each storage once."""
+def size_of(module: nn.Module) -> int | None:
+    """Bytes that the weights of a module take, each storage once; None if some have no shape."""
     sizes: dict[Any, int] = {}
     for name, weight in module.state_dict().items():
-        if isinstance(weight, torch.Tensor) and not is_lazy(weight):
+        if is_lazy(weight):
+            return None
+        if isinstance(weight, torch.Tensor):
             shared = weight.untyped_storage()._cdata if weight.layout == torch.strided else name
             sizes[shared] = weight.numel() * weight.element_size()
     return sum(sizes.values())
