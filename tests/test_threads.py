@@ -184,6 +184,16 @@ def test_attacks_on_a_model_that_draws_nothing_do_not_wait_for_the_generators(ne
         assert pool.submit(score, net).result(timeout=60) == score(net)
 
 
+def test_a_trained_net_perturbs_batches_in_several_threads():
+    net = quick(MinMaxNet, module=Layered, attack=PGD(max_iter=3, random_state=0))
+    net.fit(IMAGES, LABELS).module_.train()
+    x, y = torch.tensor(IMAGES), torch.arange(len(IMAGES)) % 3
+    wanted, before = net.perturb(x, y), state_of(net.module_)
+    for found in run_threads(*[lambda: net.perturb(x, y)] * 6):
+        assert torch.equal(found, wanted)
+    same_state(net.module_, before)
+
+
 def test_indicators_are_those_of_one_thread(net):
     def indicators():
         numbers = robustness_indicator(net, IMAGES, LABELS, n_samples=6, random_state=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -68,9 +69,9 @@ class Norm:
     tensor([2.])
     """
 
-    name: ClassVar[str]
+    name: ClassVar[str] = ""
     aliases: ClassVar[tuple[Any, ...]] = ()
-    order: ClassVar[float]
+    order: ClassVar[float] = math.nan
     dual: ClassVar[str | None] = _UNSAID
 
     def __init__(self, eps: torch.Tensor) -> None:
@@ -320,8 +321,8 @@ def register_norm(norm: _N) -> _N:
     """
     if not (isinstance(norm, type) and issubclass(norm, Norm)):
         raise TypeError(f"{norm!r} is no norm: register a subclass of sklearn_robust.attacks.Norm.")
-    name, order = getattr(norm, "name", None), getattr(norm, "order", None)
-    if not isinstance(name, str) or order is None:
+    name, order = norm.name, norm.order
+    if not name or math.isnan(order):
         raise ValueError(
             f"{norm.__name__} has name {name!r} and order {order!r}: set its class attributes "
             "name (a string) and order (a number, 0 for a count of changed features)."

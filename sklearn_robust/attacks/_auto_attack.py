@@ -47,7 +47,7 @@ class AutoAttack(WorstCase):
     -----
     Works from two classes up: no more classes are aimed at than there are, and the DLR losses
     are plain margins where there are too few for their scale. A sample is done when it is fooled,
-    also in ``generate``; a sample that withstands keeps the best point of the last attack.
+    also in ``generate``; a sample that no attack fools keeps the best point of the last one.
 
     References
     ----------

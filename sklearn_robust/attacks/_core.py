@@ -14,6 +14,7 @@ from .. import _validation as check
 from .._norms import Bounds, Box
 from .._random import RowNoise, seed_of
 from .._threat_model import ThreatModel
+from ..differentiable import DifferentiableModel
 from ..differentiable._state import frozen_logits, records
 from ._batch import AttackBatch, AttackResult
 from ._losses import check_loss
@@ -207,7 +208,8 @@ class TensorAttack:
         denied = torch.nonzero(result.fooled & ~agreed).flatten()
         if len(denied):  # rounding flipped a near tie: search on to the last step
             part = batch.part(denied, stop=False, judge=True)
-            exact = getattr(batch.logits, "exact", batch.logits)
+            logits = batch.logits
+            exact = logits.exact if isinstance(logits, DifferentiableModel) else logits
             part = replace(part, logits=exact, clean_logits=None)
             again = self._search(part)
             again.fooled = part.confirmed(again)

@@ -75,6 +75,8 @@ class RobustEarlyStopping(TrainingCallback):
     True
     """
 
+    best_state_: dict[str, Any] | None = None
+
     def __init__(
         self,
         attack: Any = None,
@@ -101,7 +103,8 @@ class RobustEarlyStopping(TrainingCallback):
         check_validation_attack(self, net)
         if self.patience is not None:
             check.check_count("patience", self.patience)
-        self.best_epoch_, self.best_score_, self.best_state_ = 0, -1.0, None
+        self.best_epoch_, self.best_score_ = 0, -1.0
+        self.best_state_ = None
 
     def on_epoch_end(
         self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any

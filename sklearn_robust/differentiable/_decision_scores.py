@@ -1,16 +1,25 @@
-"""What decision functions say of classes."""
+"""Scores of classes from decision functions."""
+
+from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-__all__ = ["class_scores"]
+__all__ = ["class_scores", "has_decision_function"]
 
 
-def class_scores(estimator, z, n_classes):
-    """Scores of the classes (n, n_classes) by an estimator's decisions, if these say so much.
+def has_decision_function(estimator: Any) -> bool:
+    """Whether an estimator scores by a decision function."""
+    return hasattr(estimator, "decision_function")
+
+
+def class_scores(estimator: Any, z: NDArray[Any], n_classes: int) -> NDArray[Any]:
+    """Scores of the classes (n, n_classes) by an estimator's decisions, where these tell.
 
     Parameters
     ----------

@@ -1,4 +1,8 @@
-"""Views of estimators that wrap others."""
+"""Differentiable models of estimators that wrap others."""
+
+from __future__ import annotations
+
+from typing import Any
 
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
@@ -12,7 +16,7 @@ from ._registry import build, register
 __all__ = ["transformer"]
 
 
-def transformer(fitted):
+def transformer(fitted: Any) -> nn.Module:
     """Build the module of an estimator in a transformer's place."""
     return OutputOf(build(fitted), "transform")
 
@@ -34,8 +38,8 @@ def _frozen(frozen):
 
 @register(GridSearchCV.__base__)  # of every search, those of other packages included
 def _search(search):
-    if not hasattr(search, "best_estimator_"):
+    if "best_estimator_" not in vars(search):
         raise NotDifferentiableError(
-            f"{type(search).__name__} has no best estimator to view; fit it with refit=True."
+            f"{type(search).__name__} has no best estimator to open; fit it with refit=True."
         )
     return build(search.best_estimator_)

@@ -180,5 +180,19 @@ def open_model(estimator: Any) -> Model:
     -------
     model : Model
         To be made once by each public call, and passed on.
+
+    See Also
+    --------
+    as_module : Only the differentiable model.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn_robust.differentiable import open_model
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = open_model(DecisionTreeClassifier().fit(X, y))
+    >>> model.differentiable, open_model(model) is model
+    (False, True)
     """
     return estimator if isinstance(estimator, Model) else Model(estimator)

@@ -1,12 +1,19 @@
 """The registry behind ``as_module``: one builder for each class of estimator."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from functools import singledispatch
+from typing import Any
 
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from ..exceptions import NotDifferentiableError
+from ._layers.outputs import is_tabular, unsupported_by
 from ._module import DifferentiableModel
+from ._scores import sample_shape
 
 __all__ = ["as_module", "build", "register"]
 
@@ -17,15 +24,15 @@ BLACK_BOX = (
 
 
 @singledispatch
-def build(estimator):
+def build(estimator: Any) -> nn.Module:
     """Return the torch module of a fitted estimator or transformer."""
     raise NotDifferentiableError(
-        f"{type(estimator).__name__} has no differentiable view, so no gradient reaches its input. "
-        f"Register one with sklearn_robust.differentiable.register. {BLACK_BOX}"
+        f"{type(estimator).__name__} has no differentiable model, so no gradient reaches its "
+        f"input. Register one with sklearn_robust.differentiable.register. {BLACK_BOX}"
     )
 
 
-def register(cls, function=None):
+def register(cls, function: Callable[[Any], nn.Module] | None = None) -> Callable[..., Any]:
     """Teach ``as_module`` a class of estimator or transformer.
 
     Parameters
@@ -85,21 +92,21 @@ def register(cls, function=None):
     return build.register(cls) if function is None else build.register(cls, function)
 
 
-def as_module(estimator):
-    """Differentiable view of a fitted estimator, a whole Pipeline included.
+def as_module(estimator: Any) -> DifferentiableModel:
+    """Differentiable model of a fitted estimator, a whole Pipeline included.
 
     Parameters
     ----------
     estimator : fitted classifier, Pipeline, or torch.nn.Module
-        What to view. A module must return logits.
+        What to open. A module must return logits.
 
     Returns
     -------
-    view : torch.nn.Module
+    model : DifferentiableModel
         Maps raw samples ``(n, *sample_shape)``, in the units of the X the user holds, to logits
         (n, n_classes) whose columns are ordered as ``estimator.classes_``. It is a frozen copy
-        in eval mode: nothing done with it changes the estimator. ``view.classes_`` holds the
-        labels, ``view.device`` the device.
+        in eval mode: nothing done with it changes the estimator. ``model.classes_`` holds
+        the labels, ``model.device`` the device.
 
     Raises
     ------
@@ -119,14 +126,14 @@ def as_module(estimator):
     columns -f/2 and f/2 of it), else the log-probabilities. Ensembles and calibrated classifiers
     give log-probabilities.
 
-    Multiclass SVC, NuSVC and OneVsOneClassifier count the duels that a class wins. Their logits
-    are the decision function of shape "ovr", which jumps where a duel is decided otherwise, and
-    their gradient knows nothing of the jumps: an attack that follows it flatters the model. So
+    Multiclass SVC, NuSVC and OneVsOneClassifier count the pairs of classes that a class wins. Their
+    logits are the decision function of shape "ovr", which jumps where a pair is decided otherwise,
+    and their gradient knows nothing of the jumps: an attack that follows it flatters the model. So
     it is with isotonic calibration, which is flat nearly everywhere.
     ``as_module(estimator).surrogate`` has logits without jumps, also where such a classifier is
     part of a pipeline or an ensemble; their largest belongs to the same class except close to a
     tie. Attacks on an estimator follow it and leave the verdict to ``predict``. The surrogate of
-    any other view is the view itself.
+    any other model is the model itself.
 
     Missing values do not exist here: an imputer passes samples through. Box-Cox transforms give
     NaN, and some classifiers raise in ``predict``, if an attack leaves the positive numbers;
@@ -139,20 +146,17 @@ def as_module(estimator):
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn_robust.differentiable import as_module
     >>> X, y = load_iris(return_X_y=True)
-    >>> view = as_module(LogisticRegression(max_iter=1000).fit(X, y))
-    >>> view(torch.tensor(X[:2])).shape
+    >>> module = as_module(LogisticRegression(max_iter=1000).fit(X, y))
+    >>> module(torch.tensor(X[:2])).shape
     torch.Size([2, 3])
     """
     if isinstance(estimator, DifferentiableModel):
         return estimator
     _check_fitted(estimator)
     body = build(estimator)
-    if "forward" in getattr(body, "refused", {}):
-        raise NotDifferentiableError(body.refused["forward"])
-    shape = getattr(estimator, "input_shape_", None)
-    n_features = getattr(estimator, "n_features_in_", None)
-    if shape is None and n_features is not None and getattr(body, "tabular", False):
-        shape = (n_features,)
+    if "forward" in unsupported_by(body):
+        raise NotDifferentiableError(unsupported_by(body)["forward"])
+    shape = sample_shape(estimator, tabular=is_tabular(body))
     classes = getattr(estimator, "classes_", getattr(body, "classes_", None))
     return DifferentiableModel(body, classes, input_shape=shape, name=type(estimator).__name__)
 

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ._decision_scores import class_scores
+from ._decision_scores import class_scores, has_decision_function
 from ._fast.dry_run import draws_random_numbers
 
-__all__ = ["ScoreFunction", "with_names"]
+__all__ = ["ScoreFunction", "sample_shape", "with_names"]
 
 
 def with_names(estimator: Any, X: Any) -> Any:
@@ -24,6 +24,13 @@ def with_names(estimator: Any, X: Any) -> Any:
     except ImportError:  # the names came from another library's frame
         return X
     return DataFrame(X, columns=names)
+
+
+def sample_shape(estimator: Any, *, tabular: bool) -> tuple[int, ...] | None:
+    """Shape of one sample as the estimator saw it in fit, if it tells."""
+    shape = getattr(estimator, "input_shape_", None)
+    n_features = getattr(estimator, "n_features_in_", None)
+    return (n_features,) if shape is None and tabular and n_features is not None else shape
 
 
 class ScoreFunction:
@@ -49,9 +56,7 @@ class ScoreFunction:
         if not hasattr(estimator, "classes_"):
             raise TypeError(f"{self.name} has no classes_: an attack needs a fitted classifier.")
         self.classes_ = self._classes = np.asarray(estimator.classes_)
-        self.input_shape = getattr(estimator, "input_shape_", None)
-        if self.input_shape is None and hasattr(estimator, "n_features_in_"):
-            self.input_shape = (estimator.n_features_in_,)
+        self.input_shape = sample_shape(estimator, tabular=True)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Scores (n, n_classes) of the samples ``x``."""
@@ -59,7 +64,7 @@ class ScoreFunction:
 
     def _scores(self, X: Any) -> NDArray[np.float64]:
         X, n_classes = with_names(self.estimator, X), len(self.classes_)
-        if hasattr(self.estimator, "decision_function"):
+        if has_decision_function(self.estimator):
             z = np.asarray(self.estimator.decision_function(X), dtype=np.float64)
             z = class_scores(self.estimator, z, n_classes)
             if z.shape == (len(X), n_classes):

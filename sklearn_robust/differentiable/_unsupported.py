@@ -26,7 +26,7 @@ _CLASSIFIERS = {
     naive_bayes.BernoulliNB: "rounds every feature to 0 or 1",
     naive_bayes.CategoricalNB: "takes every feature as a category",
     dummy.DummyClassifier: "does not look at X",
-    gaussian_process.GaussianProcessClassifier: "has no differentiable view",
+    gaussian_process.GaussianProcessClassifier: "has no differentiable model",
 }
 
 _TRANSFORMERS = {
@@ -39,18 +39,18 @@ _TRANSFORMERS = {
 }
 
 
-def _refusal(reason, advice):
-    def refuse(estimator):
+def _unsupported(reason, advice):
+    def build_unsupported(estimator):
         name = type(estimator).__name__
         raise NotDifferentiableError(
             f"{name} {reason}, so no gradient reaches its input. {advice} {BLACK_BOX}"
         )
 
-    return refuse
+    return build_unsupported
 
 
 for _cls, _reason in _CLASSIFIERS.items():
-    register(_cls, _refusal(_reason, "There is no white-box attack on it."))
+    register(_cls, _unsupported(_reason, "There is no white-box attack on it."))
 
 for _cls, _reason in _TRANSFORMERS.items():
-    register(_cls, _refusal(_reason, "Leave the step out or put SplineTransformer in its place."))
+    register(_cls, _unsupported(_reason, "Leave the step out or use SplineTransformer instead."))

@@ -1,20 +1,25 @@
 """How far the decision boundary is along a ray."""
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from .. import _functional as F
 from .. import _validation as check
-from .._norms import Box, column, get_norm
+from .._norms import Bounds, Box, column, get_norm
 from .._random import RowNoise, seed_of
 from ..attacks._evaluation import minimal_distances, open_samples
 from ..attacks._minimum_norm import MinimumNormAttack
 from ..differentiable import open_model
 from ._directions import check_direction, direction_tensor
-from ._probe import Probe
+from ._indicator_input import IndicatorInput
 
 __all__ = ["boundary_distance", "crossing"]
 
@@ -22,19 +27,19 @@ _HALVINGS = 40
 
 
 def boundary_distance(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    directions=("cw",),
-    norm="l2",
-    max_distance,
-    n_scan=64,
-    bounds=None,
-    random_state=None,
-    batch_size=None,
-    verbose=0,
-):
+    directions: Any = ("cw",),
+    norm: str | float = "l2",
+    max_distance: float,
+    n_scan: int = 64,
+    bounds: str | Bounds = None,
+    random_state: int | np.random.RandomState | None = None,
+    batch_size: int | None = None,
+    verbose: int = 0,
+) -> NDArray[np.float64]:
     """Walk from each sample along rays until the classifier errs.
 
     Parameters
@@ -113,15 +118,18 @@ def boundary_distance(
     norm = check.check_norm(norm)
     check.check_number("max_distance", max_distance, strict=True)
     check.check_count("n_scan", n_scan)
-    probe = Probe(estimator, X, y)
-    bounds = check.check_bounds(bounds, probe.X)
+    inputs = IndicatorInput(estimator, X, y)
+    bounds = check.check_bounds(bounds, inputs.X)
     single = isinstance(directions, str | MinimumNormAttack)
-    single = single or getattr(directions, "ndim", None) == probe.X.ndim - 1
+    array = isinstance(directions, np.ndarray | torch.Tensor)
+    single = single or (array and directions.ndim == inputs.X.ndim - 1)
     directions = [directions] if single else list(directions)
-    rays = [check_direction(d, probe.X) for d in directions if not isinstance(d, MinimumNormAttack)]
-    batches = probe.batches("boundary_distance", batch_size=batch_size, verbose=verbose)
+    rays = [
+        check_direction(d, inputs.X) for d in directions if not isinstance(d, MinimumNormAttack)
+    ]
+    batches = inputs.batches("boundary_distance", batch_size=batch_size, verbose=verbose)
     seed = seed_of(random_state)
-    walked = iter(_walk(probe, batches, rays, norm, max_distance, n_scan, bounds, seed))
+    walked = iter(_walk(inputs, batches, rays, norm, max_distance, n_scan, bounds, seed))
     columns = [
         _search(d, estimator, X, y, norm, max_distance, bounds)
         if isinstance(d, MinimumNormAttack)
@@ -139,7 +147,7 @@ def _search(attack, estimator, X, y, norm, max_distance, bounds):
     return np.where(found <= max_distance, found, np.inf)
 
 
-def _walk(probe, batches, rays, norm, max_distance, n_scan, bounds, seed):
+def _walk(inputs, batches, rays, norm, max_distance, n_scan, bounds, seed):
     """Distances along the rays, (n_rays, n_samples)."""
     if not rays:
         return []
@@ -148,9 +156,9 @@ def _walk(probe, batches, rays, norm, max_distance, n_scan, bounds, seed):
         noise, columns, box = RowNoise(seed, x), [], Box(bounds, x)
         for number, ray in enumerate(rays):
             with torch.enable_grad():
-                d = direction_tensor(ray, probe, x, y, rows, norm, noise, number)
+                d = direction_tensor(ray, inputs, x, y, rows, norm, noise, number)
             n_lost += int((~d.flatten(1).any(1)).sum())
-            t = crossing(probe.view, x, y, d, max_distance, n_scan, box)
+            t = crossing(inputs.module, x, y, d, max_distance, n_scan, box)
             moved = box.clamp(x + column(t.clamp_max(max_distance), x) * d) - x
             length = get_norm(norm).length(moved.double())
             columns.append(torch.where(t.isfinite(), length, torch.inf).cpu())
@@ -165,7 +173,15 @@ def _walk(probe, batches, rays, norm, max_distance, n_scan, bounds, seed):
 
 
 @torch.no_grad()
-def crossing(logits, x, y, d, max_distance, n_scan, box):
+def crossing(
+    logits: Callable[[torch.Tensor], torch.Tensor],
+    x: torch.Tensor,
+    y: torch.Tensor,
+    d: torch.Tensor,
+    max_distance: float,
+    n_scan: int,
+    box: Box,
+) -> torch.Tensor:
     """First t in (0, max_distance] at which the margin of ``x + t d`` is not positive, (n,).
 
     Found by ``n_scan`` steps and bisection of the first one that ends there; 0 if the margin

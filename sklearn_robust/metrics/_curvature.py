@@ -1,12 +1,17 @@
 """Input Hessians: products with vectors, whole matrices, and what is known in closed form."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .. import _functional as F
 from ..attacks import auto_batch_size
+from ._indicator_input import Value, gradient
 from ._jacobian import logit_jacobian
-from ._probe import slope
 
 __all__ = [
     "HessianProduct",
@@ -19,7 +24,7 @@ __all__ = [
 
 
 class HessianProduct:
-    """Products of each sample's Hessian with one vector a sample, on one retained graph.
+    """Products of each sample's Hessian with one vector per sample, on one retained graph.
 
     Parameters
     ----------
@@ -31,28 +36,28 @@ class HessianProduct:
         Class codes.
     """
 
-    def __init__(self, value, x, y):
+    def __init__(self, value: Value, x: torch.Tensor, y: Any) -> None:
         self.x = x.detach().requires_grad_(True)
         # Fused attention kernels have no second derivative.
         with sdpa_kernel(SDPBackend.MATH):
-            self.slope = slope(value, self.x, y, create_graph=True)
+            self.gradient = gradient(value, self.x, y, create_graph=True)
 
-    def __call__(self, v):
+    def __call__(self, v: torch.Tensor) -> torch.Tensor:
         """Products (n, n_features) with the vectors ``v`` of that shape."""
-        if not self.slope.requires_grad:
+        if not self.gradient.requires_grad:
             return torch.zeros_like(v)
         (product,) = torch.autograd.grad(
-            self.slope, self.x, v.view_as(self.x), retain_graph=True, allow_unused=True
+            self.gradient, self.x, v.view_as(self.x), retain_graph=True, allow_unused=True
         )
         return torch.zeros_like(v) if product is None else product.flatten(1)
 
 
-def symmetric(H):
+def symmetric(H: torch.Tensor) -> torch.Tensor:
     """Symmetric part of each matrix."""
     return (H + H.mT) / 2
 
 
-def is_piecewise_linear(logits, x):
+def is_piecewise_linear(logits: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> bool:
     """Whether the logits of the samples ``x`` (float64) are linear near each of them.
 
     Logits may share a curved term, as log-probabilities do: it belongs to no class. What
@@ -65,12 +70,12 @@ def is_piecewise_linear(logits, x):
     weights = torch.randn(n_classes, generator=generator, dtype=x.dtype).to(x.device)
     weights -= weights.mean()
     product = HessianProduct(lambda x, y: logits(x) @ weights, x, None)
-    noise = 1e-12 * product.slope.detach().square().flatten(1).sum(1)
+    noise = 1e-12 * product.gradient.detach().square().flatten(1).sum(1)
     curved = F.flat_norm(product(v / F.flat_norm(v, 2)[:, None]), 2)
     return bool((curved <= noise).all())
 
 
-def dense_hessian(value, x, y):
+def dense_hessian(value: Value, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Hessian of each sample, (n, n_features, n_features)."""
 
     def columns(x, y):
@@ -79,13 +84,13 @@ def dense_hessian(value, x, y):
     return _assemble(columns, x, y)
 
 
-def difference_hessian(value, x, y, step):
+def difference_hessian(value: Value, x: torch.Tensor, y: torch.Tensor, step: float) -> torch.Tensor:
     """Central differences of the gradient over ``step`` along each feature, symmetrised."""
 
     def columns(x, y):
         def product(v):
             shift = step * v.view_as(x)
-            ahead, behind = slope(value, x + shift, y), slope(value, x - shift, y)
+            ahead, behind = gradient(value, x + shift, y), gradient(value, x - shift, y)
             return (ahead - behind).flatten(1) / (2 * step)
 
         return product
@@ -112,7 +117,13 @@ def _assemble(columns, x, y):
     return symmetric(H)
 
 
-def gauss_newton_eigvals(logits, x, y, of, tau):
+def gauss_newton_eigvals(
+    logits: Callable[[torch.Tensor], torch.Tensor],
+    x: torch.Tensor,
+    y: torch.Tensor,
+    of: str,
+    tau: float,
+) -> torch.Tensor:
     """Eigenvalues of ``scale * J^T (diag p - p p^T) J``, (n, min(n_classes, n_features)).
 
     J holds the gradients of the logits. That matrix is the Hessian of the cross-entropy (p the

@@ -1,12 +1,19 @@
 """How much the predicted probabilities can change inside a ball."""
 
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _functional as F
 from .. import _validation as check
+from .._norms import Bounds
 from .._random import seed_of
 from ..attacks import APGD
-from ._probe import Probe
+from ._indicator_input import IndicatorInput
 
 __all__ = ["prediction_divergence"]
 
@@ -14,21 +21,21 @@ _DIVERGENCES = {"kl": F.kl, "js": F.jensen_shannon, "tv": F.total_variation}
 
 
 def prediction_divergence(
-    estimator,
-    X,
-    y=None,
+    estimator: Any,
+    X: ArrayLike,
+    y: Any = None,
     *,
-    eps=None,
-    norm="linf",
-    max_iter=20,
-    n_restarts=1,
-    divergence="kl",
-    logit_normalization=None,
-    bounds="auto",
-    random_state=None,
-    batch_size=None,
-    verbose=0,
-):
+    eps: ArrayLike | None = None,
+    norm: str | float = "linf",
+    max_iter: int = 20,
+    n_restarts: int = 1,
+    divergence: str = "kl",
+    logit_normalization: str | None = None,
+    bounds: str | Bounds = "auto",
+    random_state: int | np.random.RandomState | None = None,
+    batch_size: int | None = None,
+    verbose: int = 0,
+) -> NDArray[np.float64]:
     """Largest divergence of the prediction found inside a ball around each sample; no labels.
 
     Parameters
@@ -100,16 +107,16 @@ def prediction_divergence(
     check.check_choice("divergence", divergence, _DIVERGENCES)
     if logit_normalization is not None:
         check.check_choice("logit_normalization", logit_normalization, ("std",))
-    probe, of = Probe(estimator, X), _DIVERGENCES[divergence]
+    inputs, of = IndicatorInput(estimator, X), _DIVERGENCES[divergence]
     attack = APGD(
         eps=eps,
         norm=norm,
-        bounds=check.check_bounds(bounds, probe.X),
+        bounds=check.check_bounds(bounds, inputs.X),
         max_iter=max_iter,
         n_restarts=n_restarts,
         random_state=seed_of(random_state),
     )
-    logits = _normalized(probe) if logit_normalization else probe.logits
+    logits = _normalized(inputs) if logit_normalization else inputs.logits
 
     def largest(x, _):
         with torch.no_grad():
@@ -129,16 +136,16 @@ def prediction_divergence(
                 observe(max_iter, rows, logits(x_adv), x_adv)
         return found
 
-    return probe.map(largest, "prediction_divergence", batch_size=batch_size, verbose=verbose)
+    return inputs.map(largest, "prediction_divergence", batch_size=batch_size, verbose=verbose)
 
 
-def _normalized(probe):
+def _normalized(inputs):
     """Logits over their standard deviation around each sample's mean, over all samples."""
 
     def centered(x, y):
-        z = probe.view(x)
+        z = inputs.module(x)
         return z - z.mean(1, keepdim=True)
 
     with torch.no_grad():
-        scale = float(probe.map(centered, "prediction_divergence").std())
-    return (lambda x: probe.logits(x) / scale) if scale > 0 else probe.logits
+        scale = float(inputs.map(centered, "prediction_divergence").std())
+    return (lambda x: inputs.logits(x) / scale) if scale > 0 else inputs.logits

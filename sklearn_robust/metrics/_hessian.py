@@ -1,8 +1,14 @@
 """Second-order indicators: the spectrum of the input Hessian."""
 
-import warnings
+from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _validation as check
 from .._random import RowNoise
@@ -14,8 +20,8 @@ from ._curvature import (
     gauss_newton_eigvals,
     is_piecewise_linear,
 )
+from ._indicator_input import IndicatorInput, Value
 from ._lanczos import largest, top_eigvals
-from ._probe import Probe
 
 __all__ = ["DENSE", "choose_method", "eigvals_of", "hessian_eigvals", "moderate_rows", "starts"]
 
@@ -25,18 +31,18 @@ _NUMBERS = 2**24  # held at once
 
 
 def hessian_eigvals(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    of="margin",
-    k=None,
-    method="auto",
-    tau=1.0,
-    step=None,
-    batch_size=None,
-    verbose=0,
-):
+    of: str | Value = "margin",
+    k: int | None = None,
+    method: str = "auto",
+    tau: float = 1.0,
+    step: float | None = None,
+    batch_size: int | None = None,
+    verbose: int = 0,
+) -> NDArray[np.float64]:
     """Eigenvalues of the Hessian of the decision function with respect to each sample.
 
     Parameters
@@ -56,11 +62,11 @@ def hessian_eigvals(
         How many, those of largest magnitude; None means all.
     method : {"auto", "exact", "lanczos", "gauss_newton", "finite_difference"}, default="auto"
         "exact" builds the whole matrix. "lanczos" needs ``k`` and products with vectors only.
-        "gauss_newton" ignores the curvature of the logits: exact, and very quick, where they
+        "gauss_newton" ignores the curvature of the logits: exact, and very fast, where they
         are piecewise linear ("loss" and "smooth_margin" only). "finite_difference" takes
-        differences of the gradient over ``step``: curvature at a scale, not a Hessian, but of use
+        differences of the gradient over ``step``: curvature at a scale, not a Hessian, but useful
         where that is zero. "auto" finds out whether the logits are piecewise linear and takes the
-        quickest exact way.
+        fastest exact way.
     tau : float, default=1.0
         Temperature of the smooth margin.
     step : float, default=None
@@ -88,7 +94,7 @@ def hessian_eigvals(
 
     See Also
     --------
-    hessian_norm : One number a sample.
+    hessian_norm : One number per sample.
     taylor_bound : What gradient and curvature together allow.
 
     Notes
@@ -97,7 +103,7 @@ def hessian_eigvals(
     Computed in float64, whatever the precision of X: in float32 the null space of a matrix of low
     rank looks like curvature. Lanczos iterates all samples together, with full
     reorthogonalisation, until the residual is 1e-6 of the largest eigenvalue. Gauss-Newton takes
-    one backward pass a class. The paper reports a Hessian of S of nets that are piecewise linear;
+    one backward pass per class. The paper reports a Hessian of S of nets that are piecewise linear;
     how it was obtained is not known.
 
     References
@@ -118,30 +124,40 @@ def hessian_eigvals(
     >>> eigenvalues.shape, (eigenvalues > 1e-9 * eigenvalues.max()).sum(axis=1).max().item()
     ((150, 4), 2)
     """
-    probe = Probe(estimator, X, y)
-    if k is not None and check.check_count("k", k) > probe.n_features:
+    inputs = IndicatorInput(estimator, X, y)
+    if k is not None and check.check_count("k", k) > inputs.n_features:
         raise ValueError(
-            f"k is {k}, but a sample has {probe.n_features} features: give at most "
-            f"{probe.n_features}, or None for all."
+            f"k is {k}, but a sample has {inputs.n_features} features: give at most "
+            f"{inputs.n_features}, or None for all."
         )
-    method = choose_method(probe, of=of, k=k, method=method)
+    method = choose_method(inputs, of=of, k=k, method=method)
     if method == "finite_difference":
         check_step(step)
-    options = {"of": of, "k": k, "method": method, "tau": tau, "step": step}
-    return eigvals_of(probe, **options, batch_size=batch_size, verbose=verbose)
+    options: dict[str, Any] = {"of": of, "k": k, "method": method, "tau": tau, "step": step}
+    return eigvals_of(inputs, **options, batch_size=batch_size, verbose=verbose)
 
 
-def eigvals_of(probe, *, of, k, method, tau=1.0, step=None, batch_size=None, verbose=0):
-    """Eigenvalues for the samples of a probe, by the method that :func:`choose_method` returned."""
-    d, value = probe.n_features, probe.scalar(of, tau)
-    ways = {
+def eigvals_of(
+    inputs: IndicatorInput,
+    *,
+    of: str | Value,
+    k: int | None,
+    method: str,
+    tau: float = 1.0,
+    step: float | None = None,
+    batch_size: int | None = None,
+    verbose: int = 0,
+) -> NDArray[np.float64]:
+    """Eigenvalues for all samples, by the method that :func:`choose_method` returned."""
+    d, value = inputs.n_features, inputs.scalar(of, tau)
+    ways: dict[str, Callable[[Any, Any], torch.Tensor]] = {
         "zero": lambda x, y: x.new_zeros(len(x), d),
         "exact": lambda x, y: torch.linalg.eigvalsh(dense_hessian(value, x, y)),
         "finite_difference": lambda x, y: torch.linalg.eigvalsh(
-            difference_hessian(value, x, y, step)
+            difference_hessian(value, x, y, float(step or 0))
         ),
-        "gauss_newton": lambda x, y: gauss_newton_eigvals(probe.logits, x, y, of, tau),
-        "lanczos": lambda x, y: top_eigvals(HessianProduct(value, x, y), starts(x), k),
+        "gauss_newton": lambda x, y: gauss_newton_eigvals(inputs.logits, x, y, str(of), tau),
+        "lanczos": lambda x, y: top_eigvals(HessianProduct(value, x, y), starts(x), k or d),
     }
 
     def chosen(x, y):
@@ -149,69 +165,69 @@ def eigvals_of(probe, *, of, k, method, tau=1.0, step=None, batch_size=None, ver
         lacking = max(0, (k or d) - found.shape[1])  # closed forms leave out zeros
         return largest(torch.nn.functional.pad(found, (0, lacking)), k or d)
 
-    size = batch_size or moderate_rows(probe, method)
-    return probe.map(
+    size = batch_size or moderate_rows(inputs, method)
+    return inputs.map(
         chosen, "hessian_eigvals", batch_size=size, verbose=verbose, dtype=torch.float64
     )
 
 
-def choose_method(probe, *, of, k, method):
+def choose_method(inputs: IndicatorInput, *, of: str | Value, k: int | None, method: str) -> str:
     """Resolve "auto", and "zero" where there is no curvature at all; refuse what cannot be."""
     check.check_choice("method", method, METHODS)
-    probe.scalar(of)  # refuses an unknown name
+    inputs.scalar(of)  # refuses an unknown name
     if method == "gauss_newton" and (callable(of) or of == "margin"):
         raise ValueError(
             f"method='gauss_newton' does not know the curvature of of={of!r}: choose of='loss' or "
             "of='smooth_margin', or another method."
         )
     if method == "lanczos" and k is None:
-        raise ValueError("method='lanczos' finds the largest eigenvalues; type k=10, say.")
+        raise ValueError("method='lanczos' finds the largest eigenvalues; give k, such as k=10.")
     if method in ("gauss_newton", "finite_difference"):
         return method
-    linear = is_piecewise_linear(probe.logits, some_rows(probe))
+    linear = is_piecewise_linear(inputs.logits, some_rows(inputs))
     if linear and not callable(of) and of == "margin":
-        warn_of_zeros(probe)
+        warn_of_zeros(inputs)
         return "zero"
     if method != "auto":
         return method
     if linear and not callable(of):
         return "gauss_newton"
-    return "exact" if k is None or probe.n_features <= DENSE else "lanczos"
+    return "exact" if k is None or inputs.n_features <= DENSE else "lanczos"
 
 
-def some_rows(probe, n=4):
+def some_rows(inputs: IndicatorInput, n: int = 4) -> torch.Tensor:
     """Return some samples, evenly spread, by which to judge whether logits are piecewise linear."""
-    return probe.view.tensor(probe.X[:: -(-len(probe.X) // n)]).double()
+    return inputs.module.tensor(inputs.X[:: -(-len(inputs.X) // n)]).double()
 
 
-def warn_of_zeros(probe):
-    """Say that a margin has no Hessian worth the name, and what to ask instead."""
+def warn_of_zeros(inputs: IndicatorInput) -> None:
+    """Warn that the Hessian of a margin is zero, and say what to ask instead."""
     warnings.warn(
-        f"The margin of {probe.view.name} is piecewise linear, so its Hessian is zero wherever it "
-        "exists: ask for of='loss' or of='smooth_margin', or for method='finite_difference' with a "
-        "step to see how it bends over that distance.",
+        f"The margin of {inputs.module.name} is piecewise linear, so its Hessian is zero wherever "
+        "it exists: ask for of='loss' or of='smooth_margin', or for "
+        "method='finite_difference' with a step to see how it bends over that distance.",
         stacklevel=4,
     )
 
 
-def check_step(step):
+def check_step(step: float | None) -> None:
     """Raise unless ``step`` is a positive distance."""
     if step is None:
         raise ValueError(
-            "method='finite_difference' looks over a distance: type step=0.05, say, half the eps "
-            "of the threat."
+            "method='finite_difference' needs a distance to look over: give step, such as "
+            "step=0.05; half the eps of the threat is a good start."
         )
     check.check_number("step", step, strict=True)
 
 
-def starts(x, seed=0, number=0):
+def starts(x: torch.Tensor, seed: int = 0, number: int = 0) -> Callable[[int], torch.Tensor]:
     """Return the function ``step -> (n, n_features)`` that gives Lanczos its random vectors."""
     noise = RowNoise(seed, x).spawn(number)
     return lambda step: noise.normal(x, step).flatten(1)
 
 
-def moderate_rows(probe, method):
+def moderate_rows(inputs: IndicatorInput, method: str) -> int:
     """Count the samples whose working memory is moderate."""
-    d = probe.n_features
+    d = inputs.n_features
     each = {"lanczos": 64 * d, "gauss_newton": 32 * d, "zero": d}.get(method, d * d)
-    return max(1, min(auto_batch_size(d, probe.view.device), _NUMBERS // each))
+    return max(1, min(auto_batch_size(d, inputs.module.device), _NUMBERS // each))

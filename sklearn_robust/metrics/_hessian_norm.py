@@ -1,14 +1,19 @@
 """Size of the input Hessian, exactly or by random probes."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _validation as check
 from .._random import RowNoise, seed_of
 from ._curvature import HessianProduct
 from ._hessian import DENSE, choose_method, eigvals_of, moderate_rows, starts
+from ._indicator_input import IndicatorInput, Value
 from ._lanczos import quadrature
-from ._probe import Probe
 
 __all__ = ["hessian_norm"]
 
@@ -17,20 +22,20 @@ _STEPS = 30  # of Lanczos in each quadrature
 
 
 def hessian_norm(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    norm="fro",
-    average=False,
-    of="margin",
-    method="auto",
-    n_probes=16,
-    tau=1.0,
-    random_state=None,
-    batch_size=None,
-    verbose=0,
-):
+    norm: str = "fro",
+    average: bool = False,
+    of: str | Value = "margin",
+    method: str = "auto",
+    n_probes: int = 16,
+    tau: float = 1.0,
+    random_state: int | np.random.RandomState | None = None,
+    batch_size: int | None = None,
+    verbose: int = 0,
+) -> NDArray[np.float64]:
     """Size of the Hessian of the decision function with respect to each sample.
 
     Parameters
@@ -54,7 +59,7 @@ def hessian_norm(
         "stochastic" multiplies the Hessian with ``n_probes`` random vectors of signs; "spectral" is
         found by Lanczos then. "auto" is exact in closed form and for up to 256 features.
     n_probes : int, default=16
-        Random vectors a sample. The error of the squared Frobenius norm is about 20 % for one
+        Random vectors per sample. The error of the squared Frobenius norm is about 20 % for one
         sample with 16 of them, and less in a mean over samples.
     tau : float, default=1.0
         Temperature of the smooth margin.
@@ -101,10 +106,10 @@ def hessian_norm(
     >>> bool(sizes[0] < sizes[1])
     True
     """
-    probe = Probe(estimator, X, y)
-    options = {"of": of, "tau": tau, "batch_size": batch_size, "verbose": verbose}
+    inputs = IndicatorInput(estimator, X, y)
+    options: dict[str, Any] = {"of": of, "tau": tau, "batch_size": batch_size, "verbose": verbose}
     return norm_of(
-        probe,
+        inputs,
         norm=norm,
         average=average,
         method=method,
@@ -115,33 +120,33 @@ def hessian_norm(
 
 
 def norm_of(
-    probe,
+    inputs: IndicatorInput,
     *,
-    norm,
-    average,
-    of,
-    method="auto",
-    n_probes=16,
-    tau=1.0,
-    random_state=None,
-    batch_size=None,
-    verbose=0,
-):
-    """Norm for the samples of a probe; parameters as for :func:`hessian_norm`."""
+    norm: str,
+    average: bool,
+    of: str | Value,
+    method: str = "auto",
+    n_probes: int = 16,
+    tau: float = 1.0,
+    random_state: int | np.random.RandomState | None = None,
+    batch_size: int | None = None,
+    verbose: int = 0,
+) -> NDArray[np.float64]:
+    """Norm for all samples; parameters as for :func:`hessian_norm`."""
     check.check_choice("norm", norm, _NORMS)
     check.check_choice("method", method, ("auto", "exact", "stochastic"))
     check.check_count("n_probes", n_probes)
-    d = probe.n_features
-    options = {"of": of, "tau": tau, "batch_size": batch_size, "verbose": verbose}
-    chosen = choose_method(probe, of=of, k=None, method="auto")
+    d = inputs.n_features
+    options: dict[str, Any] = {"of": of, "tau": tau, "batch_size": batch_size, "verbose": verbose}
+    chosen = choose_method(inputs, of=of, k=None, method="auto")
     random = method == "stochastic" or (method == "auto" and d > DENSE)
     share = {"nuclear": 1, "fro": 0.5, "spectral": 0}[norm] if average else 0
     if chosen == "exact" and random and norm == "spectral":
-        size = np.abs(eigvals_of(probe, k=1, method="lanczos", **options)[:, 0])
+        size = np.abs(eigvals_of(inputs, k=1, method="lanczos", **options)[:, 0])
     elif chosen == "exact" and random:
-        size = _estimate(probe, norm, n_probes, random_state, **options)
+        size = _estimate(inputs, norm, n_probes, random_state, **options)
     else:
-        size = _from_eigvals(eigvals_of(probe, k=None, method=chosen, **options), norm)
+        size = _from_eigvals(eigvals_of(inputs, k=None, method=chosen, **options), norm)
     return size / d**share
 
 
@@ -150,28 +155,28 @@ def _from_eigvals(eigvals, norm):
     return np.linalg.norm(eigvals, order, axis=1)
 
 
-def _estimate(probe, norm, n_probes, random_state, *, of, tau, batch_size, verbose):
-    value, seed = probe.scalar(of, tau), seed_of(random_state)
+def _estimate(inputs, norm, n_probes, random_state, *, of, tau, batch_size, verbose):
+    value, seed = inputs.scalar(of, tau), seed_of(random_state)
 
     def frobenius(x, y):
         product, noise = HessianProduct(value, x, y), RowNoise(seed, x)
-        total = 0.0
+        total = x.new_zeros(len(x))
         for number in range(n_probes):
             signs = (noise.uniform(x, number) - 0.5).sign().flatten(1)
             total = total + product(signs).square().sum(1)
         return (total / n_probes).sqrt()
 
     def nuclear(x, y):
-        product, total = HessianProduct(value, x, y), 0.0
+        product, total = HessianProduct(value, x, y), x.new_zeros(len(x))
         for number in range(n_probes):
             nodes, weights = quadrature(product, starts(x, seed, number), _STEPS)
             total = total + (weights * nodes.abs()).sum(1)
-        return probe.n_features * total / n_probes
+        return inputs.n_features * total / n_probes
 
-    return probe.map(
+    return inputs.map(
         {"fro": frobenius, "nuclear": nuclear}[norm],
         "hessian_norm",
-        batch_size=batch_size or moderate_rows(probe, "lanczos"),
+        batch_size=batch_size or moderate_rows(inputs, "lanczos"),
         verbose=verbose,
         dtype=torch.float64,
     )

@@ -1,17 +1,21 @@
 """The paper's pair of numbers, and what explains them."""
 
+from __future__ import annotations
+
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch, check_random_state
 
 from .. import _functional as F
 from .. import _validation as check
 from ._hessian import DENSE, choose_method, eigvals_of
 from ._hessian_norm import norm_of
+from ._indicator_input import IndicatorInput, value_and_gradient
 from ._jacobian import near_zero_share
-from ._probe import Probe, value_and_slope
 
 __all__ = [
     "curved",
@@ -25,17 +29,17 @@ _JACOBIAN_ZERO, _HESSIAN_ZERO = 1e-3, 1e-6
 
 
 def robustness_indicator(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    n_samples=100,
-    curvature_of="auto",
-    method="auto",
-    random_state=None,
-    batch_size=None,
-    verbose=0,
-):
+    n_samples: int | None = 100,
+    curvature_of: str = "auto",
+    method: str = "auto",
+    random_state: int | np.random.RandomState | None = None,
+    batch_size: int | None = None,
+    verbose: int = 0,
+) -> Bunch:
     """Describe how robust a classifier is by its gradient and curvature, without attacking it.
 
     Parameters
@@ -102,68 +106,71 @@ def robustness_indicator(
     (True, 'loss')
     """
     rng = check_random_state(random_state)
-    probe = Probe(estimator, X, y)
-    warn_if_constant(probe)
-    index = pick_samples(len(probe.X), n_samples, rng)
-    probe = probe.take(index)
+    inputs = IndicatorInput(estimator, X, y)
+    warn_if_constant(inputs)
+    index = pick_samples(len(inputs.X), n_samples, rng)
+    inputs = inputs.take(index)
     options = {"batch_size": batch_size, "verbose": verbose}
-    curvature_of = curved(probe, curvature_of)
-    samples = _first_order(probe, options)
-    samples |= second_order(probe, curvature_of, method, rng.randint(2**31 - 1), options)
+    curvature_of = curved(inputs, curvature_of)
+    samples = _first_order(inputs, options)
+    samples |= second_order(inputs, curvature_of, method, rng.randint(2**31 - 1), options)
     means = {name: float(np.mean(values)) for name, values in samples.items()}
     return Bunch(**means, curvature_of=curvature_of, samples=Bunch(**samples), index=index)
 
 
-def pick_samples(n, n_samples, rng):
+def pick_samples(n: int, n_samples: int | None, rng: np.random.RandomState) -> NDArray[np.int64]:
     """Return the sorted positions of ``n_samples`` of n samples, all of them at most."""
     if n_samples is None or check.check_count("n_samples", n_samples) >= n:
         return np.arange(n)
     return np.sort(rng.choice(n, n_samples, replace=False))
 
 
-def warn_if_constant(probe):
+def warn_if_constant(inputs: IndicatorInput) -> None:
     """Say that indicators of a constant model mean nothing, if it is one."""
-    probe = probe.take(slice(None, None, -(-len(probe.X) // 500)))
-    predicted = probe.view.codes(probe.X)
-    if len(np.unique(probe.codes)) > 1 and len(np.unique(predicted)) == 1:
+    inputs = inputs.take(slice(None, None, -(-len(inputs.X) // 500)))
+    predicted = inputs.module.codes(inputs.X)
+    true = np.asarray(inputs.codes)
+    if len(np.unique(true)) > 1 and len(np.unique(predicted)) == 1:
         warnings.warn(
-            f"{probe.view.name} gives all samples one label: a model that ignores its input has a "
-            "gradient of zero, and its small indicators do not make it robust.",
+            f"{inputs.module.name} gives all samples one label: a model that ignores its input has "
+            "a gradient of zero, and its small indicators do not make it robust.",
             stacklevel=3,
         )
 
 
-def curved(probe, of):
+def curved(inputs: IndicatorInput, of: str) -> str:
     """Resolve "auto": the margin, or the loss where the margin is piecewise linear."""
     if of != "auto":
         return of
-    known = choose_method(probe, of="loss", k=None, method="auto")
+    known = choose_method(inputs, of="loss", k=None, method="auto")
     return "loss" if known == "gauss_newton" else "margin"
 
 
-def _first_order(probe, options):
-    value = probe.scalar("margin")
+def _first_order(inputs, options):
+    value = inputs.scalar("margin")
 
     def numbers(x, y):
-        margin, J = value_and_slope(value, x, y)
-        size = F.flat_norm(J.double(), 1) / probe.n_features
+        margin, J = value_and_gradient(value, x, y)
+        size = F.flat_norm(J.double(), 1) / inputs.n_features
         sparsity = near_zero_share(J.flatten(1), _JACOBIAN_ZERO, relative=False)
         return torch.stack([size, margin.double(), sparsity], 1)
 
-    columns = probe.map(numbers, "robustness_indicator: gradient", **options).T
+    columns = inputs.map(numbers, "robustness_indicator: gradient", **options).T
     return dict(zip(("jacobian", "margin", "jacobian_sparsity"), columns, strict=True))
 
 
-def second_order(probe, of, method, seed, options):
-    """Mean magnitude of the eigenvalues and share of zeros among them, one of each a sample."""
+def second_order(
+    inputs: IndicatorInput, of: str, method: str, seed: int, options: dict[str, Any]
+) -> dict[str, NDArray[np.float64]]:
+    """Mean magnitude of the eigenvalues and share of zeros among them, for each sample."""
     check.check_choice("method", method, ("auto", "exact", "stochastic"))
-    known = choose_method(probe, of=of, k=None, method="auto")
-    large = method == "auto" and probe.n_features > DENSE
+    known = choose_method(inputs, of=of, k=None, method="auto")
+    large = method == "auto" and inputs.n_features > DENSE
     if known == "exact" and (large or method == "stochastic"):
         options = {"average": True, "of": of, "random_state": seed, **options}
-        curvature = norm_of(probe, norm="nuclear", method="stochastic", **options)
-        return {"curvature": curvature, "hessian_sparsity": np.full(len(probe.X), np.nan)}
-    eigvals = torch.from_numpy(eigvals_of(probe, of=of, k=None, method=known, **options))
+        curvature = norm_of(inputs, norm="nuclear", method="stochastic", **options)
+        return {"curvature": curvature, "hessian_sparsity": np.full(len(inputs.X), np.nan)}
+    eigvals = torch.from_numpy(eigvals_of(inputs, of=of, k=None, method=known, **options))
     return {
         "curvature": eigvals.abs().mean(1).numpy(),
         "hessian_sparsity": near_zero_share(eigvals, _HESSIAN_ZERO, relative=True).numpy(),

@@ -1,10 +1,16 @@
-"""Indicators as scorers: one number an estimator, greater is better."""
+"""Indicators as scorers: one number per estimator, greater is better."""
+
+from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import FunctionType
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from .. import _validation as check
@@ -12,42 +18,56 @@ from ._boundary import boundary_distance
 from ._divergence import prediction_divergence
 from ._hessian_norm import hessian_norm
 from ._indicator import curved, pick_samples, second_order, warn_if_constant
+from ._indicator_input import IndicatorInput
 from ._jacobian import jacobian_norm, jacobian_sparsity
 from ._margin import decision_margin
-from ._probe import Probe
 from ._taylor import taylor_bound
 from ._taylor_radius import taylor_radius
 
 __all__ = ["IndicatorScorer", "make_indicator_scorer"]
 
-_AGGREGATES = {"mean": np.mean, "median": np.median}
+_AGGREGATES: dict[Any, Callable[..., Any]] = {"mean": np.mean, "median": np.median}
 
 
-def taylor_robust_accuracy(estimator, X, y, *, eps, **options):
+def taylor_robust_accuracy(
+    estimator: Any, X: ArrayLike, y: ArrayLike, *, eps: ArrayLike, **options: Any
+) -> NDArray[np.bool_]:
     """Whether the margin of each sample exceeds its Taylor bound, (n_samples,)."""
     return decision_margin(estimator, X, y) > taylor_bound(estimator, X, y, eps=eps, **options)
 
 
-def curvature(estimator, X, y, *, of="auto", method="auto", random_state=0):
+def curvature(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    of: str = "auto",
+    method: str = "auto",
+    random_state: int = 0,
+) -> NDArray[np.float64]:
     """Mean magnitude of the eigenvalues of each sample's Hessian, (n_samples,)."""
-    probe = Probe(estimator, X, y)
-    return second_order(probe, curved(probe, of), method, random_state, {})["curvature"]
+    inputs = IndicatorInput(estimator, X, y)
+    return second_order(inputs, curved(inputs, of), method, random_state, {})["curvature"]
 
 
-def hessian_sparsity(estimator, X, y, *, of="auto"):
+def hessian_sparsity(
+    estimator: Any, X: ArrayLike, y: ArrayLike, *, of: str = "auto"
+) -> NDArray[np.float64]:
     """Share of each sample's Hessian eigenvalues that are nearly zero, (n_samples,)."""
-    probe = Probe(estimator, X, y)
-    return second_order(probe, curved(probe, of), "exact", 0, {})["hessian_sparsity"]
+    inputs = IndicatorInput(estimator, X, y)
+    return second_order(inputs, curved(inputs, of), "exact", 0, {})["hessian_sparsity"]
 
 
-def capped_boundary_distance(estimator, X, y, *, max_distance, **options):
+def capped_boundary_distance(
+    estimator: Any, X: ArrayLike, y: ArrayLike, *, max_distance: float, **options: Any
+) -> NDArray[np.float64]:
     """Distance of each sample, ``max_distance`` where no boundary was met, (n_samples, n)."""
     options["max_distance"] = max_distance
     return np.minimum(boundary_distance(estimator, X, y, **options), max_distance)
 
 
 # Whether more of an indicator means a more robust model.
-_GREATER_IS_BETTER = {
+_GREATER_IS_BETTER: dict[Any, bool] = {
     boundary_distance: True,
     decision_margin: True,
     hessian_norm: False,
@@ -58,7 +78,7 @@ _GREATER_IS_BETTER = {
     taylor_radius: True,
 }
 
-_READY = {
+_READY: dict[str, tuple[Callable[..., Any], bool, dict[str, Any]]] = {
     "boundary_distance": (capped_boundary_distance, True, {}),
     "decision_margin": (decision_margin, True, {}),
     "hessian_sparsity": (hessian_sparsity, True, {}),
@@ -81,7 +101,7 @@ class IndicatorScorer:
     indicator : str or callable
         What it was made from.
     aggregate : "mean", "median" or float
-        From one number a sample to one.
+        From one number per sample to one.
     greater_is_better : bool or None
         As it was given.
     n_samples : int or None
@@ -92,30 +112,38 @@ class IndicatorScorer:
         Arguments of the indicator.
     """
 
-    indicator: object
-    aggregate: object = "mean"
+    indicator: Any
+    aggregate: Any = "mean"
     greater_is_better: bool | None = None
     n_samples: int | None = None
     random_state: int = 0
-    options: dict = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
 
-    def __call__(self, estimator, X, y):
+    def __call__(self, estimator: Any, X: ArrayLike, y: ArrayLike) -> float:
         """Aggregate of the indicator, negated if less of it is better."""
         function, greater, options = self._resolve()
-        probe = Probe(estimator, X, y)
-        warn_if_constant(probe)
-        index = pick_samples(len(probe.X), self.n_samples, check_random_state(self.random_state))
-        values = np.asarray(function(estimator, probe.X[index], np.asarray(y)[index], **options))
+        inputs = IndicatorInput(estimator, X, y)
+        warn_if_constant(inputs)
+        index = pick_samples(len(inputs.X), self.n_samples, check_random_state(self.random_state))
+        # Our own functions take the opened model; others get the estimator itself.
+        model = inputs.model if self._is_known() else estimator
+        values = np.asarray(function(model, inputs.X[index], np.asarray(y)[index], **options))
         if values.shape not in ((len(index),), (len(index), 1)):
             raise ValueError(
                 f"{self!r} gave an array of shape {values.shape} for {len(index)} samples: a "
-                "scorer needs an indicator with one number a sample."
+                "scorer needs an indicator with one number per sample."
             )
         score = self._summary(values.astype(np.float64).ravel())
         return score if greater else -score
 
-    def _resolve(self):
+    def _is_known(self) -> bool:
+        return self.indicator in _READY or self.indicator in _GREATER_IS_BETTER
+
+    def _resolve(self) -> tuple[Callable[..., Any], bool | None, dict[str, Any]]:
         """Return the function, whether more of it is better, and its arguments."""
+        function: Callable[..., Any]
+        greater: bool | None
+        fixed: dict[str, Any]
         if isinstance(self.indicator, str):
             function, greater, fixed = _READY[self.indicator]
         else:
@@ -126,7 +154,7 @@ class IndicatorScorer:
             options.setdefault("random_state", self.random_state)
         return function, greater, options
 
-    def _summary(self, values):
+    def _summary(self, values: NDArray[np.float64]) -> float:
         endless = int(np.isinf(values).sum())
         if endless:
             warnings.warn(
@@ -143,25 +171,28 @@ class IndicatorScorer:
         # scikit-learn's multi-metric scorer asks its members before it passes weights on.
         return False
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         default = IndicatorScorer(None)
         names = ("aggregate", "greater_is_better", "n_samples", "random_state")
         given = {n: getattr(self, n) for n in names if getattr(self, n) != getattr(default, n)}
-        name = self.indicator
-        name = repr(name) if isinstance(name, str) else getattr(name, "__name__", repr(name))
-        words = [name, *(f"{key}={value!r}" for key, value in {**given, **self.options}.items())]
+        named = isinstance(self.indicator, FunctionType)
+        name = self.indicator.__name__ if named else repr(self.indicator)
+        words: list[str] = [
+            name,
+            *(f"{key}={value!r}" for key, value in {**given, **self.options}.items()),
+        ]
         return f"make_indicator_scorer({', '.join(words)})"
 
 
 def make_indicator_scorer(
-    indicator,
+    indicator: Any,
     *,
-    aggregate="mean",
-    greater_is_better=None,
-    n_samples=None,
-    random_state=0,
-    **options,
-):
+    aggregate: str | float = "mean",
+    greater_is_better: bool | None = None,
+    n_samples: int | None = None,
+    random_state: int = 0,
+    **options: Any,
+) -> IndicatorScorer:
     """Make a scorer of an indicator, to be reported beside a robust score in a search.
 
     .. warning::
@@ -177,7 +208,7 @@ def make_indicator_scorer(
         ``eps``), "neg_prediction_divergence", "boundary_distance" (needs ``max_distance``). Or one
         of this package's functions, or any ``indicator(estimator, X, y) -> (n_samples,)``.
     aggregate : {"mean", "median"} or float, default="mean"
-        From one number a sample to one; a number from 0 to 1 is that quantile.
+        From one number per sample to one; a number from 0 to 1 is that quantile.
     greater_is_better : bool, default=None
         Needed for functions of your own; known for all others.
     n_samples : int, default=None

@@ -1,16 +1,25 @@
 """First-order indicators: the input gradient of the decision function."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _functional as F
 from .. import _validation as check
 from .._norms import get_norm
-from ._probe import Probe, slope
+from ._indicator_input import IndicatorInput, Value, gradient
 
 __all__ = ["input_jacobian", "jacobian_norm", "jacobian_sparsity", "logit_jacobian"]
 
 
-def logit_jacobian(logits, x):
+def logit_jacobian(
+    logits: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Gradients of all logits, (n, n_classes, *sample_shape), and the logits (n, n_classes)."""
     x = x.detach().requires_grad_(True)
     z = logits(x)
@@ -18,7 +27,16 @@ def logit_jacobian(logits, x):
     return torch.stack(rows, 1), z.detach()
 
 
-def input_jacobian(estimator, X, y, *, of="margin", tau=1.0, batch_size=None, verbose=0):
+def input_jacobian(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    of: str | Value = "margin",
+    tau: float = 1.0,
+    batch_size: int | None = None,
+    verbose: int = 0,
+) -> NDArray[Any]:
     """Gradient of the decision function with respect to each sample.
 
     Parameters
@@ -53,7 +71,7 @@ def input_jacobian(estimator, X, y, *, of="margin", tau=1.0, batch_size=None, ve
 
     See Also
     --------
-    jacobian_norm : One number a sample.
+    jacobian_norm : One number per sample.
     taylor_bound : What a perturbation can do to first and second order.
 
     Notes
@@ -80,24 +98,33 @@ def input_jacobian(estimator, X, y, *, of="margin", tau=1.0, batch_size=None, ve
     >>> bool(np.allclose(J[0], model.coef_[0] - model.coef_[1]))
     True
     """
-    probe = Probe(estimator, X, y, first_order=True)
+    inputs = IndicatorInput(estimator, X, y, first_order=True)
     options = {"batch_size": batch_size, "verbose": verbose}
     if isinstance(of, str) and of == "logits":
 
         def jacobian(x, y):
-            return logit_jacobian(probe.logits, x)[0]
+            return logit_jacobian(inputs.logits, x)[0]
     else:
-        value = probe.scalar(of, tau)
+        value = inputs.scalar(of, tau)
 
         def jacobian(x, y):
-            return slope(value, x, y)
+            return gradient(value, x, y)
 
-    return probe.map(jacobian, "input_jacobian", **options)
+    return inputs.map(jacobian, "input_jacobian", **options)
 
 
 def jacobian_norm(
-    estimator, X, y, *, norm="l1", average=False, of="margin", tau=1.0, batch_size=None, verbose=0
-):
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    norm: str = "l1",
+    average: bool = False,
+    of: str | Value = "margin",
+    tau: float = 1.0,
+    batch_size: int | None = None,
+    verbose: int = 0,
+) -> NDArray[np.float64]:
     """Size of the input gradient of each sample.
 
     Parameters
@@ -137,28 +164,28 @@ def jacobian_norm(
     True
     """
     measure = get_norm(norm)
-    probe = Probe(estimator, X, y, first_order=True)
-    value = probe.scalar(of, tau)
-    scale = measure.length_of_ones(probe.n_features) if average else 1
+    inputs = IndicatorInput(estimator, X, y, first_order=True)
+    value = inputs.scalar(of, tau)
+    scale = measure.length_of_ones(inputs.n_features) if average else 1
 
     def size(x, y):
-        return measure.length(slope(value, x, y).double()) / scale
+        return measure.length(gradient(value, x, y).double()) / scale
 
-    return probe.map(size, "jacobian_norm", batch_size=batch_size, verbose=verbose)
+    return inputs.map(size, "jacobian_norm", batch_size=batch_size, verbose=verbose)
 
 
 def jacobian_sparsity(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    threshold=1e-3,
-    relative=False,
-    of="margin",
-    tau=1.0,
-    batch_size=None,
-    verbose=0,
-):
+    threshold: float = 1e-3,
+    relative: bool = False,
+    of: str | Value = "margin",
+    tau: float = 1.0,
+    batch_size: int | None = None,
+    verbose: int = 0,
+) -> NDArray[np.float64]:
     """Share of the entries of each sample's input gradient that are nearly zero.
 
     Parameters
@@ -194,16 +221,16 @@ def jacobian_sparsity(
     [0.5, 0.5]
     """
     check.check_number("threshold", threshold)
-    probe = Probe(estimator, X, y, first_order=True)
-    value = probe.scalar(of, tau)
+    inputs = IndicatorInput(estimator, X, y, first_order=True)
+    value = inputs.scalar(of, tau)
 
     def sparsity(x, y):
-        return near_zero_share(slope(value, x, y).flatten(1), threshold, relative=relative)
+        return near_zero_share(gradient(value, x, y).flatten(1), threshold, relative=relative)
 
-    return probe.map(sparsity, "jacobian_sparsity", batch_size=batch_size, verbose=verbose)
+    return inputs.map(sparsity, "jacobian_sparsity", batch_size=batch_size, verbose=verbose)
 
 
-def near_zero_share(values, threshold, *, relative):
+def near_zero_share(values: torch.Tensor, threshold: float, *, relative: bool) -> torch.Tensor:
     """Share of each row's entries that are at most ``threshold``, or that part of its largest."""
     size = values.abs().double()
     limit = threshold * size.amax(1, keepdim=True) if relative else threshold

@@ -1,5 +1,8 @@
 """Lanczos iteration for many symmetric matrices at once, known by their products alone."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import torch
@@ -7,7 +10,9 @@ import torch
 __all__ = ["lanczos", "quadrature", "top_eigvals"]
 
 
-def lanczos(product, v):
+def lanczos(
+    product: Callable[[torch.Tensor], torch.Tensor], v: Callable[[int], torch.Tensor]
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield the growing tridiagonal matrices of a batch, ``(alpha, beta)`` after each step.
 
     Every new vector is orthogonalised twice against all before it. Where a sequence breaks down,
@@ -65,7 +70,13 @@ def _tridiagonal(alpha, beta):
     return T + torch.diag_embed(off, 1) + torch.diag_embed(off, -1)
 
 
-def top_eigvals(product, v, k, *, tol=1e-6):
+def top_eigvals(
+    product: Callable[[torch.Tensor], torch.Tensor],
+    v: Callable[[int], torch.Tensor],
+    k: int,
+    *,
+    tol: float = 1e-6,
+) -> torch.Tensor:
     """Return the ``k`` eigenvalues of largest magnitude of each matrix, ascending, (n, k).
 
     Stops once every one of them has a residual of at most ``tol`` times the largest, which
@@ -84,13 +95,15 @@ def top_eigvals(product, v, k, *, tol=1e-6):
     return largest(torch.linalg.eigvalsh(_tridiagonal(alpha, beta)), k)
 
 
-def largest(eigenvalues, k):
+def largest(eigenvalues: torch.Tensor, k: int) -> torch.Tensor:
     """Return the ``k`` entries of largest magnitude of each row, ascending."""
     rank = eigenvalues.abs().argsort(dim=1, descending=True)[:, :k]
     return eigenvalues.gather(1, rank).sort(dim=1).values
 
 
-def quadrature(product, v, n_steps):
+def quadrature(
+    product: Callable[[torch.Tensor], torch.Tensor], v: Callable[[int], torch.Tensor], n_steps: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Nodes and weights (n, n_steps) of the spectral density seen by the vectors ``v(0)``."""
     *_, (alpha, beta) = islice(lanczos(product, v), n_steps)
     theta, s = torch.linalg.eigh(_tridiagonal(alpha, beta))

@@ -1,13 +1,27 @@
 """The decision function of a classifier."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
+
 from .. import _functional as F
 from .. import _validation as check
-from ._probe import Probe
+from ._indicator_input import IndicatorInput
 
 __all__ = ["decision_margin"]
 
 
-def decision_margin(estimator, X, y, *, tau=None, batch_size=None, verbose=0):
+def decision_margin(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    tau: float | None = None,
+    batch_size: int | None = None,
+    verbose: int = 0,
+) -> NDArray[Any]:
     """Lead of the true class over the best other one.
 
     Parameters
@@ -64,10 +78,10 @@ def decision_margin(estimator, X, y, *, tau=None, batch_size=None, verbose=0):
     """
     if tau is not None:
         check.check_number("tau", tau, strict=True)
-    probe = Probe(estimator, X, y)
+    inputs = IndicatorInput(estimator, X, y)
 
     def margin(x, y):
-        z = probe.view(x)
+        z = inputs.module(x)
         return F.margin(z, y) if tau is None else F.smooth_margin(z, y, tau)
 
-    return probe.map(margin, "decision_margin", batch_size=batch_size, verbose=verbose)
+    return inputs.map(margin, "decision_margin", batch_size=batch_size, verbose=verbose)

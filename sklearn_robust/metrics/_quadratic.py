@@ -1,5 +1,9 @@
 """What a quadratic function can do inside a ball: bounds in closed form, and the exact l2 value."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import torch
 
 from .._norms import get_norm
@@ -8,7 +12,7 @@ from ._lanczos import top_eigvals
 __all__ = ["curvature_bound", "spectral_bound", "worst_drop"]
 
 
-def curvature_bound(H, norm, kind, one_sided):
+def curvature_bound(H: torch.Tensor, norm: str, kind: str, one_sided: bool) -> torch.Tensor:
     """Bound of ``|d^T H d|`` over ``||d|| <= 1``, or of its drop below 0 if ``one_sided``, (n,).
 
     ``kind`` "eigen" is the sum of ``|lam_i| max z_i^2`` with ``z = Q^T d`` (paper 001, eq. 9),
@@ -43,7 +47,13 @@ def _eigen(H, eigh, norm, one_sided):
     return (_sided(lam, one_sided) * reach).sum(1)
 
 
-def spectral_bound(product, v, d, norm, one_sided):
+def spectral_bound(
+    product: Callable[[torch.Tensor], torch.Tensor],
+    v: Callable[[int], torch.Tensor],
+    d: int,
+    norm: str,
+    one_sided: bool,
+) -> torch.Tensor:
     """Find the bound of kind "spectral" from products with vectors alone."""
     top = top_eigvals(product, v, 1)
     if one_sided:
@@ -53,7 +63,7 @@ def spectral_bound(product, v, d, norm, one_sided):
     return get_norm(norm).euclidean_square(d) * _sided(top[:, 0], one_sided)
 
 
-def worst_drop(J, H):
+def worst_drop(J: torch.Tensor, H: torch.Tensor) -> torch.Tensor:
     """Exact drop ``max -(J^T d + d^T H d / 2)`` over ``||d||_2 <= 1``, (n,).
 
     The trust-region problem: ``d = -(H + mu I)^{-1} J`` with mu at least 0 and -lam_min. On the

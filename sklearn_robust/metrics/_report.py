@@ -164,7 +164,7 @@ def _measured(
         "attacks": {name: float(mask.mean()) for name, mask in masks.items()},
         "interval": wilson_interval(int(robust.sum()), len(X)),
         "per_class": {
-            label.item() if hasattr(label, "item") else label: {
+            label.item() if isinstance(label, np.generic) else label: {
                 "clean": float(correct[codes == code].mean()),
                 "worst_case": float(robust[codes == code].mean()),
                 "support": int((codes == code).sum()),

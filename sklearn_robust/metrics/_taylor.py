@@ -1,12 +1,18 @@
 """What a perturbation can do to the decision function, to first and to second order."""
 
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _validation as check
 from .._norms import get_norm
 from ._curvature import HessianProduct, dense_hessian
 from ._hessian import DENSE, choose_method, moderate_rows, starts
-from ._probe import Probe, slope
+from ._indicator_input import IndicatorInput, Value, gradient
 from ._quadratic import curvature_bound, spectral_bound, worst_drop
 
 __all__ = ["check_series", "second_order", "taylor_bound"]
@@ -15,18 +21,18 @@ CURVATURES = ("auto", "spectral", "entrywise", "eigen", "exact")
 
 
 def taylor_bound(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    eps,
-    norm="linf",
-    order=1,
-    curvature="auto",
-    one_sided=True,
-    batch_size=None,
-    verbose=0,
-):
+    eps: ArrayLike,
+    norm: str | float = "linf",
+    order: int = 1,
+    curvature: str = "auto",
+    one_sided: bool = True,
+    batch_size: int | None = None,
+    verbose: int = 0,
+) -> NDArray[np.float64]:
     """Estimate how far the decision function can fall inside a ball, by its Taylor series.
 
     Parameters
@@ -102,13 +108,13 @@ def taylor_bound(
     """
     norm = check.check_norm(norm)
     check_series(order, curvature, norm)
-    probe = Probe(estimator, X, y)
-    value, dual_length = probe.scalar("margin"), get_norm(norm).dual_length
-    radius = torch.as_tensor(check.check_eps(eps, norm, probe.X.shape[1:]))
-    second = None if order == 1 else second_order(probe, norm, curvature, one_sided, radius)
+    inputs = IndicatorInput(estimator, X, y)
+    value, dual_length = inputs.scalar("margin"), get_norm(norm).dual_length
+    radius = torch.as_tensor(check.check_eps(eps, norm, inputs.X.shape[1:]))
+    second = None if order == 1 else second_order(inputs, norm, curvature, one_sided, radius)
 
     def bound(x, y):
-        J = slope(value, x, y).flatten(1) * flat_radius(radius, x)
+        J = gradient(value, x, y).flatten(1) * flat_radius(radius, x)
         if second is None:
             return dual_length(J)
         if curvature == "exact":
@@ -118,18 +124,20 @@ def taylor_bound(
         return dual_length(J) + second(x, y) / 2
 
     # Second derivatives need float64, and the first order costs little more in it.
-    size = batch_size or (moderate_rows(probe, "exact") if order == 2 else None)
-    return probe.map(bound, "taylor_bound", batch_size=size, verbose=verbose, dtype=torch.float64)
+    size = batch_size or (moderate_rows(inputs, "exact") if order == 2 else None)
+    return inputs.map(bound, "taylor_bound", batch_size=size, verbose=verbose, dtype=torch.float64)
 
 
-def second_order(probe, norm, curvature, one_sided, radius):
+def second_order(
+    inputs: IndicatorInput, norm: str, curvature: str, one_sided: bool, radius: torch.Tensor
+) -> Value | None:
     """Return what bounds ``d^T H d`` over a ball, ``(x, y) -> (n,)``; None where H is zero.
 
     With "exact" it gives the Hessians, (n, n_features, n_features), in units of the radius.
     """
-    if choose_method(probe, of="margin", k=None, method="auto") == "zero":
+    if choose_method(inputs, of="margin", k=None, method="auto") == "zero":
         return None
-    value, d = probe.scalar("margin"), probe.n_features
+    value, d = inputs.scalar("margin"), inputs.n_features
     dense = curvature != "spectral" and not (curvature == "auto" and d > DENSE)
 
     def bound(x, y):
@@ -145,12 +153,12 @@ def second_order(probe, norm, curvature, one_sided, radius):
     return bound
 
 
-def flat_radius(radius, x):
+def flat_radius(radius: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """Radius of each feature, (n_features,)."""
     return radius.to(x).expand(x.shape[1:]).flatten()
 
 
-def check_series(order, curvature, norm):
+def check_series(order: int, curvature: str, norm: str) -> None:
     """Raise unless the parameters of a Taylor series fit together."""
     if order not in (1, 2):
         raise ValueError(f"order is {order!r}; give 1 (gradient) or 2 (gradient and Hessian).")

@@ -1,32 +1,38 @@
 """The radius at which a Taylor bound eats up the margin."""
 
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _validation as check
 from .._norms import get_norm
 from .._random import RowNoise, seed_of
 from ._hessian import moderate_rows
+from ._indicator_input import IndicatorInput, value_and_gradient
 from ._jacobian import logit_jacobian
-from ._probe import Probe, value_and_slope
 from ._taylor import check_series, second_order
 
 __all__ = ["taylor_radius"]
 
 
 def taylor_radius(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    norm="linf",
-    order=1,
-    curvature="auto",
-    all_classes=False,
-    neighborhood=None,
-    random_state=None,
-    batch_size=None,
-    verbose=0,
-):
+    norm: str | float = "linf",
+    order: int = 1,
+    curvature: str = "auto",
+    all_classes: bool = False,
+    neighborhood: tuple[float, int] | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    batch_size: int | None = None,
+    verbose: int = 0,
+) -> NDArray[np.float64]:
     """Estimate the distance to the decision boundary by the Taylor series at each sample.
 
     Parameters
@@ -45,7 +51,7 @@ def taylor_radius(
         How to bound the term of second order, as for :func:`taylor_bound`.
     all_classes : bool, default=False
         Whether to take the nearest boundary to any class, not that to the runner-up: one backward
-        pass a class. First order only.
+        pass per class. First order only.
     neighborhood : (eps, n_points), default=None
         Take the largest gradient at the sample and at that many random points of the ball of that
         radius, and no distance above it. First order only.
@@ -102,47 +108,49 @@ def taylor_radius(
             "order=2 looks at the runner-up at the sample alone: type order=1 with "
             f"all_classes={all_classes!r} and neighborhood={neighborhood!r}."
         )
-    probe = Probe(estimator, X, y)
-    gap_and_slope = _all_classes(probe, norm) if all_classes else _runner_up(probe, norm)
+    inputs = IndicatorInput(estimator, X, y)
+    gap_and_gradient = _all_classes(inputs, norm) if all_classes else _runner_up(inputs, norm)
     around = _points(neighborhood, norm, seed_of(random_state))
-    kappa = None if order == 1 else second_order(probe, norm, curvature, True, torch.tensor(1.0))
+    kappa = None if order == 1 else second_order(inputs, norm, curvature, True, torch.tensor(1.0))
 
     def radius(x, y):
-        gap, size = gap_and_slope(x, y)
+        gap, size = gap_and_gradient(x, y)
         for point in around(x):
-            size = torch.maximum(size, gap_and_slope(point, y)[1])
+            size = torch.maximum(size, gap_and_gradient(point, y)[1])
         if kappa is not None:
             bend = kappa(x, y)[:, None]
             size = (size + (size**2 + 2 * bend * gap.clamp_min(0)).sqrt()) / 2
         r = torch.where(gap > 0, gap / size, 0).amin(1)
         return r if neighborhood is None else r.clamp_max(neighborhood[0])
 
-    size = batch_size or (moderate_rows(probe, "exact") if order == 2 else None)
-    return probe.map(radius, "taylor_radius", batch_size=size, verbose=verbose, dtype=torch.float64)
+    size = batch_size or (moderate_rows(inputs, "exact") if order == 2 else None)
+    return inputs.map(
+        radius, "taylor_radius", batch_size=size, verbose=verbose, dtype=torch.float64
+    )
 
 
-def _runner_up(probe, norm):
+def _runner_up(inputs, norm):
     """Margin and dual norm of its gradient, as one column each."""
-    value = probe.scalar("margin")
+    value = inputs.scalar("margin")
 
-    def gap_and_slope(x, y):
-        gap, rise = value_and_slope(value, x, y)
+    def gap_and_gradient(x, y):
+        gap, rise = value_and_gradient(value, x, y)
         return gap[:, None], get_norm(norm).dual_length(rise)[:, None]
 
-    return gap_and_slope
+    return gap_and_gradient
 
 
-def _all_classes(probe, norm):
+def _all_classes(inputs, norm):
     """Lead over each class and dual norm of its gradient, (n, n_classes); inf for the own class."""
 
-    def gap_and_slope(x, y):
-        J, z = logit_jacobian(probe.logits, x)
+    def gap_and_gradient(x, y):
+        J, z = logit_jacobian(inputs.logits, x)
         own = torch.arange(len(x), device=x.device), y
         gap, rise = z[own][:, None] - z, J[own][:, None] - J
         gap[own] = torch.inf
         return gap, get_norm(norm).dual_length(rise.flatten(2), dim=2)
 
-    return gap_and_slope
+    return gap_and_gradient
 
 
 def _points(neighborhood, norm, seed):

@@ -203,8 +203,10 @@ class AdversarialNet(BaseNet):
     @replayable
     def _search(self, attack: Any, x: Tensor, y: Tensor, observe: Callable | None = None) -> Tensor:
         noise = None if self._fit_state is None else self._fit_state.noise
-        with frozen(self.module_):
-            logits = fused_logits(self, attack)
+        # In its own fit a net lends its module; at other times threads may share it.
+        net = self if self._fit_state is not None else self._frozen()
+        with frozen(net.module_):
+            logits = fused_logits(net, attack)
             return attack.perturb(logits, x, y, observe=observe, noise=noise)
 
     def current_attack(self) -> Any:

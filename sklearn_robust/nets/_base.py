@@ -300,7 +300,7 @@ class BaseNet(Trainer):
     def _frozen(self) -> BaseNet:
         """Copy of the net with a frozen twin of its module, which no other thread uses."""
         net = object.__new__(type(self))
-        vars(net).update(vars(self), module_=frozen_twin(self.module_), _fit_state=None)
+        net.__dict__.update(vars(self), module_=frozen_twin(self.module_), _fit_state=None)
         return net
 
     def _forward_batches(self, X: NDArray) -> NDArray:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from .. import _validation as check
 from ..attacks import FGSM
+from ..attacks._batch import AttackBatch
 from ._adversarial import AdversarialNet
 
 __all__ = ["FastATNet", "check_fgsm"]
@@ -30,7 +31,8 @@ class _RandomStep(FGSM):
     random_start = True
     alpha = 1.0
 
-    def _relative_step(self, task):
+    def relative_step(self, batch: AttackBatch) -> float:
+        """Length of the step as a share of the radius."""
         return self.alpha
 
 

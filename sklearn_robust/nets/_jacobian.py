@@ -203,7 +203,7 @@ class JacobianRegNet(AdversarialNet):
             size = self._norm().length(grad)
         return (size**2 if self.jacobian_norm == "l2_squared" else size).mean()
 
-    def _norm(self) -> Norm:
+    def _norm(self) -> type[Norm]:
         return get_norm(self.jacobian_norm.removesuffix("_squared"))
 
     def _target(self, z: Tensor, y: Tensor) -> Tensor:

@@ -96,7 +96,7 @@ def log_weights(
     if callable(weight_fn):
         return _checked(weight_fn(kappa, max_iter), kappa).log()
     if weight_fn == "margin":
-        assert z_adv is not None
+        assert z_adv is not None and y is not None
         return F.mail_log_weights(z_adv.detach(), y, lam)
     if weight_fn == "linear":
         return F.gair_linear_log_weights(kappa, max_iter)

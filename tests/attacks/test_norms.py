@@ -330,7 +330,7 @@ def test_norms_that_cannot_be_registered(registry):
     bare = type("Bare", (Norm,), {"name": "bare", "order": 3})
     with pytest.raises(ValueError, match="Bare does not say what its dual norm is: .*None"):
         register_norm(bare)
-    with pytest.raises(ValueError, match="Nameless has name None"):
+    with pytest.raises(ValueError, match="Nameless has name '' and order 3"):
         register_norm(type("Nameless", (Norm,), {"order": 3, "dual": None}))
     with pytest.raises(TypeError, match="register a subclass of"):
         register_norm("l0")

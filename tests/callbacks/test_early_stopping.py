@@ -193,7 +193,7 @@ BAD = [
     (RobustEarlyStopping(PGD(eps=-1)), "eps is -1"),
     (
         RobustEarlyStopping(PGD),
-        "attack is <class.*; give RobustEarlyStopping an instance, such as PGD",
+        "attack is <class.*; give RobustEarlyStopping an instance",
     ),
     (RobustEarlyStopping("PGD"), "attack is 'PGD'; give"),
     (RobustEarlyStopping(PGD(targeted=True)), "attack of RobustEarlyStopping is targeted"),

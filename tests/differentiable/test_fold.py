@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from sklearn_robust.differentiable import as_module
+from sklearn_robust.differentiable._fast.dry_run import draws_random_numbers
 from sklearn_robust.differentiable._fast.fuse import fused_copy
 from sklearn_robust.differentiable._fast.single_channel_conv import SingleChannelConv2d
 from sklearn_robust.modules import CIFARConvNet, MNISTConvNet, PreActResNet18, WideResNet
@@ -102,7 +103,7 @@ def test_the_quick_view_keeps_classes_and_shape():
     assert view.fused.input_shape == view.input_shape
 
 
-GREY = [
+SINGLE_CHANNEL = [
     # out_channels, kernel, padding, image
     (3, 3, 1, (8, 8)),
     (16, 5, 2, (28, 28)),
@@ -115,8 +116,8 @@ GREY = [
 ]
 
 
-@pytest.mark.parametrize("case", GREY, ids=str)
-def test_the_gradient_to_a_grey_image_is_that_of_the_convolution(case):
+@pytest.mark.parametrize("case", SINGLE_CHANNEL, ids=str)
+def test_the_gradient_to_a_single_channel_image_is_that_of_the_convolution(case):
     channels, kernel, padding, size = case
     layer = nn.Conv2d(1, channels, kernel, padding=padding).double().requires_grad_(False)
     assert SingleChannelConv2d.suits(layer)
@@ -245,3 +246,67 @@ def test_odd_modules_keep_their_output(name):
     module = trained_statistics(make(), shape)
     x = torch.rand(3, *shape, dtype=torch.float64)
     torch.testing.assert_close(fused_copy(module)(x), module(x), rtol=1e-9, atol=1e-9)
+
+
+class Branches(nn.Module):
+    """A normalisation that is used or not, by the values of the batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        z = self.conv(x)
+        return (self.norm(z) if x.mean() > 0 else z).mean((2, 3))
+
+
+class Shares(nn.Module):
+    """An activation that is read twice, once through numpy."""
+
+    def __init__(self, numpy):
+        super().__init__()
+        self.conv, self.norm, self.numpy = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), numpy
+
+    def forward(self, x):
+        z = self.conv(x)
+        more = torch.from_numpy(z.detach().numpy().copy()) if self.numpy else z
+        return (self.norm(z) + more).mean((2, 3))
+
+
+@pytest.mark.parametrize("make", [Branches, lambda: Shares(False), lambda: Shares(True)])
+def test_a_normalisation_stays_where_fusing_it_could_change_an_output(make):
+    module = trained_statistics(make(), (3, 8, 8))
+    fused = fused_copy(module)
+    for x in (torch.rand(3, 3, 8, 8, dtype=torch.float64), -torch.rand(3, 3, 8, 8).double()):
+        torch.testing.assert_close(fused(x), module(x), rtol=1e-10, atol=1e-10)
+
+
+def test_finding_random_draws_draws_nothing():
+    drops = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Dropout(0.5))
+    x, before = torch.rand(1, 3, 8, 8), torch.get_rng_state()
+    assert draws_random_numbers(drops, x)
+    assert not draws_random_numbers(drops.eval(), x)
+    assert draws_random_numbers(lambda x: x + torch.randn(3, 1, 1), x)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_batch_of_no_samples_does_not_decide_what_is_fused():
+    module, shape = CASES["cifar"]
+    module = trained_statistics(copy.deepcopy(module), shape).float()
+    fused = fused_copy(module)
+    assert fused(torch.rand(0, *shape)).shape == (0, 3)
+    x = torch.rand(2, *shape)
+    torch.testing.assert_close(fused(x), module(x), rtol=1e-4, atol=1e-4)
+    assert any(type(part) is nn.BatchNorm2d and part(x) is x for part in fused.modules())
+
+
+def test_a_module_first_used_in_inference_mode_still_gives_gradients():
+    module, shape = CASES["cifar"]
+    module = trained_statistics(copy.deepcopy(module), shape)
+    fused = fused_copy(module)
+    x = torch.rand(2, *shape, dtype=torch.float64)
+    with torch.inference_mode():
+        fused(x)
+    x.requires_grad_(True)
+    grads = [torch.autograd.grad(net(x).sum(), x)[0] for net in (module, fused)]
+    torch.testing.assert_close(*grads, rtol=1e-9, atol=1e-10)

@@ -301,9 +301,9 @@ BAD = [
     ({"k": N_FEATURES + 1}, f"k is {N_FEATURES + 1}, but a sample has {N_FEATURES} features"),
     ({"k": 0}, "k is 0; give an integer of at least 1"),
     ({"method": "power"}, "method is 'power'"),
-    ({"method": "lanczos"}, "type k=10"),
+    ({"method": "lanczos"}, "such as k=10"),
     ({"method": "gauss_newton"}, "does not know the curvature of of='margin'"),
-    ({"method": "finite_difference"}, "type step=0.05"),
+    ({"method": "finite_difference"}, "such as step=0.05"),
     ({"method": "finite_difference", "step": 0}, "step is 0; give a number above 0"),
     ({"of": "entropy"}, "of is 'entropy'"),
 ]

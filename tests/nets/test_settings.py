@@ -262,16 +262,18 @@ def test_amp_is_yes_or_no(value):
 
 
 class Typed(nn.Module):
-    """Writes down in what precision its layer computes."""
+    """Writes down in what precision its layer computes, and its copies' layers."""
+
+    seen = []
 
     def __init__(self):
         super().__init__()
-        self.layer, self.seen = nn.Linear(4, 2), []
+        self.layer = nn.Linear(4, 2)
 
     def forward(self, x):
         assert x.dtype == torch.float32
         z = self.layer(x)
-        self.seen.append((self.training, z.dtype))
+        Typed.seen.append((self.training, z.dtype))
         return z
 
 
@@ -286,14 +288,14 @@ def gpu(request, monkeypatch):
 
 @pytest.mark.parametrize("net", NETS, ids=lambda net: net.__name__)
 def test_on_a_gpu_steps_run_in_bfloat16_and_all_else_in_float32(net, gpu):
-    fitted = quick(net, module=Typed, amp=True, device=gpu)
-    fitted.fit(X, Y)
-    half = {dtype for training, dtype in fitted.module_.seen if training}
+    Typed.seen.clear()
+    fitted = quick(net, module=Typed, amp=True, device=gpu).fit(X, Y)
+    half = {dtype for training, dtype in Typed.seen if training}
     wanted = torch.float32 if net is JacobianRegNet else torch.bfloat16
     assert half == {wanted}  # what is differentiated twice stays exact
-    fitted.module_.seen.clear()
+    Typed.seen.clear()
     assert fitted.decision_function(X).dtype == np.float32
-    assert {dtype for _, dtype in fitted.module_.seen} == {torch.float32}
+    assert {dtype for _, dtype in Typed.seen} == {torch.float32}
     assert all(p.dtype == torch.float32 for p in fitted.module_.parameters())
 
 

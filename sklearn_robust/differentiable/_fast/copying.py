@@ -38,7 +38,7 @@ _COPY_PROTOCOL = {
 
 
 def copy_module(module: nn.Module, memo: dict[int, Any] | None = None) -> Any:
-    """Deep copy of a module that may hold tensors with a graph, which ``copy.deepcopy`` refuses.
+    """Deep copy of a module that may hold tensors with a graph, unlike ``copy.deepcopy``.
 
     An activation that a module keeps, or a weight that is computed by pruning or normalisation,
     is copied without its graph.
@@ -102,16 +102,25 @@ def frozen_twin(module: nn.Module) -> Any:
 def _twin(part: nn.Module, memo: dict[int, Any]) -> nn.Module:
     if id(part) in memo:
         return memo[id(part)]
-    if "_orig_mod" in part._modules:  # a compiled module: a copy would be compiled anew
-        memo[id(part)] = _twin(part._modules["_orig_mod"], memo) if part.training else part
+    original = part._modules.get("_orig_mod")
+    if original is not None:  # a compiled module: a copy would be compiled anew
+        memo[id(part)] = _twin(original, memo) if part.training else part
         return memo[id(part)]
     if _copies_itself(type(part)):
-        return copy.deepcopy(part, memo)
+        attempt = dict(memo)  # without what a copy that fails leaves in it
+        try:
+            twin = copy.deepcopy(part, attempt)
+        except Exception:  # the parts one by one, then
+            pass
+        else:
+            memo.update(attempt)
+            return twin
     twin = memo[id(part)] = type(part).__new__(type(part))
     content = vars(twin)
     for name, value in list(vars(part).items()):
         if name == "_modules":
-            content[name] = {n: m if m is None else _twin(m, memo) for n, m in value.items()}
+            parts = value.items()
+            content[name] = {n: None if m is None else _twin(m, memo) for n, m in parts}
         elif isinstance(value, _IMMUTABLE):
             content[name] = value
         else:

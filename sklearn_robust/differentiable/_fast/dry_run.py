@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -15,13 +16,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 __all__ = ["DryRun", "UnpredictableError", "draws_random_numbers", "dry_run_lock"]
 
 
+_LOCK = threading.RLock()
+
+
 def _new_lock() -> None:
     global _LOCK
     _LOCK = threading.RLock()
 
 
-_new_lock()
-if hasattr(os, "register_at_fork"):  # a forked process begins with a free lock
+if sys.platform != "win32":  # a forked process begins with a free lock
     os.register_at_fork(after_in_child=_new_lock)
 
 
@@ -35,11 +38,13 @@ class UnpredictableError(RuntimeError):
 
 
 class _Observer(TorchDispatchMode):
-    """Report every operation of this thread, and stop before one of a refused kind."""
+    """Report every operation of this thread, and stop before one of an unpredictable kind."""
 
-    def __init__(self, refused: set[torch.Tag], report: Callable[[Iterable[Any]], None]) -> None:
+    def __init__(
+        self, unpredictable: set[torch.Tag], report: Callable[[Iterable[Any]], None]
+    ) -> None:
         super().__init__()
-        self.refused, self.report = refused, report
+        self.unpredictable, self.report = unpredictable, report
         self.stopped = False  # also known where the user's code catches the error
 
     def __torch_dispatch__(
@@ -47,7 +52,7 @@ class _Observer(TorchDispatchMode):
     ) -> Any:
         """Run one operation."""
         kwargs = kwargs or {}
-        if not self.refused.isdisjoint(func.tags):
+        if not self.unpredictable.isdisjoint(func.tags):
             self.stopped = True
             raise UnpredictableError(str(func))
         self.report((args, kwargs))
@@ -94,8 +99,8 @@ class DryRun:
         self._readers: dict[int, set[nn.Module | None]] = {}
         self._alive: list[torch.Tensor] = []  # an id must not be given twice
         self._running: list[nn.Module] = []
-        refused = {torch.Tag.nondeterministic_seeded, torch.Tag.data_dependent_output}
-        observer = _Observer(refused, self._read)
+        kinds = {torch.Tag.nondeterministic_seeded, torch.Tag.data_dependent_output}
+        observer = _Observer(kinds, self._read)
         hooks = [layer.register_forward_pre_hook(self._enter) for layer in layers]
         hooks += [layer.register_forward_hook(self._leave) for layer in layers]
         try:

@@ -134,7 +134,7 @@ def _with_single_channel_layers(module: nn.Module) -> nn.Module:
     """Put a faster copy in the place of each convolution of one channel that has a parent."""
     for parent in list(module.modules()):
         for name, layer in parent.named_children():
-            if SingleChannelConv2d.suits(layer):
+            if isinstance(layer, nn.Conv2d) and SingleChannelConv2d.suits(layer):
                 setattr(parent, name, SingleChannelConv2d(layer))
     return module
 

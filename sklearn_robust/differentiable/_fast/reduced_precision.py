@@ -1,7 +1,13 @@
 """A module that computes in reduced precision, or compiled."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import torch
 from torch import nn
+
+from .._layers.outputs import is_tabular
 
 __all__ = ["PRECISIONS", "ReducedPrecision"]
 
@@ -11,15 +17,15 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 class ReducedPrecision(nn.Module):
     """A module under autocast, compiled on its first call if asked; ``full`` turns both off."""
 
-    def __init__(self, inner, precision, compiled):
+    def __init__(self, inner: nn.Module, precision: str, compiled: bool) -> None:
         super().__init__()
         self.inner = inner
         self.dtype = PRECISIONS[precision]
         self.compiled = compiled
         self.full = False
-        self.tabular = getattr(inner, "tabular", False)
+        self.tabular = is_tabular(inner)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits in the dtype of ``x``."""
         if self.full:
             return self.inner(x)
@@ -34,5 +40,5 @@ class ReducedPrecision(nn.Module):
             self.__dict__["_program"] = torch.compile(self.inner, dynamic=True)
         return self.__dict__["_program"]
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_program"}

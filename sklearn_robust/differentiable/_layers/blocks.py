@@ -1,7 +1,13 @@
-"""Torch building blocks of the views; each computes in the dtype of its input."""
+"""Torch building blocks of differentiable models; each computes in the dtype of its input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from torch import nn
 from torch.overrides import handle_torch_function, has_torch_function_unary
@@ -21,18 +27,18 @@ __all__ = [
 ]
 
 
-def buffer(values):
+def buffer(values: Any) -> torch.Tensor:
     """Float64 tensor with a copy of ``values``, which may be sparse."""
     if sparse.issparse(values):
         values = values.toarray()
     return torch.as_tensor(np.array(values, dtype=np.float64))
 
 
-def confine(x, low=None, high=None):
-    """Clamp ``x`` with slope 1 at the bounds themselves, where data often lie.
+def confine(x: torch.Tensor, low: Any = None, high: Any = None) -> torch.Tensor:
+    """Clamp ``x`` with derivative 1 at the bounds themselves, where data often lie.
 
-    The slope of ``torch.clamp`` there is 0 or 1 by version; 0 would hide the way back inside.
-    Like that function it is one to a mode of torch functions.
+    The derivative of ``torch.clamp`` there is 0 or 1 by version; 0 would hide the way back inside.
+    Modes of torch functions see a single function, as they do with ``torch.clamp``.
     """
     if has_torch_function_unary(x):
         return handle_torch_function(confine, (x,), x, low=low, high=high)
@@ -41,7 +47,7 @@ def confine(x, low=None, high=None):
     return x if high is None else torch.where(x > high, high, x)
 
 
-def log_of(p):
+def log_of(p: torch.Tensor) -> torch.Tensor:
     """Logarithm of probabilities in float64; that of 0 is finite and has no gradient."""
     p = p.double()
     return p.clamp_min(torch.finfo(p.dtype).tiny).log()
@@ -63,12 +69,13 @@ class Shift(nn.Module):
     """
 
     tabular = True
+    by: torch.Tensor
 
-    def __init__(self, by):
+    def __init__(self, by: ArrayLike) -> None:
         super().__init__()
         self.register_buffer("by", buffer(by))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Shifted samples, shape of ``x``."""
         return x + self.by.to(x.dtype)
 
@@ -83,12 +90,13 @@ class Scale(nn.Module):
     """
 
     tabular = True
+    by: torch.Tensor
 
-    def __init__(self, by):
+    def __init__(self, by: ArrayLike) -> None:
         super().__init__()
         self.register_buffer("by", buffer(by))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Scaled samples, shape of ``x``."""
         return x * self.by.to(x.dtype)
 
@@ -104,11 +112,11 @@ class Clip(nn.Module):
 
     tabular = True
 
-    def __init__(self, low, high):
+    def __init__(self, low: float, high: float) -> None:
         super().__init__()
         self.low, self.high = float(low), float(high)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Clipped samples, shape of ``x``."""
         return confine(x, self.low, self.high)
 
@@ -125,13 +133,15 @@ class Matrix(nn.Module):
     """
 
     tabular = True
+    weight: torch.Tensor
+    bias: torch.Tensor
 
-    def __init__(self, weight, bias=0.0):
+    def __init__(self, weight: Any, bias: ArrayLike = 0.0) -> None:
         super().__init__()
         self.register_buffer("weight", buffer(weight))
         self.register_buffer("bias", buffer(bias))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Affine images (n, n_outputs)."""
         return x @ self.weight.to(x.dtype) + self.bias.to(x.dtype)
 
@@ -146,12 +156,13 @@ class Columns(nn.Module):
     """
 
     tabular = True
+    index: torch.Tensor
 
-    def __init__(self, index):
+    def __init__(self, index: ArrayLike) -> None:
         super().__init__()
         self.register_buffer("index", torch.as_tensor(np.array(index, dtype=np.int64)))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Kept features (n, len(index))."""
         return x[:, self.index]
 
@@ -167,11 +178,11 @@ class Union(nn.Module):
 
     tabular = True
 
-    def __init__(self, parts):
+    def __init__(self, parts: Iterable[nn.Module]) -> None:
         super().__init__()
         self.parts = nn.ModuleList(parts)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """All outputs, concatenated."""
         return torch.cat([part(x) for part in self.parts], 1)
 
@@ -190,20 +201,22 @@ class Piecewise(nn.Module):
     """
 
     tabular = True
+    breaks: torch.Tensor
+    coefficients: torch.Tensor
 
-    def __init__(self, breaks, coefficients):
+    def __init__(self, breaks: NDArray[np.float64], coefficients: NDArray[np.float64]) -> None:
         super().__init__()
         self.register_buffer("breaks", buffer(breaks))
         self.register_buffer("coefficients", buffer(coefficients))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Values (n, n_features, n_outputs) in float64."""
         t = x.double()
         inner = self.breaks[:, 1:-1].contiguous()
         piece = torch.searchsorted(inner, t.detach().T.contiguous(), right=True).T
         feature = torch.arange(t.shape[1], device=t.device).expand_as(piece)
         steps = (t - self.breaks[feature, piece])[..., None]
-        out = 0.0
+        out = torch.zeros((), dtype=torch.float64, device=t.device)
         for power in range(self.coefficients.shape[2]):
             out = out * steps + self.coefficients[feature, piece, power]
         return out

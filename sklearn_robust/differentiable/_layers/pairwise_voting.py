@@ -1,4 +1,6 @@
-"""Logits of classifiers that let every pair of classes fight it out."""
+"""Logits of classifiers that compare every pair of classes."""
+
+from __future__ import annotations
 
 import torch
 from torch import nn
@@ -6,8 +8,8 @@ from torch.nn import functional as F
 
 __all__ = ["PairwiseVoting", "Smoothable", "jumps"]
 
-# A lead of 1, that of a support vector, wins a smooth duel with probability 0.998, and earns
-# 0.95 of a smooth vote, whose slope fades so slowly that no duel is out of sight.
+# A lead of 1, that of a support vector, wins a smooth comparison with probability 0.998, and earns
+# 0.95 of a smooth vote, whose gradient fades so slowly that every pair keeps a part in it.
 _SHARPNESS = 6.0
 _STEEPNESS = 10.0
 
@@ -18,7 +20,7 @@ class Smoothable:
     Attributes
     ----------
     smooth : bool
-        Whether to put something in the place of jumps whose gradient is worth following.
+        Whether to replace jumps by something whose gradient is worth following.
     jumping : bool
         Whether it jumps by itself, not by a part that does.
     """
@@ -39,8 +41,9 @@ class PairwiseVoting(Smoothable, nn.Module):
     """
 
     jumping = True
+    table: torch.Tensor
 
-    def __init__(self, n_classes):
+    def __init__(self, n_classes: int) -> None:
         super().__init__()
         n_pairs = n_classes * (n_classes - 1) // 2
         first, second = torch.triu_indices(n_classes, n_classes, 1)
@@ -53,14 +56,14 @@ class PairwiseVoting(Smoothable, nn.Module):
         """Antisymmetric (n, n_classes, n_classes): row i holds by how much i beats each other."""
         return torch.cat([torch.zeros_like(f[:, :1]), f, -f], 1)[:, self.table]
 
-    def votes(self, f, confidence=None):
-        """Count of duels won, plus the sum of confidences squashed into (-1/3, 1/3).
+    def votes(self, f: torch.Tensor, confidence: torch.Tensor | None = None) -> torch.Tensor:
+        """Count of pairs won, plus the sum of confidences squashed into (-1/3, 1/3).
 
         Parameters
         ----------
         f : tensor of shape (n, n_pairs)
-            Its signs decide the duels; the first of a pair wins a draw. When ``smooth``, a duel
-            gives a share of a vote, which grows with the lead.
+            Its signs decide the pairs; the first class of a pair wins a draw. When ``smooth``, a
+            pair gives a share of a vote, which grows with the lead.
         confidence : tensor of shape (n, n_pairs), optional
             What to sum; ``f`` by default.
         """
@@ -73,8 +76,8 @@ class PairwiseVoting(Smoothable, nn.Module):
         total = self._leads(f if confidence is None else confidence).sum(2)
         return won + total / (3 * (total.abs() + 1))
 
-    def logits(self, f, confidence=None):
-        """Give the votes; when ``smooth``, the log-probabilities of winning every duel.
+    def logits(self, f: torch.Tensor, confidence: torch.Tensor | None = None) -> torch.Tensor:
+        """Give the votes; when ``smooth``, the log-probabilities of winning every pair.
 
         These hold up to a constant, if i beats j with probability sigmoid(6 f_ij). Where one class
         clearly beats all others it has the largest logit.
@@ -84,6 +87,6 @@ class PairwiseVoting(Smoothable, nn.Module):
         return self.votes(f, confidence)
 
 
-def jumps(module):
+def jumps(module: nn.Module) -> bool:
     """Whether a module has parts that jump, such as those that count votes."""
-    return any(getattr(part, "jumping", False) is True for part in module.modules())
+    return any(isinstance(part, Smoothable) and part.jumping for part in module.modules())

@@ -1,8 +1,13 @@
 """A classifier whose attacks compute in reduced precision, or compiled."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import get_tags
+from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,17 +20,17 @@ __all__ = ["Accelerated"]
 
 def _has(name):
     def check_inner(self):
-        getattr(getattr(self, "estimator_", self._inner()), name)
+        getattr(vars(self).get("estimator_", self._inner()), name)
         return True
 
     return check_inner
 
 
 class Accelerated(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """Let attacks search with reduced precision, or compiled; verdicts stay those of float32.
+    """Classifier that attacks search in reduced precision, or compiled, and judge in float32.
 
-    The classifier itself is as it was: it predicts in full precision, and so it judges every
-    point that an attack brings. A point that does not fool it is searched on in full precision.
+    The classifier itself predicts in full precision, and so it judges every point that an attack
+    brings. A point that does not fool it is searched on in full precision.
 
     Parameters
     ----------
@@ -47,7 +52,7 @@ class Accelerated(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     See Also
     --------
-    as_module : The view that is accelerated.
+    as_module : Makes the model that is accelerated.
 
     Notes
     -----
@@ -66,19 +71,21 @@ class Accelerated(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     >>> from sklearn_robust.differentiable import Accelerated
     >>> X, y = load_iris(return_X_y=True)
     >>> model = LogisticRegression(max_iter=1000).fit(X, y)
-    >>> quick = Accelerated(FrozenEstimator(model)).fit(X, y)
+    >>> fast = Accelerated(FrozenEstimator(model)).fit(X, y)
     >>> attack = PGD(eps=0.5, bounds=None, random_state=0)
-    >>> gap = robust_score(quick, X, y, attack=attack) - robust_score(model, X, y, attack=attack)
+    >>> gap = robust_score(fast, X, y, attack=attack) - robust_score(model, X, y, attack=attack)
     >>> bool(abs(gap) < 0.02)
     True
     """
 
-    def __init__(self, estimator=None, *, precision="bfloat16", compile=False):
+    def __init__(
+        self, estimator: Any = None, *, precision: str = "bfloat16", compile: bool = False
+    ) -> None:
         self.estimator = estimator
         self.precision = precision
         self.compile = compile
 
-    def fit(self, X, y, **fit_params):
+    def fit(self, X: ArrayLike, y: ArrayLike, **fit_params: Any) -> Accelerated:
         """Fit the estimator.
 
         Parameters
@@ -106,24 +113,24 @@ class Accelerated(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _inner(self):
         return LogisticRegression() if self.estimator is None else self.estimator
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self._inner()).input_tags
         return tags
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Predict labels, (n_samples,), in full precision."""
         check_is_fitted(self)
         return self.estimator_.predict(X)
 
     @available_if(_has("predict_proba"))
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Predict probabilities, (n_samples, n_classes), in full precision."""
         check_is_fitted(self)
         return self.estimator_.predict_proba(X)
 
     @available_if(_has("decision_function"))
-    def decision_function(self, X):
+    def decision_function(self, X: ArrayLike) -> NDArray[Any]:
         """Ask the estimator for its decision function."""
         check_is_fitted(self)
         return self.estimator_.decision_function(X)

@@ -1,7 +1,13 @@
-"""Views of classifiers that compare the densities of classes."""
+"""Differentiable models of classifiers that compare the densities of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.naive_bayes import ComplementNB, GaussianNB, MultinomialNB
 
@@ -13,7 +19,7 @@ __all__ = ["Gaussians", "LogLinear"]
 
 
 class Gaussians(ClassifierModule):
-    """Log-density of one Gaussian a class, plus the log-prior.
+    """Log-density of one Gaussian per class, plus the log-prior.
 
     Parameters
     ----------
@@ -27,7 +33,17 @@ class Gaussians(ClassifierModule):
         Whether to normalise the logits to log-probabilities.
     """
 
-    def __init__(self, means, whiteners, offsets, *, posterior):
+    means: torch.Tensor
+    offsets: torch.Tensor
+
+    def __init__(
+        self,
+        means: ArrayLike,
+        whiteners: Sequence[ArrayLike],
+        offsets: ArrayLike,
+        *,
+        posterior: bool,
+    ) -> None:
         super().__init__()
         self.register_buffer("means", buffer(means))
         self.register_buffer("offsets", buffer(offsets))
@@ -40,7 +56,7 @@ class Gaussians(ClassifierModule):
         gap = x - self.means[k]
         return (gap * whitener if whitener.ndim == 1 else gap @ whitener).square().sum(1)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Log-posteriors (n, n_classes) in float64, normalised if so asked."""
         x = x.double()
         squared = torch.stack([self._squared(x, k) for k in range(len(self.means))], 1)
@@ -59,11 +75,11 @@ class LogLinear(ClassifierModule):
         Log-priors.
     """
 
-    def __init__(self, weight, bias):
+    def __init__(self, weight: Any, bias: ArrayLike) -> None:
         super().__init__()
         self.matrix = Matrix(weight, bias)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Log-probabilities (n, n_classes) in float64."""
         return self.matrix(x.double()).log_softmax(1)
 

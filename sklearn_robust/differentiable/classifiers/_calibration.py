@@ -1,4 +1,9 @@
-"""Views of calibrated classifiers."""
+"""Differentiable models of calibrated classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ...exceptions import NotDifferentiableError
+from .._decision_scores import has_decision_function
 from .._layers.blocks import Clip, Piecewise, log_of
 from .._layers.outputs import (
     ClassifierModule,
@@ -20,6 +26,7 @@ from .._layers.outputs import (
 from .._layers.pairwise_voting import Smoothable, jumps
 from .._registry import build, register
 from ._ensemble import Mixture
+from ._kernel import SupportVectors
 
 __all__ = ["Calibrated", "Fold", "Isotonic", "Sigmoid", "Temperature"]
 
@@ -33,11 +40,11 @@ class Sigmoid(nn.Module):
         With slope ``a_`` and intercept ``b_``.
     """
 
-    def __init__(self, calibrator):
+    def __init__(self, calibrator: Any) -> None:
         super().__init__()
         self.a, self.b = float(calibrator.a_), float(calibrator.b_)
 
-    def forward(self, f):
+    def forward(self, f: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Pair of tensors (n,) from scores (n,)."""
         t = self.a * f + self.b
         return F.logsigmoid(t), F.logsigmoid(-t)
@@ -57,7 +64,7 @@ class Isotonic(Smoothable, nn.Module):
 
     jumping = True
 
-    def __init__(self, calibrator):
+    def __init__(self, calibrator: Any) -> None:
         super().__init__()
         x, y = calibrator.X_thresholds_.astype(float), calibrator.y_thresholds_.astype(float)
         if len(x) == 1:  # constant
@@ -67,7 +74,7 @@ class Isotonic(Smoothable, nn.Module):
         lines = np.stack([np.diff(y) / np.diff(x), y[:-1]], axis=1)
         self.lines = Piecewise(x[None], lines[None, ..., None])
 
-    def forward(self, f):
+    def forward(self, f: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Pair of tensors (n,) from scores (n,)."""
         if self.smooth:
             t = self.steepness * f.double() + self.shift
@@ -102,14 +109,18 @@ class Fold(Smoothable, ClassifierModule):
         What is calibrated.
     """
 
-    def __init__(self, body, method):
+    def __init__(self, body: nn.Module, method: str) -> None:
         super().__init__()
         self.scores = OutputOf(body, method)
         self.proba = method == "log_proba"
         self.jumps = jumps(body)
         self.tabular = is_tabular(body)
 
-    def forward(self, x):
+    def calibrate(self, f: torch.Tensor) -> torch.Tensor:
+        """Log-probabilities (n, n_classes) of the scores."""
+        raise NotImplementedError
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Log-probabilities (n, n_classes) in float64."""
         if self.smooth and self.jumps:
             return self.scores.body(x).log_softmax(1)
@@ -117,7 +128,7 @@ class Fold(Smoothable, ClassifierModule):
 
 
 class Calibrated(Fold):
-    """A classifier with one calibrator a class, or one for two classes.
+    """A classifier with one calibrator per class, or one for two classes.
 
     Parameters
     ----------
@@ -127,11 +138,11 @@ class Calibrated(Fold):
         Sigmoid or Isotonic.
     """
 
-    def __init__(self, body, method, calibrators):
+    def __init__(self, body: nn.Module, method: str, calibrators: Iterable[nn.Module]) -> None:
         super().__init__(body, method)
         self.calibrators = nn.ModuleList(calibrators)
 
-    def calibrate(self, f):
+    def calibrate(self, f: torch.Tensor) -> torch.Tensor:
         """Log-probabilities (n, n_classes) of the scores."""
         f = f.exp() if self.proba else f
         if len(self.calibrators) == 1 and f.shape[1] == 2:
@@ -153,17 +164,17 @@ class Temperature(Fold):
         Inverse temperature.
     """
 
-    def __init__(self, body, method, beta):
+    def __init__(self, body: nn.Module, method: str, beta: float) -> None:
         super().__init__(body, method)
         self.beta = float(beta)
 
-    def calibrate(self, z):
+    def calibrate(self, f: torch.Tensor) -> torch.Tensor:
         """Log-probabilities (n, n_classes) of the scores."""
         if self.proba:
-            z = (z.exp() + 1e-12).log()  # as scikit-learn guards its logarithm
-        elif z.shape[1] == 1:
-            z = 2 * signed_pair(z)
-        return (self.beta * z).log_softmax(1)
+            f = (f.exp() + 1e-12).log()  # as scikit-learn guards its logarithm
+        elif f.shape[1] == 1:
+            f = 2 * signed_pair(f)
+        return (self.beta * f).log_softmax(1)
 
 
 def _one_fold(fold):
@@ -171,10 +182,10 @@ def _one_fold(fold):
         raise NotDifferentiableError(
             "one of its folds has no sample of some class. Take fewer folds (cv), or more samples."
         )
-    method = "decision" if hasattr(fold.estimator, "decision_function") else "log_proba"
+    method = "decision" if has_decision_function(fold.estimator) else "log_proba"
     body = build(fold.estimator)
     if fold.method == "temperature":
-        if getattr(body, "paired", False) and len(fold.classes) > 3:
+        if isinstance(body, SupportVectors) and body.paired and len(fold.classes) > 3:
             raise NotDifferentiableError(
                 "a temperature needs a score for each class, not one for each pair: fit its SVC "
                 "with decision_function_shape='ovr'."

@@ -1,11 +1,17 @@
-"""Views of ensembles; they average probabilities, as logarithms, so that none underflows."""
+"""Differentiable models of ensembles, which average probabilities as logarithms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from torch import nn
 
 from ...exceptions import NotDifferentiableError
+from .._decision_scores import has_decision_function
 from .._layers.blocks import Columns, Union, buffer
 from .._layers.outputs import Chain, ClassifierModule, OutputOf, is_tabular, naming
 from .._registry import build, register
@@ -24,15 +30,17 @@ class Mixture(ClassifierModule):
         Nonnegative weights; equal ones by default.
     """
 
-    def __init__(self, members, weights=None):
+    log_weights: torch.Tensor
+
+    def __init__(self, members: Sequence[nn.Module], weights: ArrayLike | None = None) -> None:
         super().__init__()
         weights = np.ones(len(members)) if weights is None else np.asarray(weights, dtype=float)
         used = np.flatnonzero(weights)
-        self.members = nn.ModuleList(members[i] for i in used)
+        self.members = nn.ModuleList(members[int(i)] for i in used)
         self.tabular = is_tabular(*members)
         self.register_buffer("log_weights", buffer(np.log(weights[used] / weights.sum())))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Log-probabilities (n, n_classes) in float64."""
         parts = [
             member(x) + shift for member, shift in zip(self.members, self.log_weights, strict=True)
@@ -53,7 +61,9 @@ class Bag(Mixture):
         Whether the members have decision functions.
     """
 
-    def __init__(self, bodies, subsets, decides):
+    def __init__(
+        self, bodies: Sequence[nn.Module], subsets: Sequence[ArrayLike], decides: bool
+    ) -> None:
         def answers(name):
             pairs = zip(bodies, subsets, strict=True)
             return [Chain([Columns(subset)], OutputOf(body, name)) for body, subset in pairs]
@@ -61,7 +71,7 @@ class Bag(Mixture):
         super().__init__(answers("log_proba"))
         self.deciders = nn.ModuleList(answers("decision") if decides else [])
 
-    def decision(self, x):
+    def decision(self, x: torch.Tensor) -> torch.Tensor:
         """Mean of the members' decision functions, if they have them."""
         if not self.deciders:
             return super().decision(x)
@@ -77,11 +87,11 @@ class Vote(Mixture):
         See Mixture.
     """
 
-    def __init__(self, members, weights=None):
+    def __init__(self, members: Sequence[nn.Module], weights: ArrayLike | None = None) -> None:
         super().__init__(members, weights)
         self.voters = nn.ModuleList(members)  # those of weight 0 included
 
-    def transform(self, x):
+    def transform(self, x: torch.Tensor) -> torch.Tensor:
         """Probabilities (n, n_members * n_classes)."""
         return torch.cat([voter(x).exp() for voter in self.voters], 1)
 
@@ -89,7 +99,7 @@ class Vote(Mixture):
 class Stack(Chain):
     """A classifier of other classifiers' answers, which it gives as a transformer."""
 
-    def transform(self, x):
+    def transform(self, x: torch.Tensor) -> torch.Tensor:
         """Answers of the members (n, n_answers)."""
         return self.steps(x)
 
@@ -107,11 +117,11 @@ class Probabilities(nn.Module):
 
     tabular = True
 
-    def __init__(self, log_proba, first):
+    def __init__(self, log_proba: nn.Module, first: int) -> None:
         super().__init__()
         self.log_proba, self.first = log_proba, first
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Probabilities (n, n_classes - first)."""
         return self.log_proba(x)[:, self.first :].exp()
 
@@ -143,7 +153,7 @@ def _bagging(model):
                     "only vote. Take one that has predict_proba and draw more samples for it."
                 )
             bodies.append(build(fitted))
-        decides = all(hasattr(fitted, "decision_function") for fitted in model.estimators_)
+        decides = all(has_decision_function(fitted) for fitted in model.estimators_)
         return Bag(bodies, model.estimators_features_, decides)
 
 

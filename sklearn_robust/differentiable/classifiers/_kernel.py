@@ -1,7 +1,12 @@
-"""Views of kernel machines and kernel feature maps."""
+"""Differentiable models of kernel machines and kernel feature maps."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.svm import SVC, NuSVC
 from torch import nn
@@ -32,9 +37,21 @@ class Kernel(nn.Module):
     """
 
     tabular = True
+    origin: torch.Tensor
+    anchors: torch.Tensor
+    squares: torch.Tensor
     names = ("linear", "rbf", "poly", "sigmoid")
 
-    def __init__(self, anchors, name, *, gamma=1.0, coef0=0.0, degree=3, who="the model"):
+    def __init__(
+        self,
+        anchors: Any,
+        name: str,
+        *,
+        gamma: float = 1.0,
+        coef0: float = 0.0,
+        degree: float = 3,
+        who: str = "the model",
+    ) -> None:
         super().__init__()
         if name not in self.names:
             raise NotDifferentiableError(
@@ -48,7 +65,7 @@ class Kernel(nn.Module):
         self.register_buffer("squares", self.anchors.square().sum(1))
         self.name, self.gamma, self.coef0, self.degree = name, gamma, coef0, degree
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Kernel values (n, n_anchors)."""
         x = x - self.origin.to(x.dtype) if self.name == "rbf" else x
         product = x @ self.anchors.T.to(x.dtype)
@@ -73,20 +90,20 @@ class SupportVectors(ClassifierModule):
     -----
     Two classes: the logits are -f/2 and f/2 of the decision function f. More classes: the logits
     are the decision function of ``decision_function_shape="ovr"``, whatever the model's own
-    shape: votes of the pairwise duels, plus confidences squashed into (-1/3, 1/3). Their largest
-    is what ``predict`` says with ``break_ties=True``; without it, ``predict`` gives equal votes to
-    the first class.
+    shape: votes of the pairs, plus confidences squashed into (-1/3, 1/3). Their largest is what
+    ``predict`` says with ``break_ties=True``; without it, ``predict`` gives equal votes to the
+    first class.
 
     Votes jump, and their gradient sees only the squashed part, so attacks follow the smooth
     logits of ``PairwiseVoting``.
     """
 
-    refused = {
+    unsupported = {
         "log_proba": "predict_proba of an SVC couples pairwise probabilities iteratively. Wrap an "
-        "SVC without probabilities in CalibratedClassifierCV in its place."
+        "SVC without probabilities in CalibratedClassifierCV instead."
     }
 
-    def __init__(self, model):
+    def __init__(self, model: Any) -> None:
         super().__init__()
         n_classes = len(model.classes_)
         self.kernel = Kernel(
@@ -98,28 +115,28 @@ class SupportVectors(ClassifierModule):
             who=type(model).__name__,
         )
         self.outputs = Matrix(_pair_weights(model), model.intercept_)
-        self.duels = PairwiseVoting(n_classes) if n_classes > 2 else None
+        self.voting = PairwiseVoting(n_classes) if n_classes > 2 else None
         self.paired = model.decision_function_shape == "ovo"
 
-    def pairs(self, x):
+    def pairs(self, x: torch.Tensor) -> torch.Tensor:
         """Decision values (n, n_pairs), signed as scikit-learn's."""
         return self.outputs(self.kernel(x.double()))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (n, n_classes) in float64."""
         f = self.pairs(x)
-        return signed_pair(f) if self.duels is None else self.duels.logits(-f)
+        return signed_pair(f) if self.voting is None else self.voting.logits(-f)
 
-    def decision(self, x):
+    def decision(self, x: torch.Tensor) -> torch.Tensor:
         """Decision function in the model's own shape."""
         f = self.pairs(x)
-        return f if self.duels is None or self.paired else self.duels.votes(-f)
+        return f if self.voting is None or self.paired else self.voting.votes(-f)
 
 
 def _pair_weights(model):
     """Weights (n_support, n_pairs) of the support vectors in each pair's decision value."""
     dual = model.dual_coef_
-    dual = dual.toarray() if hasattr(dual, "toarray") else dual
+    dual = dual.toarray() if sparse.issparse(dual) else dual
     stops = np.cumsum(model.n_support_)
     spans = [slice(stop - n, stop) for stop, n in zip(stops, model.n_support_, strict=True)]
     columns = []
@@ -135,7 +152,7 @@ def _pair_weights(model):
 class InDouble(Sequence):
     """Steps computed in float64: distances cancel, and what undoes a kernel is large."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Output of the last step, in the dtype of ``x``."""
         return super().forward(x.double()).to(x.dtype)
 
@@ -143,7 +160,7 @@ class InDouble(Sequence):
 class Cosine(nn.Module):
     """Elementwise cosine."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Cosine of ``x``."""
         return x.cos()
 

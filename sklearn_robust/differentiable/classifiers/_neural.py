@@ -1,5 +1,11 @@
-"""Views of neural networks."""
+"""Differentiable models of neural networks."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
 from sklearn.neural_network import MLPClassifier
 from torch import nn
 
@@ -32,7 +38,7 @@ class MultilayerPerceptron(ClassifierModule):
         Between the layers.
     """
 
-    def __init__(self, weights, biases, activation):
+    def __init__(self, weights: Sequence[Any], biases: Sequence[Any], activation: str) -> None:
         super().__init__()
         *hidden, last = zip(weights, biases, strict=True)
         parts = []
@@ -40,7 +46,7 @@ class MultilayerPerceptron(ClassifierModule):
             parts += [Matrix(*layer), _ACTIVATIONS[activation]()]
         self.layers = nn.Sequential(*parts, Matrix(*two_columns(*last)))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Log-probabilities (n, n_classes) in float64."""
         return self.layers(x.double()).log_softmax(1)
 
@@ -49,8 +55,8 @@ class MultilayerPerceptron(ClassifierModule):
 def _mlp(model):
     if model.out_activation_ == "logistic" and model.n_outputs_ > 1:
         raise NotDifferentiableError(
-            f"This MLPClassifier was fitted on {model.n_outputs_} labels a sample: fit it on y of "
-            "shape (n_samples,), with one class for each sample."
+            f"This MLPClassifier was fitted on {model.n_outputs_} labels per sample: fit it on y "
+            "of shape (n_samples,), with one class for each sample."
         )
     return MultilayerPerceptron(model.coefs_, model.intercepts_, model.activation)
 

@@ -1,7 +1,10 @@
-"""Views of transformers that pick, drop and join features."""
+"""Differentiable models of transformers that pick, drop and join features."""
+
+from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_selection import RFE, SelectorMixin
 from sklearn.impute import SimpleImputer
@@ -28,10 +31,10 @@ class Elimination(Chain):
         The estimator fitted on them.
     """
 
-    def __init__(self, columns, classifier):
+    def __init__(self, columns: nn.Module, classifier: nn.Module) -> None:
         super().__init__([columns], classifier)
 
-    def transform(self, x):
+    def transform(self, x: torch.Tensor) -> torch.Tensor:
         """Give the selected features."""
         return self.steps(x)
 
@@ -49,11 +52,11 @@ class Imputed(nn.Module):
 
     tabular = True
 
-    def __init__(self, kept, n_flags):
+    def __init__(self, kept: ArrayLike, n_flags: int) -> None:
         super().__init__()
         self.columns, self.n_flags = Columns(kept), n_flags
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Kept features and flags (n, len(kept) + n_flags)."""
         return torch.cat([self.columns(x), x.new_zeros(len(x), self.n_flags)], 1)
 
@@ -71,7 +74,7 @@ def _rfe(selector):
     except NotDifferentiableError as error:
         body = Elimination(columns, nn.Identity())
         answers = ("forward", "decision", "log_proba")
-        body.refused = dict.fromkeys(answers, str(error))
+        body.unsupported = dict.fromkeys(answers, str(error))
         return body
 
 
@@ -103,7 +106,7 @@ def _feature_union(union):
 @register(ColumnTransformer)
 def _column_transformer(model):
     weights = model.transformer_weights or {}
-    names = getattr(model, "feature_names_in_", None)
+    names = vars(model).get("feature_names_in_")
     parts = []
     for name, fitted, columns in model.transformers_:
         index = _indices(columns, names, model.n_features_in_)

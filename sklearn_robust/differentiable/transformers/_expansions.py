@@ -1,9 +1,14 @@
-"""Views of transformers that make several features of one."""
+"""Differentiable models of transformers that make several features of one."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from math import factorial
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.interpolate import BSpline
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 from torch import nn
 
@@ -24,8 +29,9 @@ class Monomials(nn.Module):
     """
 
     tabular = True
+    factors: torch.Tensor
 
-    def __init__(self, powers):
+    def __init__(self, powers: NDArray[np.int64]) -> None:
         super().__init__()
         n_outputs, n_features = powers.shape
         degree = int(powers.sum(1).max(initial=0))
@@ -35,7 +41,7 @@ class Monomials(nn.Module):
             factor[: len(chosen)] = chosen
         self.register_buffer("factors", torch.as_tensor(factors))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Monomials (n, n_outputs)."""
         columns = torch.cat([x, torch.ones_like(x[:, :1])], 1)
         out = torch.ones_like(x[:, :1]).expand(len(x), len(self.factors))
@@ -50,7 +56,7 @@ class Splines(nn.Module):
     Parameters
     ----------
     splines : list of scipy.interpolate.BSpline
-        One a feature, with one output for each basis function.
+        One per feature, with one output for each basis function.
     extrapolation : {"error", "constant", "linear", "continue", "periodic"}
         What happens beyond the outer knots.
     n_kept : int
@@ -58,8 +64,11 @@ class Splines(nn.Module):
     """
 
     tabular = True
+    low: torch.Tensor
+    high: torch.Tensor
+    slopes: torch.Tensor
 
-    def __init__(self, splines, extrapolation, n_kept):
+    def __init__(self, splines: Sequence[BSpline], extrapolation: str, n_kept: int) -> None:
         super().__init__()
         breaks = np.stack([spline.t[spline.k : len(spline.t) - spline.k] for spline in splines])
         coefficients = np.stack([_taylor(s, b[:-1]) for s, b in zip(splines, breaks, strict=True)])
@@ -73,7 +82,7 @@ class Splines(nn.Module):
             slopes = np.stack([spline(end, nu=1)[:, :n_kept] for spline, end in ends])
             self.register_buffer("slopes", buffer(slopes))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Values (n, n_features * n_kept) in the dtype of ``x``."""
         t = x.double()
         if self.extrapolation == "periodic":

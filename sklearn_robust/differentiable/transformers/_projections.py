@@ -1,4 +1,4 @@
-"""Views of linear projections."""
+"""Differentiable models of linear projections."""
 
 import numpy as np
 from sklearn.decomposition import PCA, FactorAnalysis, FastICA, IncrementalPCA, TruncatedSVD

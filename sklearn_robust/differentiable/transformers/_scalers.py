@@ -1,7 +1,10 @@
-"""Views of transformers that map each feature, or each sample, by itself."""
+"""Differentiable models of transformers that map each feature, or each sample, by itself."""
+
+from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from sklearn.preprocessing import (
     FunctionTransformer,
     MaxAbsScaler,
@@ -33,11 +36,11 @@ class UnitNorm(nn.Module):
 
     tabular = True
 
-    def __init__(self, norm):
+    def __init__(self, norm: str) -> None:
         super().__init__()
         self.order = {"l1": 1, "l2": 2, "max": np.inf}[norm]
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Scaled samples, shape of ``x``."""
         size = torch.linalg.vector_norm(x, self.order, dim=1, keepdim=True)
         return x / torch.where(size < 10 * torch.finfo(x.dtype).eps, 1.0, size)
@@ -59,12 +62,13 @@ class BoxCox(nn.Module):
     """
 
     tabular = True
+    lambdas: torch.Tensor
 
-    def __init__(self, lambdas):
+    def __init__(self, lambdas: ArrayLike) -> None:
         super().__init__()
         self.register_buffer("lambdas", buffer(lambdas))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Features of the same shape; NaN where one of ``x`` is negative."""
         return _power(x.log(), self.lambdas.to(x.dtype))
 
@@ -79,12 +83,13 @@ class YeoJohnson(nn.Module):
     """
 
     tabular = True
+    lambdas: torch.Tensor
 
-    def __init__(self, lambdas):
+    def __init__(self, lambdas: ArrayLike) -> None:
         super().__init__()
         self.register_buffer("lambdas", buffer(lambdas))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Features of the same shape."""
         lam = self.lambdas.to(x.dtype)
         above = _power(confine(x, low=0).log1p(), lam)
@@ -106,9 +111,13 @@ class Quantiles(nn.Module):
     """
 
     tabular = True
+    low: torch.Tensor
+    high: torch.Tensor
     edge = 1e-7  # scikit-learn's distance from the end of a range at which normal scores stop
 
-    def __init__(self, quantiles, references, *, normal):
+    def __init__(
+        self, quantiles: NDArray[np.float64], references: NDArray[np.float64], *, normal: bool
+    ) -> None:
         super().__init__()
         slopes = np.diff(references) / np.diff(quantiles)
         levels = np.broadcast_to(references[:-1], slopes.shape)
@@ -117,7 +126,7 @@ class Quantiles(nn.Module):
         self.register_buffer("high", buffer(quantiles[:, -1]))
         self.normal = normal
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Features of the same shape."""
         t = x.double()
         level = self.lines(confine(t, self.low, self.high))[..., 0]
@@ -147,11 +156,11 @@ class Elementwise(nn.Module):
         Its name in torch.
     """
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         super().__init__()
         self.name = name
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the function to ``x``."""
         return getattr(torch, self.name)(x)
 
@@ -180,7 +189,7 @@ def _min_max_scaler(scaler):
 
 @register(MaxAbsScaler)
 def _max_abs_scaler(scaler):
-    clip = [Clip(-1, 1)] if getattr(scaler, "clip", False) else []  # since scikit-learn 1.9
+    clip = [Clip(-1, 1)] if vars(scaler).get("clip", False) else []  # since scikit-learn 1.9
     return Sequence(Scale(1 / scaler.scale_), *clip)
 
 
@@ -203,7 +212,7 @@ def _quantile_transformer(transformer):
     if len(tied):
         raise NotDifferentiableError(
             f"QuantileTransformer met repeated values in {len(tied)} features (first feature "
-            f"{tied[0]}), where it jumps. Use PowerTransformer in its place, or attack the model "
+            f"{tied[0]}), where it jumps. Use PowerTransformer instead, or attack the model "
             "with sklearn_robust.attacks.Square."
         )
     normal = transformer.output_distribution == "normal"

@@ -154,8 +154,10 @@ class SkorchAdapter(NeuralNetClassifier):
 
     def _split_of_callbacks(self) -> Callable | None:
         """Find the validation split that a callback needs, where the net has none of its own."""
-        splits = [c.train_split for _, c in self.callbacks_ if isinstance(c, HoldsOut)]
-        return next((split for split in splits if split is not None), None)
+        for _, callback in self.callbacks_:
+            if isinstance(callback, HoldsOut) and (split := callback.train_split) is not None:
+                return split
+        return None
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Batches by index slices where the data are arrays, else skorch's loader."""

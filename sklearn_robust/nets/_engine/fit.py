@@ -107,7 +107,8 @@ class Trainer(TrainingLoop):
         """Build all components; a net that cannot be built is not fitted."""
         try:
             self.initialize()
-            begin_with(self.module_, self.init_from, self.classes_)
+            if self.init_from is not None:
+                begin_with(self.module_, self.init_from, self.classes_)
             check_outputs(self, data)
         except BaseException:
             self.initialized_ = False

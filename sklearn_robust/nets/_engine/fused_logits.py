@@ -22,10 +22,11 @@ def fused_logits(net: BaseNet, attack: Any) -> Callable[[torch.Tensor], torch.Te
     """
     # A subclass may compute logits in its own way, and so do compiled and mixed-precision nets.
     own = type(net).compute_logits is not BaseNet.compute_logits
-    own = own or net.compile or getattr(net, "amp", False)
+    own = own or net.compile or net.amp
     brief = getattr(attack, "max_iter", 1) < 3
-    images = any(isinstance(part, nn.Conv2d) for part in net.module_.modules())
-    if own or brief or net.device_.type != "cpu" or not images:
+    if own or brief or net.device_.type != "cpu":
+        return net.compute_logits
+    if not [part for part in net.module_.modules() if isinstance(part, nn.Conv2d)]:
         return net.compute_logits
     fused = fused_copy(net.module_)
 

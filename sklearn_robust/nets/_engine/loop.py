@@ -160,7 +160,8 @@ class TrainingLoop(SkorchAdapter):
         put back before the optimiser steps.
         """
         with ExitStack() as stack:
-            stack.enter_context(mixed_precision(self))
+            if self.amp:
+                stack.enter_context(mixed_precision(self))
             for _, callback in self.callbacks_:
                 if isinstance(callback, ActsAroundLoss):
                     stack.enter_context(context_of(callback, self, x, y))

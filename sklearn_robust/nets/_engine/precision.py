@@ -31,7 +31,7 @@ def check_amp(amp: object, device: torch.device) -> None:
 def mixed_precision(net: Any) -> Iterator[None]:
     """Context of a training step, in which forward passes of a net with ``amp`` are bfloat16."""
     state = net._fit_state
-    if state is None or not net.amp:
+    if state is None:  # outside fit
         yield
         return
     state.mixed_precision = _pays(net.device_)

@@ -54,13 +54,11 @@ def begin_with(module: nn.Module, source: Any, labels: NDArray) -> None:
     ----------
     module : torch.nn.Module
         What to fill, in place.
-    source : str, path-like, FrozenEstimator or None
-        A saved net or a frozen one; None leaves the module alone.
+    source : str, path-like or FrozenEstimator
+        A saved net or a frozen one.
     labels : array of shape (n_classes,)
         Labels in the order of the module's columns; those of ``source`` must be the same.
     """
-    if source is None:
-        return
     theirs, state = _weights(source, bare(module))
     if not np.array_equal(theirs, labels):
         raise ValueError(
