@@ -120,7 +120,7 @@ def fill(module: nn.Module, state: dict[str, Any], origin: str) -> None:
         module.load_state_dict(state)
     except Exception as error:  # a module of the user's may read its weights in its own way
         raise ValueError(
-            f"the weights {origin} do not fit the module: {shortened(error)} Give the module that "
+            f"the weights {origin} do not fit the module ({shortened(error)}): give the module that "
             "they were saved with."
         ) from error
     name = bad_weight(module)

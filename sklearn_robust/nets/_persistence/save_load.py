@@ -204,7 +204,7 @@ def _said_of(path: Any) -> Iterator[None]:
         yield
     except Exception as error:  # whatever constructors make of a stranger's values
         raise ValueError(
-            f"the net in {path} cannot be built: {shortened(error)} Give parameters in place of "
+            f"the net in {path} cannot be built ({shortened(error)}): give parameters in place of "
             "the saved ones, load_net(path, name=value)."
         ) from error
 
@@ -226,7 +226,7 @@ def _filled(cls: type, params: dict[str, Any], file: NetFile, own: bool) -> Any:
     with _said_of(file.path):
         net = cls(**params)
         if resolve_device(net.device).type == "meta":
-            raise ValueError("the device 'meta' holds no numbers.")
+            raise ValueError("the device 'meta' holds no numbers")
     plain = not own and is_known_module(net.module)
     if plain:
         state = _weights_of(_dry_module(cls(**params), file), file)
@@ -249,12 +249,12 @@ def _dry_module(net: Any, file: NetFile) -> nn.Module:
             return build_without_memory(net, file.weights_size)
     except TooLargeError as error:
         raise ValueError(
-            f"{file.path} describes a module that does not fit its weights, since {error} Load "
+            f"{file.path} describes a module that does not fit its weights, since {error}: load "
             "another file, or save the net again."
         ) from error
     except Exception as error:  # whatever constructors make of a stranger's values
         raise ValueError(
-            f"{file.path} describes a module that cannot be built: {shortened(error)} Give "
+            f"{file.path} describes a module that cannot be built ({shortened(error)}): give "
             "parameters in place of the saved ones, load_net(path, module__name=value)."
         ) from error
 

@@ -41,7 +41,7 @@ class Bounded(TorchDispatchMode):
         if args and isinstance(args[0], (list, tuple)) and all(type(n) is int for n in args[0]):
             self.numbers -= math.prod(args[0])  # the shape of a new tensor
         if self.ops < 0 or self.numbers < 0:
-            raise TooLargeError("it is larger than its weights in the file.")
+            raise TooLargeError("it is larger than its weights in the file")
         return func(*args, **(kwargs or {}))
 
 
