@@ -1,5 +1,7 @@
 """Sentence in which each hostile file ends: what came, what was wanted, what to type."""
 
+NO_WEIGHTS = "cannot be read, since they are cut short, or none of torch.save's: save the net"
+
 NET_TEXTS = {
     "DistributedDataParallel": "DistributedDataParallel' as module, which is not imported from a",
     "DataParallel": "DataParallel' as module, which is not imported from a file unasked: give it",
@@ -46,15 +48,34 @@ NET_TEXTS = {
     "sparse weights": "cannot be read, since they hold .*sparse.*, which is no weight: save",
     "weights without memory": "they hold .*meta.*, which is no weight: save the net again",
     "weights that claim 4 TB": r"has shape \(1000000000000,\) for \(4, 4\): give the module",
-    "weights in a list": "holds no weights by name, but a list: save the net again",
+    "weights in a list": "holds a list of other things than weights by name: save the net again",
     "weights of other names": "since it lacks classifier.* and it has other.*: give the module",
     "weights of other shapes": r"has shape \(1, 4\) for \(4, 4\): give the module that they were",
-    "code in the weights": "cannot be read, since it is no zip file, or cut short: save the net",
-    "weights of noise": "cannot be read, since it is no zip file, or cut short: save the net",
+    "code in the weights": NO_WEIGHTS,
+    "weights of noise": NO_WEIGHTS,
     "a file that is cut": "since it is no zip file, or cut short: give another file, or save",
     "two descriptions": "since it has two net.json: give another file, or save the net again",
     "a device file": "/dev/zero is a device or a pipe; give a file written by net.save",
     "init_from: NaN weights": "the weights of init_from hold NaN or infinite numbers in .*weight",
+    "JSON that is a number": "its net.json holds no description; save the net again",
+    "8 million numbers": "its params is missing or of a wrong kind; save the net again",
+    "a million lists": "holds 1000002 values in JSON, more than net.save writes: load another file",
+    "a million texts": "holds 2000000 values in JSON, more than net.save writes: load another file",
+    "a dtype that does not exist": "weight has the dtype 'none', which is none of torch's; give it",
+    "an empty container": "the file holds a lr that net.save does not write; give it in place of",
+    "a list that is a number": "holds a lr that net.save does not write; give it in place of",
+    "text for a learning rate": "cannot be built .*'str'.*: give parameters in place of",
+    "no net": "its net is missing or of a wrong kind; save the net again",
+    "no history": "its history is missing or of a wrong kind; save the net again",
+    "a history of text": "its history is missing or of a wrong kind; save the net again",
+    "a net that is a list": "'a'.* as the net, which is not imported from a file unasked: give it",
+    "columns that are a number": "names of columns that are not those of its samples; save the net",
+    "weights that are a tensor": "holds a Tensor of other things than weights by name: save the",
+    "names that are numbers": "holds a dict of other things than weights by name: save the",
+    "empty weights": NO_WEIGHTS,
+    "weights cut short": NO_WEIGHTS,
+    "init_from: code in the weights": NO_WEIGHTS,
+    "init_from: weights that unpack to 300 MB": "take 314.* bytes and the module 120: load another",
 }
 
 NPZ_TEXTS = {
@@ -78,6 +99,11 @@ NPZ_TEXTS = {
     "pickled samples": "X_train cannot be read without unpickling Python objects, which could run",
     "a gigabyte of zeros": "unpacks to 1024 MB, more than 60 times its size in the file; write",
     "a pickle under the name": "is not an .npz file; wanted are X_train",
+    "records": r"X_train has dtype \[.'a', '<f4'.\]; wanted is uint8 for pixels",
 }
 
-TEXTS = {**NET_TEXTS, **NPZ_TEXTS}
+OTHER_TEXTS = {
+    "a null byte in the folder's name": "checkpoint is .*; give the path of a folder, or None",
+}
+
+TEXTS = {**NET_TEXTS, **NPZ_TEXTS, **OTHER_TEXTS}

@@ -2,7 +2,6 @@
 
 import io
 import json
-import tracemalloc
 import zipfile
 
 import numpy as np
@@ -40,11 +39,6 @@ def test_a_checkpoint_that_lacks_parts_is_left_aside(name, tmp_path):
     with pytest.warns(UserWarning, match=CHECKPOINT_TEXTS[name]):
         net.fit(X, Y)
     assert same_weights(net, quick(NaturalNet, module__hidden=[4], max_epochs=1).fit(X, Y))
-
-
-def test_a_null_byte_in_the_name_of_a_folder_is_refused():
-    with pytest.raises(ValueError, match=r"checkpoint is .*; give the path of a folder, or None"):
-        quick(NaturalNet, checkpoint="\0").fit(X, Y)
 
 
 # -- what a file may set --------------------------------------------------------------------------
@@ -149,29 +143,7 @@ def test_a_module_of_the_user_is_not_built_larger_than_its_weights(huge, tmp_pat
 # -- what takes memory or time --------------------------------------------------------------------
 
 
-def test_a_text_of_many_values_is_refused(tmp_path):
-    for text in ("[" + "[]," * 300_000 + "[]]", json.dumps(["a"] * 600_000)):
-        with zipfile.ZipFile(tmp_path / "a.net", "w") as archive:
-            archive.writestr("net.json", text)
-            archive.writestr("weights.pt", b"")
-        with pytest.raises(ValueError, match="values in JSON, more than net.save writes: load"):
-            load_net(tmp_path / "a.net")
-
-
-def test_a_text_of_numbers_takes_little_more_than_its_size(tmp_path):
-    text = '{"net": [' + "0," * (7 * 2**20) + "0]}"
-    with zipfile.ZipFile(tmp_path / "a.net", "w") as archive:
-        archive.writestr("net.json", text)
-        archive.writestr("weights.pt", b"")
-    tracemalloc.start()
-    with pytest.raises(ValueError, match="its params is missing or of a wrong kind; save"):
-        load_net(tmp_path / "a.net")
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 130 * 2**20
-
-
-def test_a_directory_of_a_million_members_is_not_listed(tmp_path):
+def test_a_directory_of_many_members_is_not_listed(tmp_path):
     path = tmp_path / "a.net"
     with zipfile.ZipFile(path, "w") as archive:
         for i in range(25_000):
@@ -215,7 +187,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
 
 
 def test_a_net_of_zeros_is_read_back_though_it_packs_well(tmp_path):
-    module = nn.Sequential(nn.Flatten(), nn.Linear(4, 3_000_000), nn.Linear(3_000_000, 2))
+    module = nn.Sequential(nn.Flatten(), nn.Linear(4, 1_400_000), nn.Linear(1_400_000, 2))
     with torch.no_grad():
         for weight in module.parameters():
             weight.zero_()

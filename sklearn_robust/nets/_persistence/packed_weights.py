@@ -55,8 +55,8 @@ def unpack(packed: io.BytesIO, path: Any) -> dict[str, Any]:
         ) from error
     if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
         raise ValueError(
-            f"{path} holds no weights by name, but a {type(state).__name__}: save the net again "
-            "by net.save(path)."
+            f"{path} holds a {type(state).__name__} of other things than weights by name: save the "
+            "net again by net.save(path)."
         )
     consume_prefix_in_state_dict_if_present(state, "_orig_mod.")  # of compiled nets, once
     return state
@@ -64,7 +64,10 @@ def unpack(packed: io.BytesIO, path: Any) -> dict[str, Any]:
 
 def _check_list(packed: io.BytesIO) -> None:
     """Raise unless the list of tensors is short and names tensors alone."""
-    archive = Archive(packed)
+    try:
+        archive = Archive(packed)
+    except UnreadableError:
+        raise UnreadableError("they are cut short, or none of torch.save's") from None
     if not all(map(archive.is_stored, archive.names)):
         raise UnreadableError("they are packed twice")
     lists = [name for name in archive.names if name.endswith("/data.pkl")]
@@ -120,8 +123,8 @@ def fill(module: nn.Module, state: dict[str, Any], origin: str) -> None:
         module.load_state_dict(state)
     except Exception as error:  # a module of the user's may read its weights in its own way
         raise ValueError(
-            f"the weights {origin} do not fit the module ({shortened(error)}): give the module that "
-            "they were saved with."
+            f"the weights {origin} do not fit the module ({shortened(error)}): give the module "
+            "that they were saved with."
         ) from error
     name = bad_weight(module)
     if name is not None:

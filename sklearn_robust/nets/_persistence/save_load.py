@@ -42,6 +42,7 @@ _PORTABLE_AFTER_ALL = {
 }
 # Weights may differ in size from their module by so many times and bytes, before all is compared.
 _TIMES, _BYTES = 8, 2**20
+_OPS_OF_OTHERS = 20_000  # for what else a module of the user's computes when it is built
 
 
 def _is_portable(name: str) -> bool:
@@ -234,7 +235,8 @@ def _filled(cls: type, params: dict[str, Any], file: NetFile, own: bool) -> Any:
         state = file.weights()
     bounds: AbstractContextManager[Any] = nullcontext()
     if not plain and not isinstance(net.module, nn.Module):
-        bounds = Bounded(most_numbers=_TIMES * file.weights_size + _BYTES)
+        size = file.weights_size
+        bounds = Bounded(size, _OPS_OF_OTHERS, most_numbers=_TIMES * size + _BYTES)
     with _said_of(file.path), bounds:
         net = revive(net, file.labels, file.input_shape)
     fill(bare(net.module_), state, f"in {file.path}")

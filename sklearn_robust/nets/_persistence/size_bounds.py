@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 __all__ = ["Bounded", "TooLargeError", "build_without_memory", "size_of"]
 
-_MOST_OPS = 200_000
+_MOST_OPS = 100_000
 
 
 class TooLargeError(Exception):
@@ -24,15 +24,17 @@ class Bounded(TorchDispatchMode):
 
     Parameters
     ----------
-    most_ops : int, default=200,000
-        Operations; a layer takes some ten to build.
+    n_bytes : int
+        Size of the weights in the file, of which a tensor takes some 300 at the least.
+    few_ops : int
+        Operations for a file without weights; each tensor may take some ten more.
     most_numbers : float, default=inf
         Numbers in all new tensors.
     """
 
-    def __init__(self, most_ops: int = _MOST_OPS, most_numbers: float = math.inf) -> None:
+    def __init__(self, n_bytes: int, few_ops: int, most_numbers: float = math.inf) -> None:
         super().__init__()
-        self.ops, self.numbers = most_ops, most_numbers
+        self.ops, self.numbers = min(few_ops + n_bytes // 20, _MOST_OPS), most_numbers
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
@@ -61,8 +63,7 @@ def build_without_memory(net: Any, n_bytes: int) -> nn.Module:
         The module, without content.
     """
     net.init_context_ = "module"  # skorch lets no one else set components
-    # A tensor takes some 300 bytes in a file at the least.
-    with Bounded(min(1000 + n_bytes // 20, _MOST_OPS)), torch.device("meta"):
+    with Bounded(n_bytes, 1000), torch.device("meta"):
         net.initialize_module()
     return net.module_
 
