@@ -86,7 +86,7 @@ class Archive:
         self._size = stream.seek(0, io.SEEK_END)
         try:
             self._zip = zipfile.ZipFile(_Bounded(stream))
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
+        except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError) as error:
             raise UnreadableError("it is no zip file, or cut short") from error
 
     @property
@@ -113,7 +113,7 @@ class Archive:
             )
         try:
             return self._zip.open(member)
-        except (zipfile.BadZipFile, RuntimeError, EOFError) as error:
+        except (zipfile.BadZipFile, RuntimeError, OSError, EOFError) as error:
             raise UnreadableError(f"{name} is damaged") from error
 
     def read(self, name: str) -> io.BytesIO:
@@ -123,7 +123,7 @@ class Archive:
             try:
                 while chunk := file.read(_LARGEST_READ):
                     content.write(chunk)
-            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
                 raise UnreadableError(f"{name} is damaged") from error
         content.seek(0)
         return content
