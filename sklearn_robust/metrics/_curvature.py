@@ -17,6 +17,7 @@ __all__ = [
     "HessianProduct",
     "dense_hessian",
     "difference_hessian",
+    "eigenvalues",
     "gauss_newton_eigvals",
     "is_piecewise_linear",
     "symmetric",
@@ -50,6 +51,15 @@ class HessianProduct:
             self.gradient, self.x, v.view_as(self.x), retain_graph=True, allow_unused=True
         )
         return torch.zeros_like(v) if product is None else product.flatten(1)
+
+
+def eigenvalues(H: torch.Tensor) -> torch.Tensor:
+    """Eigenvalues of each matrix, ascending; NaN where an entry is not finite."""
+    broken = ~H.isfinite().flatten(1).all(1)
+    if not bool(broken.any()):
+        return torch.linalg.eigvalsh(H)
+    found = torch.linalg.eigvalsh(torch.where(broken[:, None, None], 0, H))
+    return torch.where(broken[:, None], torch.nan, found)
 
 
 def symmetric(H: torch.Tensor) -> torch.Tensor:
@@ -141,4 +151,4 @@ def gauss_newton_eigvals(
     B = q[:, :, None] * J.flatten(2)
     B = B - q[:, :, None] * torch.einsum("nc,ncd->nd", q, B)[:, None]
     small = B @ B.mT if B.shape[1] <= B.shape[2] else B.mT @ B
-    return scale * torch.linalg.eigvalsh(small).clamp_min(0)
+    return scale * eigenvalues(small).clamp_min(0)
