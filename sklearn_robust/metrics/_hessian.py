@@ -17,8 +17,8 @@ from ._curvature import (
     HessianProduct,
     dense_hessian,
     difference_hessian,
-    gauss_newton_eigvals,
     eigenvalues,
+    gauss_newton_eigvals,
     is_piecewise_linear,
 )
 from ._indicator_input import IndicatorInput, Value

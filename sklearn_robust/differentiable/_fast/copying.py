@@ -83,6 +83,8 @@ def into_eval(module: nn.Module) -> Any:
 def without_gradients(module: nn.Module) -> Any:
     """Let no weight of a module take part in gradients; return it."""
     for weight in module.parameters():
+        if not weight.is_leaf:  # in copies of TorchScript modules
+            weight.detach_()
         weight.requires_grad_(False)
     return module
 
