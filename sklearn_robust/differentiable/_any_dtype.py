@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -93,7 +94,7 @@ class AnyDtype(nn.Module):
         return z
 
     def _module_for(self, x: torch.Tensor) -> nn.Module:
-        """The module itself, or what stands for it in the dtype of ``x``."""
+        """Return the module itself, or what stands for it in the dtype of ``x``."""
         weights = (p.dtype for p in self.module.parameters() if p.is_floating_point())
         own = next(weights, None)
         if x.dtype == own or not x.is_floating_point():
@@ -150,8 +151,9 @@ class _BackwardInside(torch.autograd.Function):
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, None]:
         """Gradient of the input."""
         ctx.leaf.grad = None
-        with torch.enable_grad():
-            ctx.z.backward(grad, retain_graph=True)
+        # In this thread torch forbids such a checkpoint within ``autograd.grad``.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(ctx.z.backward, grad, retain_graph=True).result()
         return ctx.leaf.grad, None
 
 

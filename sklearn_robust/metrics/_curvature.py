@@ -12,12 +12,12 @@ from .. import _functional as F
 from ..attacks import auto_batch_size
 from ._indicator_input import Value, gradient
 from ._jacobian import logit_jacobian
+from ._lanczos import eigenvalues
 
 __all__ = [
     "HessianProduct",
     "dense_hessian",
     "difference_hessian",
-    "eigenvalues",
     "gauss_newton_eigvals",
     "is_piecewise_linear",
     "symmetric",
@@ -51,15 +51,6 @@ class HessianProduct:
             self.gradient, self.x, v.view_as(self.x), retain_graph=True, allow_unused=True
         )
         return torch.zeros_like(v) if product is None else product.flatten(1)
-
-
-def eigenvalues(H: torch.Tensor) -> torch.Tensor:
-    """Eigenvalues of each matrix, ascending; NaN where an entry is not finite."""
-    broken = ~H.isfinite().flatten(1).all(1)
-    if not bool(broken.any()):
-        return torch.linalg.eigvalsh(H)
-    found = torch.linalg.eigvalsh(torch.where(broken[:, None, None], 0, H))
-    return torch.where(broken[:, None], torch.nan, found)
 
 
 def symmetric(H: torch.Tensor) -> torch.Tensor:

@@ -17,12 +17,11 @@ from ._curvature import (
     HessianProduct,
     dense_hessian,
     difference_hessian,
-    eigenvalues,
     gauss_newton_eigvals,
     is_piecewise_linear,
 )
 from ._indicator_input import IndicatorInput, Value
-from ._lanczos import largest, top_eigvals
+from ._lanczos import eigenvalues, largest, top_eigvals
 
 __all__ = ["DENSE", "choose_method", "eigvals_of", "hessian_eigvals", "moderate_rows", "starts"]
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 import torch
 
-__all__ = ["lanczos", "quadrature", "top_eigvals"]
+__all__ = ["eigen", "eigenvalues", "lanczos", "largest", "quadrature", "top_eigvals"]
 
 
 def lanczos(
@@ -113,6 +113,25 @@ class _FiniteProduct:
     def marked(self, found: torch.Tensor) -> torch.Tensor:
         """Return what was found, NaN for the rows of other matrices."""
         return found if self.broken is None else found.masked_fill(self.broken[:, None], torch.nan)
+
+
+def eigenvalues(H: torch.Tensor) -> torch.Tensor:
+    """Eigenvalues of each matrix, ascending; NaN where an entry is not finite."""
+    broken = ~H.isfinite().flatten(1).all(1)
+    if not bool(broken.any()):
+        return torch.linalg.eigvalsh(H)
+    found = torch.linalg.eigvalsh(torch.where(broken[:, None, None], 0, H))
+    return found.masked_fill(broken[:, None], torch.nan)
+
+
+def eigen(H: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Eigenvalues and eigenvectors of each matrix; the values are NaN where an entry is."""
+    broken = ~H.isfinite().flatten(1).all(1)
+    if not bool(broken.any()):
+        values, vectors = torch.linalg.eigh(H)
+        return values, vectors
+    values, vectors = torch.linalg.eigh(torch.where(broken[:, None, None], 0, H))
+    return values.masked_fill(broken[:, None], torch.nan), vectors
 
 
 def largest(eigenvalues: torch.Tensor, k: int) -> torch.Tensor:

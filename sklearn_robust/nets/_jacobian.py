@@ -70,7 +70,7 @@ class JacobianRegNet(AdversarialNet):
     Notes
     -----
     ``CE + lam * mean ||dS/dx||`` with S(x) = z_y - max_{i != y} z_i (paper 001, eqs. 2, 11, 12),
-    differentiated twice through one shared forward pass (of the plain module under ``compile=True``,
+    differentiated twice through one shared forward pass (of the plain module under ``compile``,
     since a compiled one has no second derivative). The paper's c = 500 belongs to another
     scale of inputs and penalty and collapses here. With BatchNorm in training mode a sample's
     gradient contains its batch neighbours' influence. In ReLU nets penalising S leaves the margin

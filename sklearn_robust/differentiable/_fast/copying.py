@@ -57,11 +57,15 @@ def copy_module(module: nn.Module, memo: dict[int, Any] | None = None) -> Any:
     """
     graphs = {id(tensor): tensor.detach().clone() for tensor in _computed(module, set())}
     known = {**graphs, **(memo or {})}
+    if isinstance(module, torch.jit.ScriptModule):
+        copied = copy.deepcopy(module)
+        for weight, own in zip(copied.parameters(), module.parameters(), strict=True):
+            weight.detach_().requires_grad_(own.requires_grad)
+        return copied
     try:
         return copy.deepcopy(module, dict(known))
     except Exception:  # a lock, a generator, an open file: the copy shares it
-        if isinstance(module, torch.jit.ScriptModule):
-            raise
+        pass
     with torch.inference_mode(False), torch.no_grad():
         for tensor in (*module.parameters(), *module.buffers()):
             if id(tensor) not in known:
