@@ -19,6 +19,7 @@ from ._parameters import attack_class
 __all__ = ["MinimumNormSearch", "MinimumNormAttack", "check_nearest"]
 
 _SLACK_FACTOR = 1.5  # points up to so many limits away are worth pulling back
+_NO_WAY = 1e20  # gap of logits that only a class which is switched off explains
 
 
 def check_nearest(attack: Any, norm: str | None = None) -> MinimumNormAttack:
@@ -175,7 +176,8 @@ class MinimumNormSearch:
             distance = torch.where(nearer, far, distance)
             gap = torch.where(nearer, value, gap)
             grad = torch.where(column(nearer, g), g, grad)
-        return gap, grad
+        known = gap.abs() < _NO_WAY  # else there is no step to a class that is masked out
+        return torch.where(known, gap, 0), torch.where(column(known, grad), grad, 0)
 
     @torch.no_grad()
     def polish(self, n_steps: int = 3) -> None:

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from .. import _validation as check
-from ._fast.copying import copy_module, frozen_twin
+from ._any_dtype import AnyDtype
+from ._fast.copying import frozen_twin, without_gradients
 from ._fast.dry_run import draws_random_numbers
 from ._fast.fuse import can_be_fused, fused_copy
 from ._fast.reduced_precision import ReducedPrecision
@@ -28,43 +29,6 @@ def device_of(module: nn.Module) -> torch.device:
 def _parts(module: nn.Module, kind: type) -> list[Any]:
     """Parts of a module, itself included, that are of a class."""
     return [part for part in module.modules() if isinstance(part, kind)]
-
-
-class AnyDtype(nn.Module):
-    """A frozen copy of ``module`` that computes in the dtype of its input.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Copied, so that neither its mode, its statistics nor its gradients are ever touched.
-
-    See Also
-    --------
-    DifferentiableModel : What holds it.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklearn_robust.differentiable import AnyDtype
-    >>> body = AnyDtype(torch.nn.Linear(3, 2))
-    >>> body(torch.zeros(1, 3, dtype=torch.float64)).dtype
-    torch.float64
-    """
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = copy_module(module).eval().requires_grad_(False)
-        self._others: dict[torch.dtype, nn.Module] = {}
-
-    def forward(self, x: torch.Tensor) -> Any:
-        """Logits in the dtype of ``x``."""
-        own = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), x.dtype)
-        if x.dtype == own:
-            return self.module(x)
-        if x.dtype not in self._others:
-            with torch.inference_mode(False):
-                self._others[x.dtype] = frozen_twin(self.module).to(x.device, x.dtype)
-        return self._others[x.dtype](x)
 
 
 class DifferentiableModel(nn.Module):
@@ -128,7 +92,7 @@ class DifferentiableModel(nn.Module):
         self.name = name
         self._classes: NDArray[Any] | None = None if classes is None else np.asarray(classes)
         self._draws: bool | None = None
-        self.eval().requires_grad_(False).to(device_of(self))
+        without_gradients(self.eval()).to(device_of(self))
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -180,6 +144,8 @@ class DifferentiableModel(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (n, n_classes) of the samples ``x`` ``(n, *sample_shape)``."""
         z = check.logits_in(self.name, self.body(x))
+        if isinstance(self.body, AnyDtype):
+            z = self.body.recognised(z)
         if self._classes is None:
             self._classes = np.arange(z.shape[1])
         if len(self._classes) != z.shape[1]:

@@ -126,25 +126,26 @@ def robustness_report(
     (True, True)
     """
     model = open_model(estimator)
+    if attack is not None:  # a wrong one is refused first
+        choose_attack(attack, model).check_parameters()
+    check.check_labels(y)
+    X, codes = open_samples(model, X, y)
     main = choose_attack(attack, model)
     with warnings.catch_warnings():  # the report has its own words for it
         warnings.simplefilter("ignore", ZeroGradientWarning)
-        numbers = _measured(model, X, y, attack, main, n_jobs)
+        numbers = _measured(model, X, codes, attack, main, n_jobs)
     return numbers if output_dict else _text(numbers, model.name)
 
 
 def _measured(
     model: Model,
-    X: ArrayLike,
-    y: ArrayLike,
+    X: NDArray[np.float32],
+    codes: NDArray[np.int64],
     attack: BaseAttack | None,
     main: BaseAttack,
     n_jobs: int | None,
 ) -> dict[str, Any]:
     """Return all numbers of the report; ``main`` is the attack that ``attack`` means."""
-    check.check_labels(y)
-    main.check_parameters()
-    X, codes = open_samples(model, X, y)
     threat = _threat_of(main, X)
     correct = np.asarray(model.predict_codes(X) == codes)
     robust, masks = np.array(correct), {}

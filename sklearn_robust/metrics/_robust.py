@@ -28,8 +28,10 @@ def _score(
 ) -> float:
     """Weighted share of samples that are robust."""
     model = open_model(estimator)
-    attack = choose_attack(attack, model)
+    if attack is not None:  # a wrong one is refused first
+        choose_attack(attack, model)
     X, codes = open_samples(model, X, y)
+    attack = choose_attack(attack, model)  # the samples have told whether there is a gradient
     robust = robust_mask(model, X, codes, attack, n_jobs=n_jobs)
     check_consistent_length(robust, sample_weight)
     weights = None if sample_weight is None else np.asarray(sample_weight)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["copy_module", "copy_state", "frozen_twin"]
+__all__ = ["copy_module", "copy_state", "frozen_twin", "into_eval", "without_gradients"]
 
 # Attributes of these types are never changed in place.
 _IMMUTABLE = (
@@ -56,7 +56,41 @@ def copy_module(module: nn.Module, memo: dict[int, Any] | None = None) -> Any:
         Shares no tensor with ``module``, except by ``memo``.
     """
     graphs = {id(tensor): tensor.detach().clone() for tensor in _computed(module)}
-    return copy.deepcopy(module, {**graphs, **(memo or {})})
+    known = {**graphs, **(memo or {})}
+    if isinstance(module, torch.jit.ScriptModule):
+        copied = copy.deepcopy(module)
+        for weight, own in zip(copied.parameters(), module.parameters(), strict=True):
+            weight.detach_().requires_grad_(own.requires_grad)
+        return copied
+    try:
+        return copy.deepcopy(module, dict(known))
+    except Exception:  # a lock, a generator, an open file: the copy shares it
+        pass
+    with torch.inference_mode(False), torch.no_grad():
+        for tensor in (*module.parameters(), *module.buffers()):
+            if id(tensor) not in known:
+                known[id(tensor)] = copy.deepcopy(tensor)
+        return _twin(module, known)
+
+
+def into_eval(module: nn.Module) -> Any:
+    """Put a module into evaluation mode, as its own ``eval`` defines it; return it."""
+    try:
+        module.eval()
+    except (AttributeError, NotImplementedError, RuntimeError):  # an exported or frozen program
+        for part in module.modules():
+            if part is not module:
+                part.training = False
+    return module
+
+
+def without_gradients(module: nn.Module) -> Any:
+    """Let no weight of a module take part in gradients; return it."""
+    for weight in module.parameters():
+        if not weight.is_leaf:  # in copies of TorchScript modules
+            weight.detach_()
+        weight.requires_grad_(False)
+    return module
 
 
 def copy_state(module: nn.Module) -> dict[str, Any]:
@@ -86,6 +120,8 @@ def frozen_twin(module: nn.Module) -> Any:
     memo: dict[int, Any] = {}
     with torch.inference_mode(False), torch.no_grad():
         for part in module.modules():
+            if isinstance(part, torch.jit.ScriptModule):  # copies its own weights
+                continue
             for weight in part._parameters.values():
                 if weight is not None:
                     memo[id(weight)] = nn.Parameter(weight.detach(), requires_grad=False)
@@ -93,10 +129,7 @@ def frozen_twin(module: nn.Module) -> Any:
                 if buffer is not None:
                     memo[id(buffer)] = buffer.detach().clone()
         twin = _twin(module, memo)
-    for part in twin.modules():
-        if part.training:
-            part.training = False
-    return twin
+    return into_eval(twin)
 
 
 def _twin(part: nn.Module, memo: dict[int, Any]) -> nn.Module:
@@ -105,6 +138,9 @@ def _twin(part: nn.Module, memo: dict[int, Any]) -> nn.Module:
     original = part._modules.get("_orig_mod")
     if original is not None:  # a compiled module: a copy would be compiled anew
         memo[id(part)] = _twin(original, memo) if part.training else part
+        return memo[id(part)]
+    if isinstance(part, torch.jit.ScriptModule):
+        memo[id(part)] = without_gradients(copy.deepcopy(part))
         return memo[id(part)]
     cls: Any = type(part)
     if _copies_itself(cls):
