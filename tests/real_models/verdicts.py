@@ -15,7 +15,7 @@ RIGHT, REFUSED, WRONG, RAW, ABSENT = "right", "refused", "wrong", "raw error", "
 # What a sentence of ours says to do; torch's own messages hardly ever do.
 ADVICE = re.compile(
     r"\b(give|type|pass|use|call|remove|leave|return|returns|make|keep|attack|register|build|set|"
-    r"add|fix|load|save|write|choose|average|wrap|move|convert|divide|take|fit|replace|lower)\b",
+    r"add|fix|load|save|write|choose|average|wrap|move|convert|divide|take|fit|replace|lower|saved|wanted|written|needs|must)\b",
     re.IGNORECASE,
 )
 
@@ -35,17 +35,26 @@ class Mismatch(AssertionError):
     """A number that differs from the oracle's."""
 
 
-def is_ours(error):
-    """Whether an error was raised, not just passed on, by the library and says what to do."""
+SKLEARN = re.compile(r"/sklearn/utils/(validation|_response|_param_validation)\.py$")
+
+
+def is_ours(error, sklearn=True):
+    """Whether an error was raised, not just passed on, by the library and says what to do.
+
+    Parameters
+    ----------
+    error : Exception
+        With its traceback.
+    sklearn : bool, default=True
+        Whether scikit-learn's own checks of arrays and of fitted estimators count as well.
+    """
     frames = traceback.extract_tb(error.__traceback__)
-    raised_by_us = bool(frames) and PACKAGE in Path(frames[-1].filename).parents
-    # scikit-learn's own checks of arrays and of fitted estimators speak to users as well.
-    by_sklearn = bool(frames) and re.search(
-        r"/sklearn/utils/(validation|_response|_param_validation)\.py$", frames[-1].filename
-    )
-    text = str(error)
-    kind = isinstance(error, ValueError | TypeError | OSError)
-    return kind and bool(raised_by_us or by_sklearn) and bool(ADVICE.search(text) or by_sklearn)
+    if not frames or not isinstance(error, ValueError | TypeError | OSError):
+        return False
+    if sklearn and SKLEARN.search(frames[-1].filename) and "\n" not in str(error):
+        return True
+    raised = (frames[-1].line or "").startswith("raise")
+    return raised and PACKAGE in Path(frames[-1].filename).parents and bool(ADVICE.search(str(error)))
 
 
 def judge(call):
