@@ -4,8 +4,8 @@ Run with ``make table-models``, or ``python examples/tables/table_models.py``. R
 random weights, columns are functions; a cell says "right" where the numbers are those of plain
 torch in float64, "refused" where one sentence says what to do instead, else "wrong" or "raw
 error". Models of libraries that are not installed are left out. ``--models GRU LSTM`` takes those
-whose names begin so, ``--full`` adds torchvision's nets at their full size, ``--brief`` looks at the
-first four functions alone.
+whose names begin so, ``--full`` adds torchvision's nets at their full size, ``--brief`` looks at
+the first four functions alone, ``--notes`` says why a cell is not right.
 """
 
 import argparse
@@ -49,8 +49,13 @@ def rows_of(architectures, functions, notes):
 def as_rst(rows, functions):
     """Text of the table."""
     lines = [".. list-table::", "   :header-rows: 1", "   :stub-columns: 1", ""]
-    for cells in [["", *functions], *([name, *(v.kind for v in found.values())] for name, found in rows)]:
-        lines += [f"   {'* -' if not number else '  -'} {text}" for number, text in enumerate(cells)]
+    for cells in [
+        ["", *functions],
+        *([name, *(v.kind for v in found.values())] for name, found in rows),
+    ]:
+        lines += [
+            f"   {'* -' if not number else '  -'} {text}" for number, text in enumerate(cells)
+        ]
     return "\n".join(lines)
 
 

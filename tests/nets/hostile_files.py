@@ -61,7 +61,7 @@ class Outcome:
     ran_code: bool = False
 
 
-# -- reading in a child ----------------------------------------------------------------------------
+# -- reading in a child ---------------------------------------------------------------------------
 
 
 def open_in_child(hostile, folder):
@@ -151,7 +151,7 @@ def _wait(child, source):
     return Outcome("hang", f"no answer after {SECONDS} seconds", False, (), float(SECONDS))
 
 
-# -- net files -------------------------------------------------------------------------------------
+# -- net files ------------------------------------------------------------------------------------
 
 
 def _saved(folder):
@@ -312,7 +312,9 @@ def _twice(folder):
     with warnings.catch_warnings(), zipfile.ZipFile(path, "w") as archive:
         warnings.simplefilter("ignore")
         archive.writestr("net.json", json.dumps(about))
-        archive.writestr("net.json", json.dumps({**about, "classes": {"array": [5, 6], "dtype": "int64"}}))
+        archive.writestr(
+            "net.json", json.dumps({**about, "classes": {"array": [5, 6], "dtype": "int64"}})
+        )
         archive.writestr("weights.pt", weights)
     return path
 
@@ -417,9 +419,7 @@ NETS = {
     "weights of complex numbers": _weights(lambda s: {k: v.to(torch.cfloat) for k, v in s.items()}),
     "sparse weights": _weights(lambda s: {k: v.to_sparse() for k, v in s.items()}),
     "weights without memory": _weights(lambda s: {k: v.to("meta") for k, v in s.items()}),
-    "weights that claim 4 TB": _weights(
-        lambda s: {k: torch.zeros(1).expand(10**12) for k in s}
-    ),
+    "weights that claim 4 TB": _weights(lambda s: {k: torch.zeros(1).expand(10**12) for k in s}),
     "weights in a list": _weights(lambda state: list(state.values())),
     "weights that are a tensor": _weights(lambda state: torch.zeros(3)),
     "weights of other names": _weights(lambda s: {f"other.{k}": v for k, v in s.items()}),
@@ -438,7 +438,7 @@ NETS["init_from: weights that unpack to 300 MB"] = _init_from(NETS["weights that
 NETS["init_from: NaN weights"] = _init_from(NETS["NaN weights"])
 
 
-# -- npz files -------------------------------------------------------------------------------------
+# -- npz files ------------------------------------------------------------------------------------
 
 
 def _npz(may_load=False, **changes):
@@ -527,7 +527,7 @@ NPZ = {
 }
 
 
-# -- checkpoints -----------------------------------------------------------------------------------
+# -- checkpoints ----------------------------------------------------------------------------------
 
 
 def _trainer(folder):

@@ -348,9 +348,9 @@ def _skorch_binary():
     from skorch import NeuralNetBinaryClassifier
 
     X, y = table(2)
-    return NeuralNetBinaryClassifier(OneLogit, max_epochs=3, lr=0.5, train_split=None, verbose=0).fit(
-        X, y.astype(np.float32)
-    )
+    return NeuralNetBinaryClassifier(
+        OneLogit, max_epochs=3, lr=0.5, train_split=None, verbose=0
+    ).fit(X, y.astype(np.float32))
 
 
 def _xgboost():
@@ -422,8 +422,12 @@ ARCHITECTURES = [
     Architecture("skorch binary classifier", _skorch_binary, (4,), kind="skorch"),
     Architecture("XGBoost", _xgboost, (4,), "xgboost", gradient=False, kind="classifier"),
     Architecture("LightGBM", _lightgbm, (4,), "lightgbm", gradient=False, kind="classifier"),
-    Architecture("CatBoost, 2 classes", _catboost(2), (4,), "catboost", gradient=False, kind="classifier"),
-    Architecture("CatBoost, 3 classes", _catboost(3), (4,), "catboost", gradient=False, kind="classifier"),
+    Architecture(
+        "CatBoost, 2 classes", _catboost(2), (4,), "catboost", gradient=False, kind="classifier"
+    ),
+    Architecture(
+        "CatBoost, 3 classes", _catboost(3), (4,), "catboost", gradient=False, kind="classifier"
+    ),
     Architecture("over-sampled pipeline", _imbalanced(True), (4,), "imblearn", kind="pipeline"),
     Architecture("under-sampled pipeline", _imbalanced(False), (4,), "imblearn", kind="pipeline"),
 ]

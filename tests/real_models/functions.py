@@ -146,9 +146,7 @@ def autoattack(subject):
     members = [APGD(max_iter=4), FAB(max_iter=3), Square(max_iter=6)]
     if not subject.architecture.gradient:
         members = [Square(max_iter=6)]
-    attack = AutoAttack(
-        version="custom", attacks=members, eps=EPS, bounds=(0, 1), random_state=0
-    )
+    attack = AutoAttack(version="custom", attacks=members, eps=EPS, bounds=(0, 1), random_state=0)
     found = attack.evaluate(subject.model, subject.X, subject.y)
     _within(subject, found, EPS)
     score = robust_score(subject.model, subject.X, subject.y, attack=attack)
@@ -215,7 +213,9 @@ def spectra(subject):
         right = _frobenius(part, report.input_shape[row])
         if right is not None and np.isfinite(report.frobenius[row]):
             gap = abs(report.frobenius[row] - right)
-            expect(gap < RTOL * right, f"{name}: Frobenius norm {report.frobenius[row]}, not {right}")
+            expect(
+                gap < RTOL * right, f"{name}: Frobenius norm {report.frobenius[row]}, not {right}"
+            )
             compared += 1
     return f"{compared} of {len(report.name)} layers compared"
 
@@ -254,7 +254,9 @@ def _one_step(subject, net, **params):
 
 def _compare_batch(got, right, what):
     expect(np.isfinite(got), f"{what} is {got}")
-    expect(abs(got - right) < 5e-3 * abs(right) + 1e-5, f"{what} {got:.6g}, plain torch {right:.6g}")
+    expect(
+        abs(got - right) < 5e-3 * abs(right) + 1e-5, f"{what} {got:.6g}, plain torch {right:.6g}"
+    )
 
 
 def min_max_fit(subject):

@@ -106,7 +106,9 @@ def margins(recipe, plain):
     got = decision_margin(recipe.build(), plain.X, plain.y)
     expect_close(got, plain.margin(plain.X), tolerance(recipe), "margin", 1e-3 * plain.size)
     wide = decision_margin(recipe.build(), plain.X.astype(np.float64), plain.y)
-    expect_close(wide, plain.margin(plain.X), tolerance(recipe), "margin of float64", 1e-3 * plain.size)
+    expect_close(
+        wide, plain.margin(plain.X), tolerance(recipe), "margin of float64", 1e-3 * plain.size
+    )
 
 
 def gradient(recipe, plain):
@@ -136,7 +138,9 @@ def verdict(recipe, plain):
     expect(not weaker.any(), f"{int(weaker.sum())} samples withstood that plain PGD fools")
     correct = plain.z.argmax(1).numpy() == plain.y
     score = robust_score(recipe.build(), plain.X, plain.y, attack=attack)
-    expect(abs(score - np.mean(correct & ~found.fooled)) < 1e-9, "the score is not that of the points")
+    expect(
+        abs(score - np.mean(correct & ~found.fooled)) < 1e-9, "the score is not that of the points"
+    )
 
 
 def state(recipe, plain):
@@ -195,7 +199,11 @@ def _by_batch(name, verdict, recipe, plain):
 def _cut(name, verdict):
     if verdict.kind == REFUSED and verdict.note.startswith(NotDifferentiableError.__name__):
         return verdict
-    return verdict if verdict.kind != REFUSED else Verdict("wrong", f"not NotDifferentiableError: {verdict.note}")
+    return (
+        verdict
+        if verdict.kind != REFUSED
+        else Verdict("wrong", f"not NotDifferentiableError: {verdict.note}")
+    )
 
 
 __all__ = ["CHEAP", "CHECKS", "Unusable", "examine", "tolerance"]

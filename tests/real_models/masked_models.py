@@ -171,6 +171,27 @@ def _components():
     return torch.tensor(pca.mean_).float(), torch.tensor(pca.components_).float()
 
 
+def faint_wave(x):
+    """A wave of three thousandths, fast enough for its slope to be six times the image's."""
+    return x + 0.003 * torch.sin(2000 * x)
+
+
+def reversed_gradient(x):
+    """The input, with a gradient that points the wrong way."""
+    return 2 * x.detach() - x
+
+
+def permuted_gradient(x):
+    """The input, with the gradient of another pixel in the place of each."""
+    return x.detach() + (x - x.detach())[:, torch.arange(64) * 37 % 64]
+
+
+def reversed_where_light(x):
+    """A gradient that points the wrong way for the images of little ink."""
+    light = (x.mean(1, keepdim=True) < 0.3).to(x.dtype).detach()
+    return light * reversed_gradient(x) + (1 - light) * x
+
+
 def only_dark(x):
     """Quantises the images of more ink than most: a mask of some samples alone."""
     heavy = (x.mean(1, keepdim=True) > 0.3).to(x.dtype).detach()
@@ -243,7 +264,9 @@ class Voting(nn.Module):
 
     def forward(self, x):
         z = torch.stack([net(x) for net in self.nets])
-        return torch.zeros_like(z).scatter(2, z.argmax(2, keepdim=True), 1.0).mean(0) + 0 * z.mean(0)
+        return torch.zeros_like(z).scatter(2, z.argmax(2, keepdim=True), 1.0).mean(0) + 0 * z.mean(
+            0
+        )
 
 
 def _trained(module, epochs=20, net=NaturalNet, **params):
@@ -287,6 +310,10 @@ MASKED = {
     "detached purification": _front(purified),
     "prototypes": _front(prototypes),
     "quantised where dark": _front(only_dark),
+    "faint wave": _front(faint_wave),
+    "reversed gradient": _front(reversed_gradient),
+    "permuted gradient": _front(permuted_gradient),
+    "reversed where light": _front(reversed_where_light),
     "k winners": _winners,
     "distilled": _distilled,
     "votes": _voting,
@@ -322,7 +349,9 @@ HONEST = {
     "MLPClassifier": _sklearn(MLPClassifier((32,), max_iter=200, random_state=0, tol=1e-3)),
     "GaussianNB": _sklearn(GaussianNB(var_smoothing=1e-2)),
     "QDA": _sklearn(QuadraticDiscriminantAnalysis(reg_param=0.3)),
-    "pipeline": _sklearn(make_pipeline(StandardScaler(), PCA(20), LogisticRegression(max_iter=500))),
+    "pipeline": _sklearn(
+        make_pipeline(StandardScaler(), PCA(20), LogisticRegression(max_iter=500))
+    ),
     "RandomForestClassifier": _sklearn(RandomForestClassifier(20, random_state=0)),
     "NaturalNet": natural,
     "wide NaturalNet": lambda: _trained("auto", 30, module__hidden=128),

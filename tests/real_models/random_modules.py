@@ -1,6 +1,7 @@
 """Random modules of more than forty layer types, with the twists that real code has."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -76,6 +77,34 @@ def _pruned(width):
     return layer
 
 
+def _matrix(shape):
+    return torch.randn(6, shape[-1]) / 2
+
+
+def _square(x, weight):
+    return F.bilinear(x, x, weight)
+
+
+def _conv(shape, **options):
+    return nn.Conv2d(shape[0], 4, 3, padding=1, **options)
+
+
+def _block(convolution):
+    return nn.Sequential(convolution, nn.BatchNorm2d(4), nn.ReLU(True))
+
+
+def _heads(width):
+    return Last(nn.MultiheadAttention(width, 2, batch_first=True), 3)
+
+
+def _encoder(width):
+    return nn.TransformerEncoderLayer(width, 2, 8, dropout=0.1, batch_first=True)
+
+
+def _hidden(width):
+    return nn.Sequential(nn.Linear(width, width), nn.Tanh())
+
+
 def _attend(x):
     return F.scaled_dot_product_attention(x[:, None], x[:, None], x[:, None])[:, 0]
 
@@ -86,10 +115,10 @@ ANY = ("row", "image", "sequence")
 LAYERS = {
     "Linear": (("row", "sequence"), lambda s: nn.Linear(s[-1], 6)),
     "Linear without bias": (("row", "sequence"), lambda s: nn.Linear(s[-1], 5, bias=False)),
-    "Bilinear": (("row",), lambda s: Function(lambda x, w: F.bilinear(x, x, w), torch.randn(6, s[-1], s[-1]) / 4)),
-    "functional linear": (("row", "sequence"), lambda s: Function(F.linear, torch.randn(6, s[-1]) / 2)),
+    "Bilinear": (("row",), lambda s: Function(_square, torch.randn(6, s[-1], s[-1]) / 4)),
+    "functional linear": (("row", "sequence"), lambda s: Function(F.linear, _matrix(s))),
     "matmul": (("row", "sequence"), lambda s: Function(torch.matmul, torch.randn(s[-1], 6) / 2)),
-    "einsum": (("row",), lambda s: Function(lambda x, w: torch.einsum("bi,oi->bo", x, w), torch.randn(6, s[-1]) / 2)),
+    "einsum": (("row",), lambda s: Function(partial(torch.einsum, "bi,oi->bo"), _matrix(s))),
     "spectral norm": (("row",), lambda s: parametrizations.spectral_norm(nn.Linear(s[-1], 6))),
     "weight norm": (("row",), lambda s: parametrizations.weight_norm(nn.Linear(s[-1], 6))),
     "orthogonal": (("row",), lambda s: parametrizations.orthogonal(nn.Linear(s[-1], 6))),
@@ -128,11 +157,11 @@ LAYERS = {
     "Conv2d": (("image",), lambda s: nn.Conv2d(s[0], 4, 3, padding=1)),
     "Conv2d, strided": (("image",), lambda s: nn.Conv2d(s[0], 4, 3, stride=2, padding=1)),
     "Conv2d, grouped": (("image",), lambda s: nn.Conv2d(s[0], 4, 3, groups=2)),
-    "Conv2d, reflected": (("image",), lambda s: nn.Conv2d(s[0], 4, 3, padding=1, padding_mode="reflect")),
+    "Conv2d, reflected": (("image",), lambda s: _conv(s, padding_mode="reflect")),
     "Conv2d, dilated": (("image",), lambda s: nn.Conv2d(s[0], 4, 3, dilation=2, padding=2)),
-    "functional conv2d": (("image",), lambda s: Function(lambda x, w: F.conv2d(x, w, padding=1), torch.randn(4, s[0], 3, 3) / 3)),
+    "functional conv2d": (("image",), lambda s: Function(F.conv2d, torch.randn(4, s[0], 3, 3) / 3)),
     "ConvTranspose2d": (("image",), lambda s: nn.ConvTranspose2d(s[0], 4, 3, padding=1)),
-    "convolution and BatchNorm": (("image",), lambda s: nn.Sequential(nn.Conv2d(s[0], 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU(True))),
+    "convolution and BatchNorm": (("image",), lambda s: _block(_conv(s, bias=False))),
     "MaxPool2d": (("image",), lambda s: nn.MaxPool2d(2)),
     "AvgPool2d": (("image",), lambda s: nn.AvgPool2d(2)),
     "AdaptiveAvgPool2d": (("image",), lambda s: nn.AdaptiveAvgPool2d(2)),
@@ -148,16 +177,16 @@ LAYERS = {
     "GRU": (("sequence",), lambda s: Last(nn.GRU(s[-1], 4, batch_first=True))),
     "RNN": (("sequence",), lambda s: Last(nn.RNN(s[-1], 4, batch_first=True))),
     "GRU, own state": (("sequence",), lambda s: OwnState(s[-1])),
-    "MultiheadAttention": (("sequence",), lambda s: Last(nn.MultiheadAttention(s[-1], 2, batch_first=True), 3)),
+    "MultiheadAttention": (("sequence",), lambda s: _heads(s[-1])),
     "dot-product attention": (("sequence",), lambda s: Function(_attend)),
-    "TransformerEncoderLayer": (("sequence",), lambda s: nn.TransformerEncoderLayer(s[-1], 2, 8, dropout=0.1, batch_first=True)),
+    "TransformerEncoderLayer": (("sequence",), lambda s: _encoder(s[-1])),
     "Conv1d": (("sequence",), lambda s: nn.Conv1d(s[0], 4, 3, padding=1)),
     "MaxPool1d": (("sequence",), lambda s: nn.MaxPool1d(2)),
     "complex weights": (ANY, lambda s: ComplexWeights(s[-1])),
     "cumsum": (ANY, lambda s: Function(lambda x: x.cumsum(-1))),
     "sort": (ANY, lambda s: Function(lambda x: x.sort(-1).values)),
     "chunk and cat": (ANY, lambda s: Function(lambda x: torch.cat(x.chunk(2, -1)[::-1], -1))),
-    "residual": (("row", "sequence"), lambda s: Residual(nn.Sequential(nn.Linear(s[-1], s[-1]), nn.Tanh()))),
+    "residual": (("row", "sequence"), lambda s: Residual(_hidden(s[-1]))),
     "residual convolution": (("image",), lambda s: Residual(nn.Conv2d(s[0], s[0], 3, padding=1))),
     "addition in place": (ANY, lambda s: Function(lambda x: x.mul(2).sub_(0.5))),
     "masked fill": (ANY, lambda s: Function(lambda x: x.masked_fill(x < -1, 0.0))),

@@ -11,8 +11,8 @@ from tests.real_models.random_modules import (
     OUTPUTS,
     SHAPES,
     TWISTS,
-    Recipe,
     RandomModule,
+    Recipe,
 )
 from tests.real_models.verdicts import RIGHT
 

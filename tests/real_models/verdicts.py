@@ -54,7 +54,9 @@ def is_ours(error, sklearn=True):
     if sklearn and SKLEARN.search(frames[-1].filename) and "\n" not in str(error):
         return True
     raised = (frames[-1].line or "").startswith("raise")
-    return raised and PACKAGE in Path(frames[-1].filename).parents and bool(ADVICE.search(str(error)))
+    return (
+        raised and PACKAGE in Path(frames[-1].filename).parents and bool(ADVICE.search(str(error)))
+    )
 
 
 def judge(call):
