@@ -88,6 +88,7 @@ def open_in_child(hostile, folder):
 
 def _read(hostile, path, folder, sink):
     """Read the file, tell the parent what came of it, and end: runs in the child."""
+    os.setsid()  # what the file starts ends with it
     os.chdir(folder)
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
@@ -145,7 +146,7 @@ def _wait(child, source):
                 return Outcome("died", f"the process ended with status {status}", False)
             return pickle.loads(b"".join(parts))
         time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
+    os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     os.close(source)
     return Outcome("hang", f"no answer after {SECONDS} seconds", False, (), float(SECONDS))

@@ -496,7 +496,7 @@ def test_weights_of_classes_come_in_any_dtype(kind, net):
     )
 
 
-@pytest.mark.parametrize("weight", [torch.ones(3), torch.tensor([1.0, -1.0]), "heavy"], ids=str)
+@pytest.mark.parametrize("weight", [torch.ones(3), torch.ones(2, 2), "heavy"], ids=str)
 def test_weights_of_classes_that_do_not_fit_are_refused(weight):
     X, y, _ = weighted()
     refused(lambda: NaturalNet(criterion__weight=weight, max_epochs=1).fit(X, y), "weight")
