@@ -213,9 +213,9 @@ def spectra(subject):
         right = _frobenius(part, report.input_shape[row])
         if right is not None and np.isfinite(report.frobenius[row]):
             gap = abs(report.frobenius[row] - right)
-            expect(
-                gap < RTOL * right, f"{name}: Frobenius norm {report.frobenius[row]}, not {right}"
-            )
+            said = f"{name}: Frobenius norm {report.frobenius[row]:.4g}"
+            shape = report.input_shape[row]
+            expect(gap < RTOL * right, f"{said}, but {right:.4g} for samples of its shape {shape}")
             compared += 1
     return f"{compared} of {len(report.name)} layers compared"
 
