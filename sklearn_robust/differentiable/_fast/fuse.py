@@ -88,7 +88,7 @@ class FusedModule(nn.Module):
         for layout in _layouts(self.plain):
             try:
                 fused = _fused(self.plain, layout, x[:1])
-                if _same(_values_and_gradient(fused, pair), wanted):
+                if _all_agree(_values_and_gradient(fused, pair), wanted):
                     self.module = fused
                     return layout
             except Exception:  # the user's own code may raise anything
@@ -128,7 +128,7 @@ def _values_and_gradient(module: nn.Module, x: torch.Tensor) -> list[torch.Tenso
     return [z.detach()] if grad is None else [z.detach(), grad]
 
 
-def _same(found: list[torch.Tensor], wanted: list[torch.Tensor]) -> bool:
+def _all_agree(found: list[torch.Tensor], wanted: list[torch.Tensor]) -> bool:
     """Whether values and gradients differ by rounding alone."""
     return len(found) == len(wanted) and all(map(_agree, found, wanted))
 
