@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 __all__ = [
+    "REENTRANT",
     "ascent_gradient",
     "boosted_cross_entropy",
     "cluster_penalty",
@@ -39,6 +40,10 @@ __all__ = [
 ]
 
 
+REENTRANT = (
+    "The module checkpoints activations with use_reentrant=True, of which torch knows no such "
+    "gradient: type torch.utils.checkpoint.checkpoint(..., use_reentrant=False)."
+)
 _LARGEST_GRADIENT = 1e15  # its square still fits float32
 _MASKED = 1e20  # spread of logits that only a class which is switched off explains
 
@@ -162,12 +167,9 @@ def input_gradient(
             values.sum(), x, create_graph=create_graph, retain_graph=retain_graph
         )[0]
     except RuntimeError as error:
-        if "use_reentrant=True" not in str(error) and "once_differentiable" not in str(error):
+        if "use_reentrant=True" not in str(error):
             raise
-        raise ValueError(
-            "The module checkpoints activations with use_reentrant=True, of which torch knows no "
-            "such gradient: type torch.utils.checkpoint.checkpoint(..., use_reentrant=False)."
-        ) from error
+        raise ValueError(REENTRANT) from error
 
 
 def ascent_gradient(values: Tensor, x: Tensor, *, retain_graph: bool | None = None) -> Tensor:

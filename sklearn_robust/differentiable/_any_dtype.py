@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.autograd.function import once_differentiable
 from torch.nn.parallel import DistributedDataParallel
 
+from .._functional import REENTRANT
 from .._validation import first_tensor
 from ._fast.copying import copy_module, into_eval, without_gradients
 from ._fast.dry_run import draws_random_numbers, dry_run_lock
@@ -147,9 +147,10 @@ class _BackwardInside(torch.autograd.Function):
         return ctx.z.detach().clone()
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, None]:
         """Gradient of the input."""
+        if torch.is_grad_enabled():
+            raise ValueError(REENTRANT)
         ctx.leaf.grad = None
         # In this thread torch forbids such a checkpoint within ``autograd.grad``.
         with ThreadPoolExecutor(1) as thread:

@@ -135,12 +135,12 @@ def frozen_twin(module: nn.Module) -> Any:
 def _twin(part: nn.Module, memo: dict[int, Any]) -> nn.Module:
     if id(part) in memo:
         return memo[id(part)]
+    if isinstance(part, torch.jit.ScriptModule):
+        memo[id(part)] = without_gradients(copy.deepcopy(part))
+        return memo[id(part)]
     original = part._modules.get("_orig_mod")
     if original is not None:  # a compiled module: a copy would be compiled anew
         memo[id(part)] = _twin(original, memo) if part.training else part
-        return memo[id(part)]
-    if isinstance(part, torch.jit.ScriptModule):
-        memo[id(part)] = without_gradients(copy.deepcopy(part))
         return memo[id(part)]
     cls: Any = type(part)
     if _copies_itself(cls):

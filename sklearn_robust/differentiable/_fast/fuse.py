@@ -240,7 +240,7 @@ def fused_copy(module: nn.Module, known: dict[str, Any] | None = None) -> nn.Mod
         Frozen copy, or ``module`` itself where nothing can be gained.
     """
     layers = list(module.modules())
-    compiled = any("_orig_mod" in layer._modules for layer in layers)
+    compiled = any("_orig_mod" in dict(layer.named_children()) for layer in layers)
     scripted = any(isinstance(layer, torch.jit.ScriptModule) for layer in layers)
     if compiled or scripted or not can_be_fused(module):
         return module

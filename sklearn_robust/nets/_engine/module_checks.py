@@ -25,7 +25,7 @@ __all__ = [
 
 def uncompiled(module: nn.Module) -> Any:
     """Return the module that ``torch.compile`` was given, or the module itself."""
-    return module._modules.get("_orig_mod", module)
+    return dict(module.named_children()).get("_orig_mod", module)
 
 
 def check_outputs(net: Any, data: Any, n_probe: int = 16) -> None:
