@@ -40,14 +40,19 @@ class FusedModule(nn.Module):
 
     def __init__(self, module: nn.Module, known: dict[str, Any]) -> None:
         super().__init__()
-        self.plain = self.module = module
+        self.module = module
+        self._plain = (module,)  # hidden in a tuple: a part that computes nothing is no submodule
         self.ready = False
         self.known = known
+
+    @property
+    def plain(self) -> nn.Module:
+        """The module itself."""
+        return self._plain[0]
 
     def train(self, mode: bool = True) -> FusedModule:
         """Stay in evaluation mode, as the module's own ``eval`` defines it."""
         self.training = False
-        into_eval(self.plain)
         into_eval(self.module)
         return self
 

@@ -120,6 +120,15 @@ class SkorchAdapter(NeuralNetClassifier):
                 kwargs["fused"] = True
         return args, kwargs
 
+    def initialize_optimizer(self, *args: Any, **kwargs: Any) -> SkorchAdapter:
+        """skorch's; a module without weights, as a frozen TorchScript program is, needs none."""
+        if next(self.module_.parameters(), None) is None and isinstance(
+            self.module_, torch.jit.ScriptModule
+        ):
+            self.optimizer_ = None
+            return self
+        return super().initialize_optimizer(*args, **kwargs)
+
     def initialize_callbacks(self) -> SkorchAdapter:
         """Build the callbacks; those that average come first, since others judge the averages."""
         super().initialize_callbacks()
