@@ -99,7 +99,8 @@ class Model:
         self._examined = True
         if any(isinstance(part, AnyDtype) for part in self._module.modules()):
             refuse_shared_statistics(self._module, X)
-            self.reason = missing_gradient(self._module, X)
+            with seeded(self._module, self._module.tensor(X[:1]), 0):
+                self.reason = missing_gradient(self._module, X)
 
     @property
     def differentiable(self) -> bool:

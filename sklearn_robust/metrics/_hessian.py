@@ -182,12 +182,14 @@ def choose_method(inputs: IndicatorInput, *, of: str | Value, k: int | None, met
         )
     if method == "lanczos" and k is None:
         raise ValueError("method='lanczos' finds the largest eigenvalues; give k, such as k=10.")
-    if method != "auto":
+    if method in ("gauss_newton", "finite_difference"):
         return method
     linear = _is_piecewise_linear(inputs)
     if linear and not callable(of) and of == "margin":
         warn_of_zeros(inputs)
-        return "zero"
+        return "zero" if method == "auto" else method
+    if method != "auto":
+        return method
     if linear and not callable(of):
         return "gauss_newton"
     return "exact" if k is None or inputs.n_features <= DENSE else "lanczos"
