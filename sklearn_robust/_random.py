@@ -18,6 +18,8 @@ import torch
 from sklearn.utils import check_random_state
 from torch import Tensor
 
+from ._parameters import check_seed
+
 __all__ = ["Noise", "RowNoise", "StreamNoise", "rng_lock", "seed_of", "torch_seed"]
 
 _GOLDEN = -7046029254386353131  # 2^64 / golden ratio, as a signed 64-bit integer
@@ -32,8 +34,8 @@ def seed_of(random_state: int | np.random.RandomState | None) -> int:
     """
     if random_state is None:
         return secrets.randbelow(2**31 - 1)
+    check_seed("random_state", random_state)
     if isinstance(random_state, numbers.Integral):
-        check_random_state(random_state)
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))
 

@@ -5,7 +5,7 @@ The checks of parameters in :mod:`._parameters` are importable from here, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -17,28 +17,70 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from ._norms import check_norm
-from ._parameters import check_attack, check_choice, check_count, check_number, check_shape
+from ._parameters import (
+    COMMON,
+    cannot_use,
+    check_attack,
+    check_callable,
+    check_choice,
+    check_count,
+    check_flag,
+    check_jobs,
+    check_learner,
+    check_names,
+    check_number,
+    check_options,
+    check_path,
+    check_seed,
+    check_shape,
+    check_takes,
+    check_temperature,
+    check_text,
+    check_verbose,
+    check_weights,
+    optional,
+    shown,
+    validate,
+)
 
 __all__ = [
+    "COMMON",
+    "cannot_use",
     "check_attack",
     "check_bounds",
+    "check_callable",
     "check_choice",
     "check_count",
     "check_eps",
     "check_features",
+    "check_flag",
+    "check_jobs",
     "check_labels",
+    "check_learner",
     "check_norm",
+    "check_names",
     "check_number",
     "check_on_grid",
+    "check_options",
+    "check_path",
     "check_samples",
     "check_sample_shape",
+    "check_seed",
     "check_shape",
+    "check_takes",
+    "check_temperature",
+    "check_text",
+    "check_verbose",
+    "check_weights",
     "encode_labels",
     "first_tensor",
     "logits_in",
+    "optional",
     "power_scaler",
     "refuse_bytes",
+    "shown",
     "svm_gamma",
+    "validate",
     "validate_samples",
     "wrap_shape_errors",
 ]
@@ -142,6 +184,8 @@ def check_labels(y: Any) -> None:
             "y is None: give the true labels, one for each sample. The measure that needs none is "
             "prediction_stability(estimator, X)."
         )
+    if np.ndim(y) == 0 if isinstance(y, np.ndarray) else not isinstance(y, Sized):
+        raise ValueError(f"y is {shown(y)}; give the true labels, one for each sample.")
 
 
 def encode_labels(y: ArrayLike, classes: ArrayLike, who: str) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from .. import _functional as F
-from .._validation import check_choice
+from .._validation import check_choice, check_takes
 
 __all__ = ["LOSSES", "make_objective"]
 
@@ -27,7 +27,9 @@ def check_loss(loss: Any, targeted: bool) -> None:
     """Raise unless ``loss`` is a known name or a callable that fits ``targeted``."""
     if not callable(loss):
         check_choice("loss", loss, LOSSES)
-    if targeted and loss == "kl":
+    else:
+        check_takes("loss", loss, "z, y")
+    if loss == "kl" and targeted:
         raise ValueError("loss='kl' has no target; use targeted=False or loss='cross_entropy'.")
 
 

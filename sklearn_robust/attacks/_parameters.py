@@ -29,6 +29,8 @@ _NUMBERS: dict[str, dict[str, Any]] = {
     "p_init": {"high": 1.0, "strict": True},
     "step_size": {"strict": True},
 }
+_FLAGS = {"random_start", "targeted"}
+_SHARED = {"random_state", "verbose"}
 _MAY_BE_NONE = {"batch_size", "n_target_classes", "step_size"}
 _LAST = ("batch_size", "on_nan", "random_state", "verbose")  # of a signature
 
@@ -80,6 +82,15 @@ def check_numbers(params: Mapping[str, Any]) -> None:
         for name, value in params.items()
         if not (value is None and name in _MAY_BE_NONE)
     }
+    for name in _FLAGS & given.keys():
+        if given[name] is not True and given[name] is not False:
+            check.check_flag(name, given[name])
+    if (
+        type(given.get("verbose")) is not int
+        or given["verbose"] < 0
+        or given.get("random_state") is not None
+    ):
+        check.validate({name: given[name] for name in _SHARED & given.keys()})
     for name in _COUNTS & given.keys():
         check.check_count(name, given[name])
     for name in _NUMBERS.keys() & given.keys():

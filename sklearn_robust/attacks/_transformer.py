@@ -52,6 +52,8 @@ class AttackTransformer(TensorAttack, OneToOneFeatureMixin, TransformerMixin, Ba
         samples, y = check.validate_samples(self, X, y)
         self.input_shape_ = samples.shape[1:]
         self.bounds_ = check.check_bounds(self.bounds, samples)
+        if self.estimator is not None:
+            check.check_learner("estimator", self.estimator)
         model = LogisticRegression() if self.estimator is None else clone(self.estimator)
         self.estimator_ = model.fit(with_names(self, samples), y)
         self.classes_ = self.estimator_.classes_

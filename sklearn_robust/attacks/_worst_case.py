@@ -106,7 +106,11 @@ class WorstCase(BaseAttack):
     def _chosen(self) -> list[BaseAttack]:
         if self.attacks is None:
             return [PGD(max_iter=40, loss=loss) for loss in _LOSSES]
-        return [self.attacks] if isinstance(self.attacks, BaseAttack) else list(self.attacks)
+        if isinstance(self.attacks, BaseAttack):
+            return [self.attacks]
+        if isinstance(self.attacks, (list, tuple)):
+            return list(self.attacks)
+        return list(check.check_names("attacks", self.attacks, "a list of attacks, or None"))
 
     def _given(self) -> dict[str, Any]:
         given = {

@@ -131,6 +131,7 @@ class SuperclassClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             are not those of its classes.
         """
         check.check_choice("aggregate", self.aggregate, ["argmax", "sum"])
+        check.check_learner("estimator", self.estimator)
         if self.aggregate == "sum" and not hasattr(self.estimator, "predict_proba"):
             raise ValueError(
                 f"aggregate is 'sum', but {type(self.estimator).__name__} has no predict_proba to "

@@ -240,8 +240,8 @@ def _layer_of(affine: DifferentiableModel, body: nn.Module, layer: str) -> nn.Mo
     """Submodule of the user's own network by its name there."""
     own = [part.module for part in affine.modules() if isinstance(part, AnyDtype)]
     parts = [pair for root in own or [body] for pair in root.named_modules()]
-    found = [part for name, part in parts if name and name == layer]
-    if not found:
+    found = [part for name, part in parts if name and isinstance(layer, str) and name == layer]
+    if not found or not isinstance(layer, str):
         names = ", ".join(repr(name) for name, _ in parts[:20] if name)
         raise ValueError(
             f"layer is {layer!r}, which {affine.name} does not have; choose one of {names}."

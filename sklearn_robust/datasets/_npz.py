@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from .. import _validation as check
 from .._archive import Archive, UnreadableError, open_file
 from ._images import scale_pixels
 
@@ -71,10 +72,10 @@ def load_npz(path: str | PathLike[str]) -> Bunch:
     >>> data.X_train.shape, float(data.X_train.max()), data.y_train.tolist()
     ((3, 1, 8, 8), 1.0, ['cat', 'dog', 'cat'])
     """
-    if isinstance(path, (str, PathLike)):
-        path = Path(fspath(path)).expanduser()
+    check.check_path("path", path)
+    path = Path(fspath(path)).expanduser()
     with open_file(path, f"{WANTED} in one .npz file") as stream:
-        return _read(stream, Path(path))
+        return _read(stream, path)
 
 
 class _Header(NamedTuple):

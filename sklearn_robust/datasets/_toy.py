@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits, make_moons
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_random_state
+
+from .. import _validation as check
 
 
 def load_digits_images() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -74,7 +76,11 @@ def load_moons(
     >>> X.shape, X.min(axis=0).tolist(), X.max(axis=0).tolist()
     ((100, 2), [0.0, 0.0], [1.0, 1.0])
     """
-    check_scalar(n_samples, "n_samples", Integral, min_val=2)
+    check.validate(
+        locals(),
+        n_samples=partial(check.check_count, low=2),
+        noise=check.optional(check.check_number),
+    )
     X, y = make_moons(n_samples, noise=noise, random_state=random_state)
     X -= X.min(axis=0)
     X /= X.max(axis=0)
@@ -138,6 +144,12 @@ def make_hierarchical_blobs(
     >>> superclasses
     array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2])
     """
+    check.validate(
+        locals(),
+        superclass_radius=check.check_number,
+        class_radius=check.check_number,
+        noise=check.check_number,
+    )
     sizes = {
         "n_samples_per_class": n_samples_per_class,
         "n_superclasses": n_superclasses,
@@ -145,8 +157,9 @@ def make_hierarchical_blobs(
         "n_features": n_features,
     }
     for name, size in sizes.items():
-        check_scalar(size, name, Integral, min_val=1)
-    check_scalar(noise, "noise", Real, min_val=0)
+        check.check_count(name, size)
+    n_values = n_samples_per_class * n_superclasses * n_classes_per_superclass * n_features
+    check.check_count("the number of all values", n_values)
     rng = check_random_state(random_state)
     superclasses = np.repeat(np.arange(n_superclasses), n_classes_per_superclass)
     n_classes = len(superclasses)

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.datasets import get_data_home
 from sklearn.utils import Bunch
 
+from .. import _validation as check
 from ._images import scale_pixels
 
 
@@ -105,6 +106,9 @@ def fetch_cifar10(*, data_home: str | PathLike[str] | None = None, download: boo
 
 def _fetch(name: str, data_home: str | PathLike[str] | None, download: bool) -> Bunch:
     """Read both parts of a torchvision data set into arrays."""
+    check.check_flag("download", download)
+    if data_home is not None:
+        check.check_path("data_home", data_home)
     try:
         import torchvision.datasets
     except (ImportError, OSError, RuntimeError) as error:  # the last two: built for another torch

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from .._functional import REENTRANT
-from .._validation import first_tensor
+from .._validation import first_tensor, shown
 from ._fast.copying import copy_module, into_eval, without_gradients
 from ._fast.dry_run import draws_random_numbers, dry_run_lock
 from ._outputs import log_of, looks_like_probabilities
@@ -56,6 +56,8 @@ class AnyDtype(nn.Module):
 
     def __init__(self, module: nn.Module, *, logits: bool | None = None) -> None:
         super().__init__()
+        if not isinstance(module, nn.Module):
+            raise TypeError(f"module is {shown(module)}; give a torch.nn.Module.")
         while isinstance(module, (nn.DataParallel, DistributedDataParallel)):
             module = module.module
         self.module = without_gradients(into_eval(copy_module(module)))

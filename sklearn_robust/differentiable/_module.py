@@ -87,10 +87,18 @@ class DifferentiableModel(nn.Module):
         name: str = "the model",
     ) -> None:
         super().__init__()
+        if not isinstance(body, nn.Module):
+            raise TypeError(
+                f"body is {check.shown(body)}; give a torch.nn.Module that returns logits."
+            )
         self.body = body
-        self.input_shape = None if input_shape is None else tuple(input_shape)
+        self.input_shape = None
+        if input_shape is not None:
+            self.input_shape = check.check_shape("input_shape", input_shape)
         self.name = name
         self._classes: NDArray[Any] | None = None if classes is None else np.asarray(classes)
+        if self._classes is not None and self._classes.ndim != 1:
+            raise ValueError(f"classes is {check.shown(classes)}; give a list of all labels.")
         self._draws: bool | None = None
         without_gradients(self.eval()).to(device_of(self))
 

@@ -90,6 +90,15 @@ def register(cls, function: Callable[[Any], nn.Module] | None = None) -> Callabl
     >>> bool(abs(z.numpy() - model.decision_function(X)).max() < 1e-8)
     True
     """
+    if not isinstance(cls, type):
+        raise TypeError(
+            f"cls is {cls!r:.80}; give a class of estimators, such as register(MyModel)."
+        )
+    if function is not None and not callable(function):
+        raise TypeError(
+            f"function is {function!r:.80}; give a function that maps a fitted {cls.__name__} to a "
+            "torch.nn.Module."
+        )
     return build.register(cls) if function is None else build.register(cls, function)
 
 

@@ -115,6 +115,7 @@ def boundary_distance(
     >>> bool(np.allclose(distance, decision_margin(model, X, y) / np.linalg.norm(model.coef_)))
     True
     """
+    check.validate(locals(), n_scan=check.check_count)
     norm = check.check_norm(norm)
     check.check_number("max_distance", max_distance, strict=True)
     check.check_count("n_scan", n_scan)
@@ -123,7 +124,11 @@ def boundary_distance(
     single = isinstance(directions, str | MinimumNormAttack)
     array = isinstance(directions, np.ndarray | torch.Tensor)
     single = single or (array and directions.ndim == inputs.X.ndim - 1)
-    directions = [directions] if single else list(directions)
+    directions = (
+        [directions]
+        if single
+        else check.check_names("directions", directions, "a list of directions, such as ['cw']")
+    )
     rays = [
         check_direction(d, inputs.X) for d in directions if not isinstance(d, MinimumNormAttack)
     ]

@@ -68,7 +68,8 @@ def robustness_curve(
     >>> bool((curve[:-1] >= curve[1:]).all())
     True
     """
-    radii = np.asarray(eps, dtype=np.float64)
+    check.validate(locals())
+    radii = _radii(eps)
     if radii.ndim != 1 or not len(radii):
         raise ValueError(f"eps is {eps!r}; give a list of radii, such as [0, 0.1, 0.2].")
     for radius in radii:
@@ -92,3 +93,11 @@ def robustness_curve(
         left = left[robust_mask(model, X[left], codes[left], attack, n_jobs=n_jobs, **rows)]
         accuracy[place] = len(left) / len(X)
     return accuracy
+
+
+def _radii(eps: ArrayLike) -> NDArray[np.float64]:
+    """Radii as an array; of what holds no numbers, an empty one."""
+    try:
+        return np.asarray(eps, dtype=np.float64)
+    except (TypeError, ValueError):
+        return np.empty(0)

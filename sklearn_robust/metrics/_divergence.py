@@ -104,6 +104,7 @@ def prediction_divergence(
     >>> bool(sizes[0] < sizes[1])
     True
     """
+    check.validate(locals())
     check.check_choice("divergence", divergence, _DIVERGENCES)
     if logit_normalization is not None:
         check.check_choice("logit_normalization", logit_normalization, ("std",))

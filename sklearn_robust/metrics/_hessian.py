@@ -124,6 +124,12 @@ def hessian_eigvals(
     >>> eigenvalues.shape, (eigenvalues > 1e-9 * eigenvalues.max()).sum(axis=1).max().item()
     ((150, 4), 2)
     """
+    check.validate(
+        locals(),
+        k=check.optional(check.check_count),
+        tau=check.check_temperature,
+        step=check.optional(check.check_temperature),
+    )
     inputs = IndicatorInput(estimator, X, y)
     if k is not None and check.check_count("k", k) > inputs.n_features:
         raise ValueError(

@@ -106,6 +106,9 @@ def hessian_norm(
     >>> bool(sizes[0] < sizes[1])
     True
     """
+    check.validate(
+        locals(), average=check.check_flag, n_probes=check.check_count, tau=check.check_temperature
+    )
     inputs = IndicatorInput(estimator, X, y)
     options: dict[str, Any] = {"of": of, "tau": tau, "batch_size": batch_size, "verbose": verbose}
     return norm_of(

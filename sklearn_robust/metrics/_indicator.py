@@ -105,6 +105,7 @@ def robustness_indicator(
     >>> bool(weak.jacobian < strong.jacobian), weak.curvature_of
     (True, 'loss')
     """
+    check.validate(locals(), n_samples=check.optional(check.check_count))
     rng = check_random_state(random_state)
     inputs = IndicatorInput(estimator, X, y)
     warn_if_constant(inputs)
@@ -140,6 +141,9 @@ def warn_if_constant(inputs: IndicatorInput) -> None:
 
 def curved(inputs: IndicatorInput, of: str) -> str:
     """Resolve "auto": the margin, or the loss where the margin is piecewise linear."""
+    if not isinstance(of, str):
+        check.check_takes("curvature_of", of, "z, y")
+        return of
     if of != "auto":
         return of
     known = choose_method(inputs, of="loss", k=None, method="auto")

@@ -108,6 +108,7 @@ class IndicatorInput:
         """
         logits = self.logits
         if callable(of):
+            check.check_takes("of", of, "z, y")
             return lambda x, y: of(logits(x), y)
         name = check.check_choice("of", of, _SCALARS)
         if name == "smooth_margin":

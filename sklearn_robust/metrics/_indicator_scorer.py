@@ -258,6 +258,11 @@ def make_indicator_scorer(
     >>> search.fit(X, y).cv_results_["mean_test_radius"].shape
     (2,)
     """
+    check.validate(
+        locals(),
+        greater_is_better=check.optional(check.check_flag),
+        n_samples=check.optional(check.check_count),
+    )
     scorer = IndicatorScorer(
         indicator, aggregate, greater_is_better, n_samples, random_state, options
     )
@@ -272,7 +277,7 @@ def make_indicator_scorer(
         )
     if greater_is_better is not None and indicator in (*_READY, *_GREATER_IS_BETTER):
         raise ValueError(f"{scorer!r}: the direction of this one is known; leave it out.")
-    if aggregate not in _AGGREGATES:
+    if not isinstance(aggregate, str) or aggregate not in _AGGREGATES:
         check.check_number("aggregate", aggregate, high=1)
     if n_samples is not None:
         check.check_count("n_samples", n_samples)

@@ -98,6 +98,7 @@ def input_jacobian(
     >>> bool(np.allclose(J[0], model.coef_[0] - model.coef_[1]))
     True
     """
+    check.validate(locals(), tau=check.check_temperature)
     inputs = IndicatorInput(estimator, X, y, first_order=True)
     options = {"batch_size": batch_size, "verbose": verbose}
     if isinstance(of, str) and of == "logits":
@@ -163,6 +164,7 @@ def jacobian_norm(
     >>> bool((jacobian_norm(weak, X, y) < jacobian_norm(strong, X, y)).all())
     True
     """
+    check.validate(locals(), average=check.check_flag, tau=check.check_temperature)
     measure = get_norm(norm)
     inputs = IndicatorInput(estimator, X, y, first_order=True)
     value = inputs.scalar(of, tau)
@@ -220,6 +222,7 @@ def jacobian_sparsity(
     >>> jacobian_sparsity(model, X[:2], y[:2], threshold=1.0).tolist()
     [0.5, 0.5]
     """
+    check.validate(locals(), relative=check.check_flag, tau=check.check_temperature)
     check.check_number("threshold", threshold)
     inputs = IndicatorInput(estimator, X, y, first_order=True)
     value = inputs.scalar(of, tau)

@@ -76,6 +76,7 @@ def decision_margin(
     >>> bool(((decision_margin(model, X, y) > 0) == (model.predict(X) == y)).all())
     True
     """
+    check.validate(locals(), tau=check.optional(check.check_number))
     if tau is not None:
         check.check_number("tau", tau, strict=True)
     inputs = IndicatorInput(estimator, X, y)

@@ -128,6 +128,7 @@ def robustness_report(
     >>> report["worst_case"] <= report["clean"], report["trusted"]
     (True, True)
     """
+    check.validate(locals(), output_dict=check.check_flag)
     model = open_model(estimator)
     if attack is not None:  # a wrong one is refused first
         choose_attack(attack, model).check_parameters()

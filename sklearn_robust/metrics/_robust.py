@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_consistent_length
 
 from .. import _validation as check
 from ..attacks import BaseAttack
@@ -33,8 +32,7 @@ def _score(
     X, codes = open_samples(model, X, y)
     attack = choose_attack(attack, model)  # the samples have told whether there is a gradient
     robust = robust_mask(model, X, codes, attack, n_jobs=n_jobs)
-    check_consistent_length(robust, sample_weight)
-    weights = None if sample_weight is None else np.asarray(sample_weight)
+    weights = check.check_weights(sample_weight, len(robust))
     return float(np.average(robust.astype(float), weights=weights))
 
 
@@ -99,6 +97,7 @@ def robust_score(
     >>> bool(robust_score(model, X, y, attack=PGD(eps=0.3, random_state=0)) < model.score(X, y))
     True
     """
+    check.validate(locals())
     check.check_labels(y)
     return _score(estimator, X, y, attack, sample_weight, n_jobs)
 
@@ -145,6 +144,7 @@ def prediction_stability(
     >>> bool(prediction_stability(model, X) > 0.9)
     True
     """
+    check.validate(locals())
     return _score(estimator, X, None, attack, sample_weight, n_jobs)
 
 

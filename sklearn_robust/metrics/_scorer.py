@@ -112,4 +112,5 @@ def make_robust_scorer(
     >>> cross_val_score(model, X, y, scoring=scorer, cv=3).shape
     (3,)
     """
+    check.validate(locals())
     return RobustScorer(None if attack is None else check.check_attack(attack), n_jobs)

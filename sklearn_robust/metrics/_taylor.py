@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,7 @@ def taylor_bound(
     >>> bool(np.allclose(drop, taylor_bound(model, X, y, eps=0.1)))
     True
     """
+    check.validate(locals(), one_sided=check.check_flag)
     norm = check.check_norm(norm)
     check_series(order, curvature, norm)
     inputs = IndicatorInput(estimator, X, y)
@@ -160,7 +162,7 @@ def flat_radius(radius: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
 
 def check_series(order: int, curvature: str, norm: str) -> None:
     """Raise unless the parameters of a Taylor series fit together."""
-    if order not in (1, 2):
+    if not isinstance(order, Integral) or order not in (1, 2):
         raise ValueError(f"order is {order!r}; give 1 (gradient) or 2 (gradient and Hessian).")
     check.check_choice("curvature", curvature, CURVATURES)
     if curvature == "exact" and (norm != "l2" or order == 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,7 @@ def taylor_radius(
     >>> bool(np.allclose(radius, distance * (model.predict(X) == y)))
     True
     """
+    check.validate(locals(), all_classes=check.check_flag)
     norm = check.check_norm(norm)
     check_series(order, curvature, norm)
     if order == 2 and (all_classes or neighborhood is not None):
@@ -110,6 +112,7 @@ def taylor_radius(
         )
     inputs = IndicatorInput(estimator, X, y)
     gap_and_gradient = _all_classes(inputs, norm) if all_classes else _runner_up(inputs, norm)
+    neighborhood = tuple(neighborhood) if isinstance(neighborhood, Iterator) else neighborhood
     around = _points(neighborhood, norm, seed_of(random_state))
     kappa = None if order == 1 else second_order(inputs, norm, curvature, True, torch.tensor(1.0))
 

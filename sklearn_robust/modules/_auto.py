@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .._validation import check_shape
 from ._base import BaseModule
 from ._cifar import CIFARConvNet
 from ._mlp import MLP
@@ -40,7 +41,9 @@ def auto_module(input_shape: Sequence[int], n_classes: int, **params: Any) -> Ba
     >>> [type(auto_module(s, 2)).__name__ for s in [(30,), (28, 28), (1, 8, 8), (3, 32, 32)]]
     ['MLP', 'MNISTConvNet', 'MNISTConvNet', 'CIFARConvNet']
     """
-    shape = tuple(input_shape)
+    shape = (
+        input_shape if isinstance(input_shape, tuple) else check_shape("input_shape", input_shape)
+    )
     if len(shape) not in (2, 3) or min(shape[-2:]) < SMALLEST:
         return MLP(shape, n_classes, **params)
     one_channel = len(shape) == 2 or shape[0] == 1

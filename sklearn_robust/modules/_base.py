@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from .._validation import check_count, check_shape, shown
 
 
 class BaseModule(nn.Module):
@@ -39,7 +42,8 @@ def image_shape(
     input_shape: Sequence[int], module: nn.Module, *, min_side: int = 1
 ) -> tuple[int, int, int]:
     """Read (H, W) or (C, H, W) as (C, H, W), or raise an error that says what ``module`` takes."""
-    shape = tuple(input_shape)
+    whole = isinstance(input_shape, (tuple, list)) and all(type(n) is int for n in input_shape)
+    shape = tuple(input_shape) if whole else check_shape("input_shape", input_shape)
     if len(shape) not in (2, 3) or min(shape) < 1 or min(shape[-2:]) < min_side:
         raise ValueError(
             f"{type(module).__name__} takes images, (H, W) or (C, H, W), of at least {min_side} x "
@@ -54,6 +58,21 @@ def channel_axis(input_shape: Sequence[int]) -> list[nn.Module]:
     return [nn.Unflatten(1, (1, input_shape[0]))] if len(input_shape) == 2 else []
 
 
+def check_sizes(name: str, sizes: Any, *, at_least: int = 1) -> tuple[int, ...]:
+    """Sizes of layers as a tuple of positive integers."""
+    listed = isinstance(sizes, (tuple, list))
+    axes = tuple(sizes) if listed else ()
+    if not listed or len(axes) < at_least:
+        raise ValueError(
+            f"{name} is {shown(sizes)}; give a tuple of at least {at_least} positive integers, one "
+            "for each layer."
+        )
+    for size in axes:
+        if type(size) is not int or not 0 < size < 10**6:
+            check_count(f"each number of {name}", size, high=10**6)
+    return tuple(map(int, axes))
+
+
 def global_average() -> list[nn.Module]:
     """List the layers that average each channel over all pixels: (n, C, H, W) to (n, C)."""
     return [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
@@ -61,8 +80,13 @@ def global_average() -> list[nn.Module]:
 
 def check_activation(activation: Callable[[], nn.Module]) -> None:
     """Refuse a ready layer where a class is wanted: one layer cannot stand in many places."""
-    if isinstance(activation, nn.Module) or not callable(activation):
+    if isinstance(activation, type):
+        fine = issubclass(activation, nn.Module)
+    else:
+        fine = not isinstance(activation, nn.Module) and callable(activation)
+        fine = fine and isinstance(activation(), nn.Module)
+    if not fine:
         raise TypeError(
-            f"activation is {activation!r}; give a class such as torch.nn.ReLU, or a function "
+            f"activation is {shown(activation)}; give a class such as torch.nn.ReLU, or a function "
             f"without arguments that builds the layer."
         )

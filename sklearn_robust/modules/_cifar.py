@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
+from .._validation import check_count, check_flag
 from ._base import (
     BaseModule,
     MaxPool2d,
     channel_axis,
     check_activation,
+    check_sizes,
     global_average,
     image_shape,
 )
@@ -72,6 +74,9 @@ class CIFARConvNet(BaseModule):
         activation: Callable[[], nn.Module] = nn.ReLU,
     ) -> None:
         super().__init__()
+        check_count("n_classes", n_classes, high=10**6)
+        check_flag("batch_norm", batch_norm)
+        channels = check_sizes("channels", channels)
         width, _, _ = image_shape(input_shape, self, min_side=2 ** (len(channels) // 2))
         check_activation(activation)
         layers = channel_axis(input_shape)

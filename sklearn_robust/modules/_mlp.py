@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Integral
 
 from torch import nn
 
-from ._base import BaseModule, check_activation
+from .._validation import check_count, check_shape
+from ._base import BaseModule, check_activation, check_sizes
 
 
 class MLP(BaseModule):
@@ -57,16 +59,14 @@ class MLP(BaseModule):
         activation: Callable[[], nn.Module] = nn.ReLU,
     ) -> None:
         super().__init__()
-        shape = tuple(input_shape)
-        if not shape or min(shape) < 1:
-            raise ValueError(
-                f"MLP takes samples of at least one feature, but input_shape is {shape}; give the "
-                f"shape of one sample, X.shape[1:]."
-            )
+        shape = check_shape("input_shape", input_shape)
+        if type(n_classes) is not int or not 0 < n_classes < 10**6:
+            check_count("n_classes", n_classes, high=10**6)
+        widths = (hidden,) if isinstance(hidden, Integral) else hidden
         check_activation(activation)
         width = math.prod(shape)
         layers: list[nn.Module] = [nn.Flatten()]
-        for wider in (hidden,) if isinstance(hidden, int) else hidden:
+        for wider in check_sizes("hidden", widths, at_least=0):
             layers += [nn.Linear(width, wider), activation()]
             width = wider
         self.features = nn.Sequential(*layers)

@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
-from ._base import BaseModule, MaxPool2d, channel_axis, check_activation, image_shape
+from .._validation import check_count
+from ._base import (
+    BaseModule,
+    MaxPool2d,
+    channel_axis,
+    check_activation,
+    check_sizes,
+    image_shape,
+)
 
 
 class MNISTConvNet(BaseModule):
@@ -74,6 +82,10 @@ class MNISTConvNet(BaseModule):
         activation: Callable[[], nn.Module] = nn.ReLU,
     ) -> None:
         super().__init__()
+        check_count("n_classes", n_classes, high=10**6)
+        check_count("hidden", hidden, high=10**6)
+        check_count("kernel_size", kernel_size, high=10**3)
+        channels = check_sizes("channels", channels)
         width, height, breadth = image_shape(input_shape, self, min_side=2 ** len(channels))
         if kernel_size % 2 == 0:
             raise ValueError(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
+from ._base import check_sizes
 from ._residual import ResidualNet
 
 
@@ -67,6 +68,7 @@ class PreActResNet18(ResidualNet):
         channels: Sequence[int] = (64, 128, 256, 512),
         activation: Callable[[], nn.Module] = nn.ReLU,
     ) -> None:
+        channels = check_sizes("channels", channels)
         super().__init__(
             input_shape,
             n_classes,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
+from .._validation import check_count
 from ._base import BaseModule, channel_axis, check_activation, global_average, image_shape
 
 
@@ -51,6 +52,7 @@ class ResidualNet(BaseModule):
         activation: Callable[[], nn.Module],
     ) -> None:
         super().__init__()
+        check_count("n_classes", n_classes, high=10**6)
         width, _, _ = image_shape(input_shape, self)
         check_activation(activation)
         layers = [*channel_axis(input_shape), nn.Conv2d(width, stem, 3, padding=1, bias=False)]

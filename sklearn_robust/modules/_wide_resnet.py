@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
+from .._validation import check_count
 from ._residual import ResidualNet
 
 
@@ -73,6 +74,8 @@ class WideResNet(ResidualNet):
         widen_factor: int = 10,
         activation: Callable[[], nn.Module] = nn.ReLU,
     ) -> None:
+        check_count("depth", depth, high=10**4)
+        check_count("widen_factor", widen_factor, high=10**4)
         n_blocks, rest = divmod(depth - 2, 6)
         if n_blocks < 1 or rest not in (0, 2):
             raise ValueError(

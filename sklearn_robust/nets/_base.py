@@ -216,6 +216,8 @@ class BaseNet(Trainer):
             If the loss becomes NaN or infinite; the last good weights are kept.
         """
         self._refuse(fit_params)
+        if not isinstance(self.warm_start, bool):
+            check.check_flag("warm_start", self.warm_start)
         again = not (self.warm_start and self.initialized_)
         with recipe_given(self, warn=True):
             if again:

@@ -151,6 +151,8 @@ class GAIRATNet(AdversarialNet):
         check.check_choice("base", self.base, _OBJECTIVES)
         if not callable(self.weight_fn):
             check.check_choice("weight_fn", self.weight_fn, WEIGHT_FNS)
+        else:
+            check.check_takes("weight_fn", self.weight_fn, "kappa, max_iter")
         check.check_choice("kappa", self.kappa, ["count", "first"])
         check.check_number("beta", self.beta)
         check_each_epoch("lam", self.lam, self.max_epochs, _check_lam)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import _validation as check
 from ..clustering import ClassClustering, class_weight_matrix
 from ..clustering._weights import class_labels
 from ..differentiable import open_model
@@ -119,6 +120,7 @@ class ClassDendrogramDisplay(Display):
         display : ClassDendrogramDisplay
             With ``ax_`` and ``figure_``.
         """
+        check.validate(locals())
         names = named([estimator]) if name is None else {name: estimator}
         return cls.from_estimators(names, X, **kwargs)
 
@@ -235,7 +237,10 @@ class ClassDendrogramDisplay(Display):
         }
         made = [ClassClustering(n_clusters, **params).fit(W) for W in weights_of.values()]
         sizes = {len(clustering.labels_) for clustering in made}
-        names = list(range(min(sizes)) if classes is None else classes)
+        wanted = "a list of the classes' names, or None"
+        names = list(
+            range(min(sizes)) if classes is None else check.check_names("classes", classes, wanted)
+        )
         if sizes != {len(names)}:
             raise ValueError(
                 f"there are weights of {sorted(sizes)} classes and {len(names)} names in classes: "

@@ -241,7 +241,8 @@ def panels(
 def named(estimators: Mapping[Any, Any] | Iterable[Any]) -> dict[str, Any]:
     """Return a dict of names and estimators from one, or from a sequence of estimators."""
     single = isinstance(estimators, BaseEstimator | nn.Module)  # some of them can be iterated over
-    if single or not isinstance(estimators, Iterable):
+    scalar = isinstance(estimators, np.ndarray) and estimators.ndim == 0
+    if single or scalar or not isinstance(estimators, Iterable):
         kind = type(estimators).__name__
         raise TypeError(
             f"estimators is one {kind}; give a dict of names and fitted estimators, "
@@ -251,6 +252,8 @@ def named(estimators: Mapping[Any, Any] | Iterable[Any]) -> dict[str, Any]:
         pairs = {str(name): estimator for name, estimator in estimators.items()}
     else:
         estimators = list(estimators)
+        if any(isinstance(one, (str, bytes)) for one in estimators):
+            raise TypeError("estimators holds texts; give fitted estimators, [model, other].")
         pairs = dict(zip(_numbered(list(map(label_of, estimators))), estimators, strict=True))
     if not pairs:
         raise ValueError("estimators is empty; give a dict of names and fitted estimators.")

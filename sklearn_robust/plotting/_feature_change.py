@@ -106,6 +106,7 @@ class FeatureChangeDisplay(Display):
         display : FeatureChangeDisplay
             With the changes, and drawn.
         """
+        check.validate(locals())
         return cls.from_estimators({label_of(estimator, name): estimator}, X, y, **options)
 
     @classmethod
@@ -153,6 +154,7 @@ class FeatureChangeDisplay(Display):
         display : FeatureChangeDisplay
             With the changes, and drawn.
         """
+        check.validate(locals())
         check.check_choice("kind", kind, KINDS)
         options = {"attack": attack, "n_directions": n_directions, "layers": layers}
         reports = {

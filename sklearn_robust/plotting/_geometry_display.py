@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -144,13 +144,18 @@ class GeometryDisplay(Display):
         display : GeometryDisplay
             With kappa and the points, and drawn.
         """
+        check.validate(
+            locals(), attack=check.optional(_check_attack), classes=check.optional(_check_pair)
+        )
         model = open_model(estimator)
-        samples, labels = check.check_samples(X, of=model.estimator), np.asarray(y)
+        samples, labels = check.check_samples(X, of=model.estimator), np.atleast_1d(np.asarray(y))
+        if len(samples) != len(labels):
+            raise ValueError(f"X has {len(samples)} samples and y has {len(labels)} labels.")
         attack = attack_of(model.estimator, attack, samples)
         logits_of = attack.logits_of(model)
         codes = check.encode_labels(labels, logits_of.classes_, model.name)
         known = logits_of.classes_
-        pair = known[:2] if classes is None else np.asarray(classes)
+        pair = known[:2] if classes is None else np.asarray(tuple(classes))
         if len(pair) != 2 or not np.isin(pair, known).all():
             raise ValueError(f"classes is {classes!r}; give two of {known.tolist()}.")
         rows = np.isin(labels, pair)
@@ -284,3 +289,12 @@ class GeometryDisplay(Display):
             title=self.name,
         )
         return self
+
+
+def _check_attack(name: str, value: Any) -> None:
+    check.check_attack(value)
+
+
+def _check_pair(name: str, value: Any) -> None:
+    if isinstance(value, Iterator) or len(check.check_names(name, value, "a pair of labels")) != 2:
+        raise ValueError(f"{name} is {check.shown(value)}; give a pair of labels, or None.")

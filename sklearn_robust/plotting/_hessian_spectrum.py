@@ -103,6 +103,7 @@ class HessianSpectrumDisplay(Display):
         display : HessianSpectrumDisplay
             With the arrays, and drawn.
         """
+        check.validate(locals(), plot_options=check.optional(check.check_options))
         estimators = {label_of(estimator, name): estimator}
         return cls.from_estimators(
             estimators, X, y, of=of, ax=ax, plot_options=plot_options, **options
@@ -134,6 +135,7 @@ class HessianSpectrumDisplay(Display):
         display : HessianSpectrumDisplay
             With the arrays, and drawn.
         """
+        check.validate(locals(), plot_options=check.optional(check.check_options))
         eigenvalues = {
             name: hessian_eigvals(model, X, y, of=of, **options)
             for name, model in opened(named(estimators)).items()

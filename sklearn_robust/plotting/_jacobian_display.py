@@ -128,6 +128,7 @@ class JacobianDisplay(Display):
         ValueError
             If a sample cannot be drawn as an image.
         """
+        check.validate(locals())
         estimators = {label_of(estimator, name): estimator}
         options: dict[str, Any] = {"indices": indices, "of": of, "image_shape": image_shape}
         display = cls._compute(estimators, X, y, batch_size=batch_size, **options)
@@ -161,6 +162,7 @@ class JacobianDisplay(Display):
         display : JacobianDisplay
             With the arrays, and drawn.
         """
+        check.validate(locals())
         options: dict[str, Any] = {"indices": indices, "of": of, "image_shape": image_shape}
         display = cls._compute(named(estimators), X, y, batch_size=batch_size, **options)
         return display.plot(ax=ax, **plot_options)
@@ -263,7 +265,9 @@ def _rows(indices: Any, n_samples: int) -> NDArray[np.intp]:
 
 def as_images(X: NDArray[Any], image_shape: tuple[int, ...] | None = None) -> NDArray[Any]:
     """Return samples as images (n, H, W) or (n, H, W, 3), or raise if they cannot be drawn."""
-    shape = tuple(X.shape[1:] if image_shape is None else image_shape)
+    shape = X.shape[1:]
+    if image_shape is not None:
+        shape = check.check_shape("image_shape", image_shape)
     good = len(shape) == 2 or (len(shape) == 3 and shape[0] in (1, 3))
     if not good or np.prod(shape) != X[0].size:
         raise ValueError(

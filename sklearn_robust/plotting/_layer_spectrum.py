@@ -111,6 +111,7 @@ class LayerSpectrumDisplay(Display):
         display : LayerSpectrumDisplay
             With the singular values, and drawn.
         """
+        check.validate(locals())
         name = label_of(estimator, name)
         return cls.from_estimators({name: estimator}, X, kind=kind, name=name, **options)
 
@@ -156,6 +157,7 @@ class LayerSpectrumDisplay(Display):
         display : LayerSpectrumDisplay
             With the singular values, and drawn.
         """
+        check.validate(locals())
         check.check_choice("kind", kind, KINDS)
         options: dict[str, Any] = {"input_shape": input_shape, "method": method, "fold_bn": fold_bn}
         reports = {

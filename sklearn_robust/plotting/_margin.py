@@ -106,6 +106,7 @@ class MarginDisplay(Display):
         display : MarginDisplay
             With the margins, and drawn.
         """
+        check.validate(locals())
         return cls.from_estimators({label_of(estimator, name): estimator}, X, y, **options)
 
     @classmethod
@@ -146,6 +147,7 @@ class MarginDisplay(Display):
         display : MarginDisplay
             With the margins, and drawn.
         """
+        check.validate(locals(), by_outcome=check.check_flag)
         check.check_choice("kind", kind, KINDS)
         measured = kind.split("_")[0]
         kinds = (measured,) if measured in ("softmax", "feature", "input") else ("output",)

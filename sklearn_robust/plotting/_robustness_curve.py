@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import _validation as check
 from .._validation import check_norm
 from ..metrics._curve import robustness_curve
 from ._display import Display, label_of, named, opened, shared_docs
@@ -115,6 +116,7 @@ class RobustnessCurveDisplay(Display):
         display : RobustnessCurveDisplay
             With the arrays, and drawn.
         """
+        check.validate(locals())
         estimators = {label_of(estimator, name): estimator}
         options = {"eps": eps, "attack": attack, "n_jobs": n_jobs, "ax": ax}
         return cls.from_estimators(estimators, X, y, **options, **plot_options)
@@ -146,6 +148,7 @@ class RobustnessCurveDisplay(Display):
         display : RobustnessCurveDisplay
             With the arrays, and drawn.
         """
+        check.validate(locals())
         options = {"eps": eps, "attack": attack, "n_jobs": n_jobs}
         models = opened(named(estimators))
         accuracy = {

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
 
-from .._validation import check_sample_shape, encode_labels
+from .._validation import check_path, check_sample_shape, encode_labels
 from ..attacks import PGD
 from ..differentiable import open_model
 from ..exceptions import NotDifferentiableError
@@ -52,6 +52,10 @@ def load_classifier(path: str, *, trust_pickle: bool = False, device: str = "aut
     BadInput
         If the file holds no classifier, or may not be read.
     """
+    try:
+        check_path("path", path)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
     if not Path(path).is_file():
         raise BadInput(f"there is no file {path}; give one written by net.save(path).")
     if zipfile.is_zipfile(path):

@@ -114,6 +114,7 @@ def generalization_bound_terms(
     >>> terms.vacuous, round(terms.margin_term, 2)
     (True, 0.94)
     """
+    check.validate(locals(), max_samples=check.check_count)
     check.check_number("eps", eps, strict=True)
     check.check_number("gamma", gamma, strict=True)
     check.check_number("eta", eta, high=1, strict=True)

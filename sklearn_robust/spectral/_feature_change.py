@@ -121,6 +121,7 @@ def feature_change_report(
     >>> bool(report.anisotropy[-1] > 1)
     True
     """
+    check.validate(locals(), samples=check.check_flag, n_directions=check.check_count)
     check.check_count("n_directions", n_directions)
     check.check_choice("noise", noise, ["sphere", "sign"])
     attack = PGD(random_state=0) if attack is None else check.check_attack(attack)
@@ -160,7 +161,11 @@ def _choose(
     trace = trace_of(model, model.tensor(X[:2]).to(own_dtype(model)))
     if layers is None:
         return hidden_layers(trace)
-    layers = [layers] if isinstance(layers, str) else layers
+    layers = (
+        [layers]
+        if isinstance(layers, str)
+        else check.check_names("layers", layers, "a list of layers' names, or None")
+    )
     known = {call.name: type(call.module).__name__ for call in trace.calls}
     unknown = [name for name in layers if name not in known]
     if unknown:

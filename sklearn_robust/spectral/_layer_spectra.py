@@ -111,6 +111,12 @@ def layer_spectra(
     >>> report.n_values.tolist()
     [2, 128, 2]
     """
+    check.validate(
+        locals(),
+        fold_bn=check.check_flag,
+        spectra=check.check_flag,
+        max_grid=check.optional(check.check_count),
+    )
     check.check_choice("method", method, METHODS)
     if max_grid is not None:
         check.check_count("max_grid", max_grid)

@@ -132,7 +132,12 @@ def margin_report(
     >>> bool(((report.output < 0) == (model.predict(X) != y)).all())
     True
     """
-    kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+    check.validate(locals())
+    kinds = (
+        (kinds,)
+        if isinstance(kinds, str)
+        else check.check_names("kinds", kinds, f"some of {sorted(KINDS)}")
+    )
     for kind in kinds:
         check.check_choice("kinds", kind, KINDS)
     for name in tau if isinstance(tau, dict) else ():

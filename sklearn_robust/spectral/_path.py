@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
+from .. import _validation as check
+
 __all__ = ["regularization_path"]
 
 ACCURACIES = ("accuracy", "acc", "score")
@@ -106,8 +108,15 @@ def regularization_path(
     >>> path.error_gap.shape, bool(path.train_loss[0] > path.train_loss[1])
     ((2,), True)
     """
+    check.validate(
+        locals(),
+        param=check.check_text,
+        fixed=check.optional(check.check_options),
+        accuracy=check.optional(check.check_text),
+        loss=check.optional(check.check_text),
+    )
     excluded: set[str | None] = set()  # metrics that cannot be the accuracy
-    if isinstance(results, tuple):
+    if isinstance(results, tuple) and len(results) == 2:
         strengths, train, test = _curve(results, values)
     else:
         strengths, train, test = _search(results, param, fixed or {})

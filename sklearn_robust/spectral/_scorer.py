@@ -155,6 +155,9 @@ def make_regularization_scorer(
     >>> bool(scores["spectrum_std/matrix"] > 0)
     True
     """
+    check.validate(
+        locals(), spectra=check.check_flag, max_samples=check.optional(check.check_count)
+    )
     if attack is not None:
         check.check_attack(attack)
     check.check_number("tau", tau)

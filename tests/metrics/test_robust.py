@@ -279,7 +279,7 @@ def test_sample_weights_weigh_the_samples():
     wanted = robust_score(model, X[half], Y[half], attack=attack)
     found = robust_score(model, X, Y, attack=attack, sample_weight=half.astype(float))
     assert found == pytest.approx(wanted)
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(ValueError, match="one finite number of at least 0 for each of the 120"):
         robust_score(model, X, Y, attack=attack, sample_weight=[1, 2])
 
 

@@ -100,8 +100,8 @@ def test_images_too_small_to_pool_are_refused(net, shape, side):
 @pytest.mark.parametrize(
     ("net", "message"),
     [
-        (partial(MLP, ()), "at least one feature"),
-        (partial(MLP, (3, 0)), "at least one feature"),
+        (partial(MLP, ()), "tuple of positive integers"),
+        (partial(MLP, (3, 0)), "tuple of positive integers"),
         (partial(MNISTConvNet, (8, 8), kernel_size=4), "kernel_size is 4; give an odd"),
         (partial(WideResNet, (8, 8), depth=30), "depth is 30; give 6 b"),
         (partial(WideResNet, (8, 8), depth=4), "depth is 4; give 6 b"),

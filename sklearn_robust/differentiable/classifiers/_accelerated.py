@@ -111,7 +111,9 @@ class Accelerated(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self
 
     def _inner(self):
-        return LogisticRegression() if self.estimator is None else self.estimator
+        given = LogisticRegression() if self.estimator is None else self.estimator
+        check.check_learner("estimator", given)
+        return given
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -27,6 +27,14 @@ from .callbacks import AveragesWeights, HoldsOut, check_callbacks
 from .datasets import coded, is_coded, seeded_split
 from .device import device_given, resolve_device
 from .fit_state import FitState
+from .parameters import (
+    CRITERION,
+    LOADER,
+    MODULE,
+    OPTIMIZER,
+    MovesWeights,
+    unfit,
+)
 from .progress import EpochBar
 from .recipes import recipe_given
 from .schedules import forget_schedule
@@ -100,11 +108,39 @@ class SkorchAdapter(NeuralNetClassifier):
             shape = self.input_shape_ or ()  # known where labels are
             self.module_ = auto_module(shape, len(self.labels_), **kwargs)
             return self
+        if not callable(self.module) or self.module is type:
+            raise ValueError(f"module is {check.shown(self.module)}; give {MODULE}.")
         factory = type(self.module) if isinstance(self.module, nn.Module) else self.module
         known = {"input_shape": self.input_shape_, "n_classes": len(self.labels_)}
         accepted = inspect.signature(factory).parameters
         given = {name: value for name, value in known.items() if name in accepted}
         self.module_ = factory(**{**given, **kwargs})
+        if not isinstance(self.module_, nn.Module):
+            raise unfit("module", self.module, self.module_, MODULE)
+        return self
+
+    def initialize_criterion(self) -> SkorchAdapter:
+        """Build the criterion; what is no loss is refused."""
+        try:
+            super().initialize_criterion()
+        except (TypeError, ValueError) as error:
+            raise check.cannot_use("criterion", self.criterion, error, CRITERION) from error
+        if not callable(self.criterion_) or isinstance(self.criterion_, type):
+            raise unfit("criterion", self.criterion, self.criterion_, CRITERION)
+        return self
+
+    def initialize_optimizer(self, *args: Any, **kwargs: Any) -> SkorchAdapter:
+        """Build the optimiser; what moves no weights is refused."""
+        scripted = isinstance(self.module_, torch.jit.ScriptModule)
+        if scripted and next(self.module_.parameters(), None) is None:  # a frozen program
+            self.optimizer_ = None
+            return self
+        try:
+            super().initialize_optimizer(*args, **kwargs)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise check.cannot_use("optimizer", self.optimizer, error, OPTIMIZER) from error
+        if not isinstance(self.optimizer_, MovesWeights):
+            raise unfit("optimizer", self.optimizer, self.optimizer_, OPTIMIZER)
         return self
 
     def get_params_for_optimizer(
@@ -119,15 +155,6 @@ class SkorchAdapter(NeuralNetClassifier):
             if not own and all([weight.is_floating_point() for weight in weights]):
                 kwargs["fused"] = True
         return args, kwargs
-
-    def initialize_optimizer(self, *args: Any, **kwargs: Any) -> SkorchAdapter:
-        """skorch's; a module without weights, as a frozen TorchScript program is, needs none."""
-        if next(self.module_.parameters(), None) is None and isinstance(
-            self.module_, torch.jit.ScriptModule
-        ):
-            self.optimizer_ = None
-            return self
-        return super().initialize_optimizer(*args, **kwargs)
 
     def initialize_callbacks(self) -> SkorchAdapter:
         """Build the callbacks; those that average come first, since others judge the averages."""
@@ -181,7 +208,10 @@ class SkorchAdapter(NeuralNetClassifier):
             )
         factory = self.iterator_train if training else self.iterator_valid
         if rows is None or asked or factory is not DataLoader:
-            loader = super().get_iterator(dataset, training)
+            try:
+                loader = super().get_iterator(dataset, training)
+            except TypeError as error:
+                raise check.cannot_use(prefix, factory, error, LOADER) from error
             return JoinedLast(loader) if training or is_coded(dataset) else loader
         shuffle = training and self.iterator_train__shuffle
         generator = self.fit_state.shuffler if shuffle else None

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..._parameters import check_takes
+
 __all__ = ["augmented", "check_augment", "crop_flip"]
 
 
@@ -15,8 +17,10 @@ def check_augment(
 ) -> None:
     """Raise unless ``augment``, maybe that of a recipe, can be done to samples of this shape."""
     if augment is None or (callable(augment) and not isinstance(augment, type)):
+        if augment is not None:
+            check_takes("augment", augment, "x")
         return
-    if augment != "crop-flip":
+    if not isinstance(augment, str) or augment != "crop-flip":
         raise ValueError(
             f"augment is {augment!r}; give 'crop-flip', None, or a transform of one sample, such "
             "as an instance of a class of torchvision.transforms.v2."

@@ -9,6 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 from skorch.callbacks import Callback
 from torch import Tensor
 
+from ..._parameters import shown
+
 __all__ = [
     "ActsAroundLoss",
     "AveragesWeights",
@@ -42,8 +44,19 @@ class HoldsOut(Protocol):
 
 def check_callbacks(callbacks: object) -> None:
     """Raise unless ``callbacks`` is a list, None or "disable"."""
-    if isinstance(callbacks, (Callback, type, str)) and callbacks != "disable":
-        raise ValueError(f"callbacks is {callbacks!r}; give a list, callbacks=[...].")
+    if callbacks is None or (isinstance(callbacks, str) and callbacks == "disable"):
+        return
+    if not isinstance(callbacks, (list, tuple)):
+        raise ValueError(f"callbacks is {shown(callbacks)}; give a list, callbacks=[...].")
+    for item in callbacks:
+        callback = item[1] if isinstance(item, tuple) and len(item) == 2 else item
+        if not isinstance(callback, (Callback, type)) or (
+            isinstance(callback, type) and not issubclass(callback, Callback)
+        ):
+            raise ValueError(
+                f"callbacks holds {shown(item)}; give instances of skorch.callbacks.Callback, or "
+                "pairs (name, callback)."
+            )
 
 
 def context_of(callback: ActsAroundLoss, net: Any, x: Tensor, y: Tensor) -> AbstractContextManager:

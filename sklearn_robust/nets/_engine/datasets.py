@@ -77,6 +77,8 @@ def code_labels(net: Any, y: Any, classes: ArrayLike | None, reset: bool) -> NDA
     declared = net.classes if classes is None else classes
     if reset or "labels_" not in vars(net):
         net.labels_ = np.unique(y if declared is None else np.asarray(declared))
+        if len(net.labels_) == 0:
+            raise ValueError(f"classes is {declared!r:.80}; give all labels, or None.")
         if len(net.labels_) < 2:
             raise ValueError(
                 f"{type(net).__name__} got one class, {net.labels_.tolist()[0]!r}; a classifier "

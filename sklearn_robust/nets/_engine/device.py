@@ -8,17 +8,19 @@ from typing import Any
 
 import torch
 
+from ..._parameters import shown
+
 __all__ = ["device_given", "resolve_device"]
 
 
 def resolve_device(device: Any) -> torch.device:
     """Device meant by ``device``: "auto" is a GPU if there is one; None is the CPU."""
-    if device in ("auto", None):
+    if device is None or (isinstance(device, str) and device == "auto"):
         return torch.device("cuda" if device == "auto" and torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-    except (RuntimeError, TypeError):
-        raise ValueError(f"device is {device!r}; give 'auto', 'cpu' or 'cuda'.") from None
+    except (RuntimeError, TypeError, ValueError, AttributeError, OverflowError):
+        raise ValueError(f"device is {shown(device)}; give 'auto', 'cpu' or 'cuda'.") from None
     if resolved.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(
             f"device is {device!r}, but torch sees no CUDA device; type device='auto' or 'cpu'."

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from ... import _validation as check
 from ..._random import rng_lock, seed_of, torch_seed
 from .._persistence.checkpoint import Checkpoints, check_checkpoint
 from .._persistence.warm_start import begin_with, check_init_from
@@ -20,6 +19,7 @@ from .device import resolve_device
 from .fit_state import FitState
 from .loop import TrainingLoop
 from .module_checks import check_outputs
+from .parameters import check_shared
 from .precision import check_amp
 from .progress import EpochBar
 from .schedules import check_lr_schedule
@@ -36,15 +36,7 @@ class Trainer(TrainingLoop):
 
     def check_parameters(self) -> None:
         """Raise if a parameter makes no sense; a subclass calls ``super()`` and adds its own."""
-        check.check_number("lr", self.lr, strict=True)
-        check.check_count("max_epochs", self.max_epochs)
-        if self.batch_size != -1:
-            check.check_count("batch_size", self.batch_size)
-        if self.train_split is not None and not callable(self.train_split):
-            raise ValueError(
-                f"train_split is {self.train_split!r}; give a split such as "
-                "skorch.dataset.ValidSplit(0.2), or None."
-            )
+        check_shared(self)
         check_callbacks(self.callbacks)
         check_lr_schedule(self.lr_schedule)
         check_init_from(self.init_from)

@@ -11,6 +11,7 @@ from typing import Any
 from skorch.callbacks import LRScheduler
 
 from ... import _validation as check
+from ..._parameters import check_takes
 
 __all__ = [
     "burn_in_epochs",
@@ -68,6 +69,7 @@ def check_each_epoch(
     if not is_varied(given):
         check(name, given)
     elif callable(given):
+        check_takes(name, given, "epoch")
         for epoch in range(1, max_epochs + 1):
             check(f"{name} in epoch {epoch}", given(epoch))
     else:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ..._parameters import check_path, shown
 from ..._random import torch_seed
 from ..._version import __version__
 from .._engine.device import resolve_device
@@ -86,6 +87,7 @@ def revive(net: Any, labels: NDArray, input_shape: tuple[int, ...] | None) -> An
 
 def save_net(net: Any, path: str | os.PathLike) -> None:
     """Write a fitted net; see ``BaseNet.save``."""
+    check_path("path", path)
     params, columns = _changed_params(net), net.__dict__.get("feature_names_in_")
     about = {
         "sklearn_robust": __version__,
@@ -188,6 +190,12 @@ def _split_classes(classes: Any) -> tuple[list[type], dict[str, Any]]:
     """Tell the classes that a file may name from the labels of a net."""
     if isinstance(classes, type):
         return [classes], {}
+    array = isinstance(classes, np.ndarray) and classes.ndim == 1
+    if classes is not None and not array and not isinstance(classes, (list, tuple, set)):
+        raise TypeError(
+            f"classes is {shown(classes)}; give a list of the classes that the file may name, or "
+            "of the net's labels."
+        )
     given = [] if classes is None else list(classes)
     types = [item for item in given if isinstance(item, type)]
     if types and len(types) < len(given):

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 from torch import nn
 
+from ..._parameters import check_path
 from .net_file import bare
 from .packed_weights import fill
 from .save_load import read_weights
@@ -22,7 +23,10 @@ __all__ = ["begin_with", "check_init_from"]
 
 def check_init_from(source: Any) -> None:
     """Raise unless ``source`` is None, a path or a frozen net."""
-    if source is None or isinstance(source, (str, os.PathLike, FrozenEstimator)):
+    if source is None or isinstance(source, FrozenEstimator):
+        return
+    if isinstance(source, (str, os.PathLike)):
+        check_path("init_from", source)
         return
     if isinstance(source, BaseEstimator):
         raise ValueError(

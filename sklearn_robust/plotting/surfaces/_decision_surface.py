@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -164,6 +165,7 @@ class DecisionSurfaceDisplay(DecisionArrays):
             If the index is out of range, the radius is not positive, a gradient is zero, or the
             directions are parallel.
         """
+        check.validate(locals(), grid_resolution=partial(check.check_count, low=3))
         check.check_choice("response", response, RESPONSES)
         (arrays,) = compute_planes(
             {label_of(estimator, name): estimator},
@@ -220,6 +222,7 @@ class DecisionSurfaceDisplay(DecisionArrays):
         displays : list of DecisionSurfaceDisplay
             One for each estimator.
         """
+        check.validate(locals(), plot_options=check.optional(check.check_options))
         check.check_choice("response", response, RESPONSES)
         found = compute_planes(named(estimators), X, y, **options)
         displays = [cls(**arrays, response=response) for arrays in found]

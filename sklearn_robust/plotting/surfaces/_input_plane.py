@@ -227,7 +227,7 @@ def compute_planes(
     """Return the arrays of several estimators, with one radius and the same random directions."""
     check.check_count("grid_resolution", grid_resolution, low=3)
     if radius is not None:
-        check.check_number("radius", radius, strict=True)
+        check.check_number("radius", radius, strict=True, high=1e18)
     if batch_size is not None:
         check.check_count("batch_size", batch_size)
     options: dict[str, Any] = {"index": index, "direction": direction, "other": other, "norm": norm}

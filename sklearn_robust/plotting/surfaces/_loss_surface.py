@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -155,6 +156,11 @@ class LossSurfaceDisplay(Display):
         TypeError
             If the estimator holds no torch parameters.
         """
+        check.validate(
+            locals(),
+            grid_resolution=partial(check.check_count, low=3),
+            ignore_bias_bn=check.check_flag,
+        )
         (display,) = cls._compute(
             {label_of(estimator, name): estimator},
             X,
@@ -205,6 +211,7 @@ class LossSurfaceDisplay(Display):
         displays : list of LossSurfaceDisplay
             One for each estimator.
         """
+        check.validate(locals(), plot_options=check.optional(check.check_options))
         displays = cls._compute(named(estimators), X, y, **options)
         label, scale = displays[0].scoring, _scale(displays)
         return draw.draw_together(displays, axes, colorbar, label, scale, plot_options or {})
@@ -225,12 +232,13 @@ class LossSurfaceDisplay(Display):
         **directions: Any,
     ) -> list[Self]:
         """Return the displays of several estimators."""
-        check.check_number("distance", distance, strict=True)
+        check.check_number("distance", distance, strict=True, high=1e18)
         check.check_count("grid_resolution", grid_resolution, low=3)
         if isinstance(scoring, str) or not callable(scoring):
             check.check_choice("scoring", scoring, LABELS)
             label = LABELS[scoring]
         else:
+            check.check_takes("scoring", scoring, "logits, x, y")
             label = name_of_function(scoring, "score")
         directions["random_state"] = seed_of(random_state)
         displays = []
