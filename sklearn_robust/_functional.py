@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 __all__ = [
+    "REENTRANT",
     "ascent_gradient",
     "boosted_cross_entropy",
     "cluster_penalty",
@@ -39,7 +40,12 @@ __all__ = [
 ]
 
 
+REENTRANT = (
+    "The module checkpoints activations with use_reentrant=True, of which torch knows no such "
+    "gradient: type torch.utils.checkpoint.checkpoint(..., use_reentrant=False)."
+)
 _LARGEST_GRADIENT = 1e15  # its square still fits float32
+_MASKED = 1e20  # spread of logits that only a class which is switched off explains
 
 
 def _others(z: Tensor, y: Tensor) -> Tensor:
@@ -72,7 +78,8 @@ def runner_up(z: Tensor, y: Tensor) -> Tensor:
 
 def competing_classes(z: Tensor, y: Tensor) -> Tensor:
     """Codes of the classes other than ``y``, the likeliest first, shape (n, n_classes - 1)."""
-    return _others(z, y).argsort(dim=1, descending=True)[:, :-1]
+    order = _others(z, y).argsort(dim=1, descending=True)
+    return order[order != y[:, None]].view(len(z), -1)  # another class may be -inf, too
 
 
 def log_others(z: Tensor, y: Tensor) -> Tensor:
@@ -112,7 +119,7 @@ def dlr(z: Tensor, y: Tensor) -> Tensor:
     if z.shape[1] < 3:
         return margin_loss(z, y)
     top = z.topk(3, dim=1).values
-    return margin_loss(z, y) / (top[:, 0] - top[:, 2] + 1e-12)
+    return margin_loss(z, y) / _spread(top[:, 0] - top[:, 2])
 
 
 def targeted_dlr(z: Tensor, y: Tensor, target: Tensor) -> Tensor:
@@ -121,7 +128,12 @@ def targeted_dlr(z: Tensor, y: Tensor, target: Tensor) -> Tensor:
     if z.shape[1] < 4:
         return gap
     top = z.topk(4, dim=1).values
-    return gap / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)
+    return gap / _spread(top[:, 0] - (top[:, 2] + top[:, 3]) / 2)
+
+
+def _spread(spread: Tensor) -> Tensor:
+    """Spread of the largest logits by which a ratio divides; 1 where a class is masked out."""
+    return torch.where(spread < _MASKED, spread + 1e-12, torch.ones_like(spread))
 
 
 def kl(z: Tensor, reference: Tensor) -> Tensor:
@@ -150,9 +162,14 @@ def input_gradient(
     Summing before differentiating keeps a small gradient from being divided away, and
     asking for ``x`` alone leaves the parameters' ``.grad`` untouched.
     """
-    return torch.autograd.grad(
-        values.sum(), x, create_graph=create_graph, retain_graph=retain_graph
-    )[0]
+    try:
+        return torch.autograd.grad(
+            values.sum(), x, create_graph=create_graph, retain_graph=retain_graph
+        )[0]
+    except RuntimeError as error:
+        if "use_reentrant=True" not in str(error):
+            raise
+        raise ValueError(REENTRANT) from error
 
 
 def ascent_gradient(values: Tensor, x: Tensor, *, retain_graph: bool | None = None) -> Tensor:

@@ -133,8 +133,6 @@ class ThreatModel:
                 stacklevel=4,
             )
 
-    # -- in words of an attack -----------------------------------------------------------------
-
     def params(self) -> dict[str, Any]:
         """Parameters of any attack that is to stay inside.
 

@@ -5,8 +5,9 @@ The checks of parameters in :mod:`._parameters` are importable from here, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -72,6 +73,7 @@ __all__ = [
     "check_verbose",
     "check_weights",
     "encode_labels",
+    "first_tensor",
     "logits_in",
     "optional",
     "power_scaler",
@@ -123,6 +125,8 @@ def refuse_bytes(X: Any) -> None:
 def _as_array(X: Any) -> Any:
     X = np.asarray(X) if isinstance(X, Sequence) and isinstance(X, _ArrayLike) else X
     refuse_bytes(X)
+    if isinstance(X, torch.Tensor) and X.dtype == torch.bfloat16:  # unknown to numpy
+        X = X.float()
     return X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
 
 
@@ -211,10 +215,22 @@ def _search(classes: NDArray[Any], y: NDArray[Any]) -> NDArray[np.intp]:
     return order[np.minimum(np.searchsorted(classes[order], y), len(classes) - 1)]
 
 
+def first_tensor(output: Any) -> Any:
+    """Logits of what a module returns: itself, its entry ``logits``, or its first part."""
+    if isinstance(output, torch.Tensor):
+        return output
+    if is_dataclass(output) and not isinstance(output, (dict, type)):
+        output = {field.name: vars(output)[field.name] for field in fields(output)}
+    if isinstance(output, Mapping) and output:
+        return output["logits"] if "logits" in output else first_tensor(next(iter(output.values())))
+    return first_tensor(output[0]) if isinstance(output, (tuple, list)) and output else output
+
+
 def logits_in(who: str, z: Any) -> torch.Tensor:
     """Logits (n, n_classes): a model's output, or the first of several; else an error."""
-    if isinstance(z, (tuple, list)) and z:
-        z = z[0]
+    z = first_tensor(z)
+    if isinstance(z, torch.Tensor) and z.ndim > 2 and z.shape[2:].numel() == 1:
+        z = z.flatten(1)
     if not isinstance(z, torch.Tensor) or z.ndim != 2 or z.shape[1] < 2:
         tensor = isinstance(z, torch.Tensor)
         came = f"an output of shape {tuple(z.shape)}" if tensor else type(z).__name__

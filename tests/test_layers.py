@@ -12,7 +12,7 @@ PACKAGE = Path(sklearn_robust.__path__[0])
 # From the ground up: a room imports from the floors below its own, never from a neighbour.
 FLOORS = [
     {"_version", "exceptions", "_docstrings", "_parameters"},
-    {"_functional", "_random"},
+    {"_archive", "_functional", "_random"},
     {"_norms"},
     {"_validation"},
     {"_threat_model"},

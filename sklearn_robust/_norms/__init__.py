@@ -1,9 +1,11 @@
 """Norms: how far a sample moves, and the balls in which attacks search."""
 
-from ._base import Norm, check_norm, get_norm, norm_names, register_norm
+from ._base import Norm
 from ._box import Bounds, Box, round_to_grid
 from ._lp import L1Norm, L2Norm, LinfNorm
 from ._noise import Noise, column
+from ._register import register_norm
+from ._registry import check_norm, get_norm, norm_names
 
 __all__ = [
     "Bounds",

@@ -1,9 +1,9 @@
-"""What every norm can do, and the registry of norms."""
+"""Base of all norms: what each can do."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from .._functional import flat_norm
 from ._box import Box
 from ._noise import Noise, column
+from ._registry import get_norm, norm_names
 
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["Norm", "check_norm", "get_norm", "norm_names", "register_norm"]
+__all__ = ["UNSAID", "Norm"]
 
-_UNSAID = "not said"  # None says that a norm has no dual
+UNSAID = "not said"  # None says that a norm has no dual
 
 
 class Norm:
@@ -72,7 +73,7 @@ class Norm:
     name: ClassVar[str] = ""
     aliases: ClassVar[tuple[Any, ...]] = ()
     order: ClassVar[float] = math.nan
-    dual: ClassVar[str | None] = _UNSAID
+    dual: ClassVar[str | None] = UNSAID
 
     def __init__(self, eps: torch.Tensor) -> None:
         self.eps = eps
@@ -261,107 +262,3 @@ class Norm:
         exact = inside.to(x.dtype)
         over = (exact.double() - wide).abs() > torch.minimum(d.abs(), (inside - wide).abs())
         return torch.where(over, torch.nextafter(exact, x), exact)
-
-
-_N = TypeVar("_N", bound=type[Norm])
-_NORMS: dict[str, type[Norm]] = {}
-_NAMES: dict[Any, str] = {}  # of names and aliases
-
-
-def register_norm(norm: _N) -> _N:
-    """Make a norm known to every attack, score and indicator by its name.
-
-    Parameters
-    ----------
-    norm : subclass of Norm
-        With ``name``, ``order`` and ``dual``.
-
-    Returns
-    -------
-    norm : subclass of Norm
-        The same class, so that the function serves as a decorator.
-
-    Raises
-    ------
-    ValueError
-        If the name or an alias is taken, or the norm does not say what its dual is.
-
-    See Also
-    --------
-    Norm : Base class.
-
-    Examples
-    --------
-    Perturbations that change at most eps features:
-
-    >>> import torch
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from sklearn_robust.attacks import PGD, Norm, register_norm
-    >>> @register_norm
-    ... class CountNorm(Norm):
-    ...     name, order, dual = "count", 0, None
-    ...     def size(self, d):
-    ...         return self.length(d) / self.radius
-    ...     def project(self, d, slack=None):
-    ...         flat = self.only_free(d).flatten(1)
-    ...         largest = flat.abs().topk(min(int(self.radius), flat.shape[1])).indices
-    ...         kept = torch.zeros_like(flat).scatter(1, largest, flat.gather(1, largest))
-    ...         return kept.reshape(d.shape)
-    ...     def sample(self, noise, x, stream):
-    ...         return self.project(2 * noise.uniform(x, stream) - 1)
-    ...     def steepest_step(self, grad, step, slack=None):
-    ...         return step * grad.sign()
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = LogisticRegression(max_iter=1000).fit(X, y)
-    >>> attack = PGD(eps=2, norm="count", max_iter=20, bounds=(0, 8), random_state=0)
-    >>> changed = attack.generate(model, X, y) != X.astype("float32")
-    >>> int(changed.sum(axis=1).max())
-    2
-    """
-    if not (isinstance(norm, type) and issubclass(norm, Norm)):
-        raise TypeError(f"{norm!r} is no norm: register a subclass of sklearn_robust.attacks.Norm.")
-    name, order = norm.name, norm.order
-    if not name or math.isnan(order):
-        raise ValueError(
-            f"{norm.__name__} has name {name!r} and order {order!r}: set its class attributes "
-            "name (a string) and order (a number, 0 for a count of changed features)."
-        )
-    if norm.dual == _UNSAID:
-        raise ValueError(
-            f"{norm.__name__} does not say what its dual norm is: set its class attribute dual to "
-            "the name of a norm, or to None if there is none."
-        )
-    taken = [key for key in (name, *norm.aliases) if key in _NAMES]
-    if taken:
-        raise ValueError(
-            f"A norm called {taken[0]!r} is registered already ({_NORMS[_NAMES[taken[0]]].__name__}"
-            "): give the new one another name and other aliases."
-        )
-    _NORMS[name] = norm
-    _NAMES.update(dict.fromkeys((name, *norm.aliases), name))
-    return norm
-
-
-def norm_names(*, with_dual: bool = False) -> list[str]:
-    """Names of the registered norms, or of those that have a dual."""
-    return [name for name, norm in _NORMS.items() if norm.dual is not None or not with_dual]
-
-
-def check_norm(norm: str | float) -> str:
-    """Return the name of a norm, such as "linf" for ``np.inf``."""
-    try:
-        if isinstance(norm, bool):
-            raise TypeError
-        return _NAMES[norm]
-    except (KeyError, TypeError):
-        *others, last = map(repr, _NORMS)
-        raise ValueError(
-            f"norm is {norm!r}; choose {', '.join(others)} or {last} (np.inf, 2 and 1 mean the "
-            "first three)."
-        ) from None
-
-
-def get_norm(norm: str | float) -> type[Norm]:
-    """Return the registered norm of a name or an alias."""
-    return _NORMS[check_norm(norm)]

@@ -8,9 +8,10 @@ import torch
 from torch.nn.functional import pad
 
 from .._functional import flat_norm
-from ._base import Norm, register_norm
+from ._base import Norm
 from ._box import Box
 from ._noise import Noise, column
+from ._register import register_norm
 
 __all__ = ["L1Norm", "L2Norm", "LinfNorm"]
 

@@ -12,6 +12,7 @@ from ._deepfool import DeepFool
 from ._fab import FAB
 from ._fgsm import FGSM
 from ._gradient import GradientAttack
+from ._parameters import attack_class
 from ._pgd import PGD
 from ._square import Square
 from ._worst_case import WorstCase
@@ -32,5 +33,6 @@ __all__ = [
     "Square",
     "ThreatModel",
     "WorstCase",
+    "attack_class",
     "register_norm",
 ]

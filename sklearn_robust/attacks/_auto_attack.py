@@ -31,7 +31,8 @@ class AutoAttack(WorstCase):
         With ``version="custom"``: the cascade; ``eps`` and ``norm`` take the place of theirs.
     version : {"standard", "rand", "custom"}, default="standard"
         "standard": APGD on cross-entropy, APGD on the targeted DLR loss, FAB toward single
-        classes (100 steps and 9 classes each), Square with 5000 queries. "rand", for models
+        classes (100 steps and 9 classes each; in l1 5 restarts of the first and 5 classes),
+        Square with 5000 queries. "rand", for models
         that draw random numbers: APGD on cross-entropy and on DLR, averaged over ``n_eot``
         draws. "custom": ``attacks``.
     n_eot : int, default=20
@@ -80,10 +81,12 @@ class AutoAttack(WorstCase):
 
     def _chosen(self) -> list[BaseAttack]:
         if self.version == "standard":
+            # l1 has more local optima: its authors restart more and aim at fewer classes.
+            n_runs, n_classes = (5, 5) if check.check_norm(self.norm) == "l1" else (1, 9)
             return [
-                APGD(),
-                APGD(loss="targeted_dlr"),
-                FAB(n_target_classes=9),
+                APGD(n_restarts=n_runs),
+                APGD(loss="targeted_dlr", n_target_classes=n_classes),
+                FAB(n_target_classes=n_classes),
                 Square(max_iter=5000),
             ]
         if self.version == "rand":

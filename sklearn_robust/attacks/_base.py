@@ -5,37 +5,30 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
-from sklearn.linear_model import LogisticRegression
 from sklearn.utils import Bunch
-from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation as check
 from .._norms import Bounds, Box
 from .._random import RowNoise, seed_of
 from ..differentiable import Model, open_model
-from ..differentiable._scores import with_names
 from ..differentiable._state import records, seeded
 from ..exceptions import ZeroGradientWarning
 from ._arrays import batches_of
 from ._batch import AttackBatch, AttackResult
-from ._core import TensorAttack
 from ._losses import describe_loss
 from ._parameters import attack_class
-
-if TYPE_CHECKING:
-    from typing import Self
+from ._transformer import AttackTransformer
 
 __all__ = ["BaseAttack"]
 
 
 @attack_class
-class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class BaseAttack(AttackTransformer):
     """Base of all attacks: validation, batches and random numbers around ``run``.
 
     A subclass writes ``run(batch)``, which returns an ``AttackResult``. Its class attribute
@@ -96,62 +89,6 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
     random_state: Any = None
     verbose: int = 0
 
-    # -- the transformer --------------------------------------------------------------------
-
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit the attacked estimator and decide the box of the data.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, ...)
-            Training data.
-        y : array-like of shape (n_samples,)
-            Labels.
-
-        Returns
-        -------
-        self : object
-            The fitted attack, with ``estimator_`` and ``bounds_``.
-        """
-        self.check_parameters()
-        samples, y = check.validate_samples(self, X, y)
-        self.input_shape_ = samples.shape[1:]
-        self.bounds_ = check.check_bounds(self.bounds, samples)
-        if self.estimator is not None:
-            check.check_learner("estimator", self.estimator)
-        model = LogisticRegression() if self.estimator is None else clone(self.estimator)
-        self.estimator_ = model.fit(with_names(self, samples), y)
-        self.classes_ = self.estimator_.classes_
-        self.n_iter_ = self.max_iter
-        return self
-
-    @records
-    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Attack the labels that the fitted estimator predicts.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, ...)
-            Clean samples.
-
-        Returns
-        -------
-        X_adv : array of shape (n_samples, ...), float32
-            Perturbed samples.
-        """
-        check_is_fitted(self)
-        if self.targeted:
-            raise ValueError(
-                "transform is given no classes to reach: use targeted=False, or "
-                "generate(estimator, X, y)."
-            )
-        samples = check.validate_samples(self, X, reset=False)
-        check.check_sample_shape(samples, self.input_shape_, type(self).__name__)
-        # Data that leave an automatic box have none.
-        auto = isinstance(self.bounds, str) and self.bounds_ is not None
-        bounds = check.check_bounds(self.bounds if auto else self.bounds_, samples)
-        return self._generate(open_model(self.estimator_), samples, None, bounds)
-
     # -- arrays -----------------------------------------------------------------------------
 
     @records
@@ -184,9 +121,23 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
         self, model: Model, X: NDArray[np.float32], y: ArrayLike | None, bounds: Bounds
     ) -> NDArray[np.float32]:
         codes = self._codes(model, X, y)
-        result = AttackResult.join(self._results(self.logits_of(model), X, codes, bounds))
+        flags = self._generating(model)
+        result = AttackResult.join(self._results(self.logits_of(model), X, codes, bounds, **flags))
         self._warn_of_zero_gradients(result)
         return _array(result.x_adv)
+
+    def _generating(self, model: Model) -> dict[str, Any]:
+        """Return flags of the batches of ``generate``, which leaves successes unconfirmed."""
+        return {}
+
+    def _confirm(self, model: Model) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+        """Make the function that asks the estimator itself whether points are adversarial."""
+
+        def confirm(x_adv: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+            agreed = model.predict_codes(_array(x_adv)) == wanted.cpu().numpy()
+            return torch.as_tensor(agreed == self.targeted, device=x_adv.device)
+
+        return confirm
 
     @records
     def evaluate(self, estimator: Any, X: ArrayLike, y: ArrayLike | None = None) -> Bunch:
@@ -230,15 +181,10 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
 
         ``checked`` says that no clean sample counts as fooled; errors name samples by ``index``.
         """
-
-        def confirm(x_adv: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-            agreed = model.predict_codes(_array(x_adv)) == wanted.cpu().numpy()
-            return torch.as_tensor(agreed == self.targeted, device=x_adv.device)
-
         flags: dict[str, Any] = {
             "stop": True,
             "checked": checked,
-            "confirm": confirm,
+            "confirm": self._confirm(model),
             "native": model.native,
         }
         data = (self.logits_of(model), X, codes, bounds)
@@ -347,12 +293,6 @@ class BaseAttack(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstim
             "which says nothing of robustness. Use WorstCase(), or loss='margin' or "
             "'scaled_cross_entropy'."
         )
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags
 
 
 def _array(x: torch.Tensor) -> NDArray[np.float32]:

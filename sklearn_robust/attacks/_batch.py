@@ -48,6 +48,8 @@ class AttackBatch:
         Whether it is known that no clean sample counts as fooled.
     judge : bool
         Whether the last iterate's success and loss must be known.
+    strict : bool
+        Whether ``confirm`` judges each nearest point as it is found.
     on_nan : {"raise", "robust", "ignore"}
         What NaN logits mean.
     observe : callable or None
@@ -80,6 +82,7 @@ class AttackBatch:
     stop: bool = False
     checked: bool = False
     judge: bool = False
+    strict: bool = False
     on_nan: str = "ignore"
     observe: Callable[..., Any] | None = None
     confirm: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None
@@ -166,6 +169,14 @@ class AttackBatch:
         """Whether the logits ``z`` of ``rows`` mean success, shape (n_rows,)."""
         hit = z.detach().argmax(1) == self.y[rows]
         return hit if self.targeted else ~hit
+
+    def agreed(self, hit: torch.Tensor, x_adv: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """Which successes of ``rows`` the estimator confirms, where it judges every point."""
+        if not self.strict or self.confirm is None or not bool(hit.any()):
+            return hit
+        agreed = hit.clone()
+        agreed[hit] = self.confirm(x_adv[hit], self.y[rows[hit]])
+        return agreed
 
     def judge_last(
         self, x_adv: torch.Tensor, rows: torch.Tensor

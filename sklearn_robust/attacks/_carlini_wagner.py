@@ -16,6 +16,7 @@ from ._parameters import attack_class
 __all__ = ["CarliniWagner"]
 
 _DECAY = (0.9, 0.999)  # of Adam's mean gradient and mean square
+_OVERSHOOT = 1.01  # how far beyond the linearised boundary the searches start
 _RATE = 0.1  # first step, as a share of the distance to the boundary
 _N_CANDIDATES = 10  # classes whose boundary is looked at before the first step
 _TINY = 1e-30
@@ -51,7 +52,7 @@ class CarliniWagner(MinimumNormAttack):
     -----
     l2 minimises ``||d||^2 + c max(S(x + d), 0)`` with the margin S; c is bisected. linf
     minimises ``sum_i max(|d_i| - t, 0) + c max(S(x + d), 0)``; the threshold t is bisected. All
-    searches start where a linear model would have its nearest boundary, with the balance that
+    searches start just beyond where a linear model has its nearest boundary, with the balance that
     suits it, so that neither the scale of the logits nor that of the data matters. The box is
     kept by projection: a pixel that is black or white moves as freely as any other.
 
@@ -138,7 +139,7 @@ class TradeoffConstant:
     Attributes
     ----------
     start : tensor of shape (n, ...)
-        Where the linearised model has its nearest boundary; the searches start there.
+        Just beyond the nearest boundary of the linearised model; the searches start there.
     step : tensor of shape (n,)
         First step of each feature.
     value, low, high : tensors of shape (n,)
@@ -161,7 +162,8 @@ class TradeoffConstant:
             else F.competing_classes(batch.clean_logits, batch.y)[:, :_N_CANDIDATES]
         )
         gap, grad = search.nearest(search.gaps(z, rows, others), x)
-        gain, slope = (-gap).clamp_min(0), search.ball.dual_norm(grad).clamp_min(_TINY)
+        gain = _OVERSHOOT * (-gap).clamp_min(0)
+        slope = search.ball.dual_norm(grad).clamp_min(_TINY)
         self.search = search
         self.linf = isinstance(search.ball, LinfNorm)
         self.start = (

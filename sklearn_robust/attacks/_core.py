@@ -207,7 +207,7 @@ class TensorAttack:
         agreed = batch.confirmed(result)
         denied = torch.nonzero(result.fooled & ~agreed).flatten()
         if len(denied):  # rounding flipped a near tie: search on to the last step
-            part = batch.part(denied, stop=False, judge=True)
+            part = batch.part(denied, stop=False, judge=True, strict=True)
             logits = batch.logits
             exact = logits.exact if isinstance(logits, DifferentiableModel) else logits
             part = replace(part, logits=exact, clean_logits=None)

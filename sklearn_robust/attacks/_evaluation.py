@@ -93,6 +93,7 @@ def open_samples(
         )
     samples: NDArray[np.float32] = check.check_samples(X, of=model.estimator)
     check.check_sample_shape(samples, model.input_shape, model.name)
+    model.examine(samples)
     return samples, None if y is None else model.label_codes(samples, y)
 
 

@@ -11,6 +11,7 @@ from .. import _validation as check
 from .._functional import ascent_gradient
 from .._norms import column
 from .._threat_model import ThreatModel
+from ..differentiable import Model
 from ._base import BaseAttack
 from ._batch import AttackBatch, AttackResult
 from ._losses import make_objective
@@ -19,6 +20,7 @@ from ._parameters import attack_class
 __all__ = ["MinimumNormSearch", "MinimumNormAttack", "check_nearest"]
 
 _SLACK_FACTOR = 1.5  # points up to so many limits away are worth pulling back
+_NO_WAY = 1e20  # gap of logits that only a class which is switched off explains
 
 
 def check_nearest(attack: Any, norm: str | None = None) -> MinimumNormAttack:
@@ -61,6 +63,9 @@ class MinimumNormAttack(BaseAttack):
     def _check_radius(self, norm: str) -> None:
         if self.eps is not None:
             super()._check_radius(norm)
+
+    def _generating(self, model: Model) -> dict[str, Any]:
+        return {"confirm": self._confirm(model)}
 
     def find_nearest(self, batch: AttackBatch, search: MinimumNormSearch) -> None:
         """Move samples and show each point to the search; written by subclasses.
@@ -126,7 +131,7 @@ class MinimumNormSearch:
         """Keep the points that are adversarial and nearer; say which are adversarial."""
         point = self.batch.round_to_grid(x_adv.detach(), rows)
         length = self.ball.size(point - self.batch.x[rows])
-        hit = self.batch.fooled(z, rows)
+        hit = self.batch.agreed(self.batch.fooled(z, rows), point, rows)
         if z.requires_grad and self.batch.observe is not None:
             self.batch.observe(self.n_seen, rows, z.detach(), point)
             self.n_seen += 1
@@ -175,7 +180,8 @@ class MinimumNormSearch:
             distance = torch.where(nearer, far, distance)
             gap = torch.where(nearer, value, gap)
             grad = torch.where(column(nearer, g), g, grad)
-        return gap, grad
+        known = gap.abs() < _NO_WAY  # else there is no step to a class that is masked out
+        return torch.where(known, gap, 0), torch.where(column(known, grad), grad, 0)
 
     @torch.no_grad()
     def polish(self, n_steps: int = 3) -> None:
@@ -186,7 +192,7 @@ class MinimumNormSearch:
         batch = self.batch
         far = self.result.loss < (-self.limit if self.any_success else 0)
         rows = torch.nonzero(self.result.fooled & far).flatten()
-        if not len(rows) or (batch.judge and not self.any_success):
+        if not len(rows) or (batch.judge and not batch.strict and not self.any_success):
             return
         x, far = batch.x[rows], self.result.x_adv[rows]
         low, high = torch.zeros(len(rows)).to(x), torch.ones(len(rows)).to(x)

@@ -37,10 +37,35 @@ _LAST = ("batch_size", "on_nan", "random_state", "verbose")  # of a signature
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(field,))
 def attack_class(cls: _C) -> _C:
-    """Give a class a scikit-learn constructor with its annotated attributes as parameters.
+    """Give an attack a constructor whose parameters are its annotated class attributes.
 
-    Inherited ones come first and those that every attack has come last; all but ``estimator`` are
-    keyword-only. Shared parameters are filled into the docstring.
+    Their values are the defaults. Inherited parameters are kept; all but ``estimator`` are
+    keyword-only. ``get_params``, ``set_params`` and ``clone`` know the new ones, and so do the
+    parameters of nets that train with the attack. A line such as ``%(eps)s`` in the docstring
+    stands for the text that all attacks have of a parameter.
+
+    Parameters
+    ----------
+    cls : subclass of BaseAttack or GradientAttack
+        With annotated attributes, such as ``n_points: int = 30``.
+
+    Returns
+    -------
+    cls : subclass of BaseAttack or GradientAttack
+        The same class, so that the function serves as a decorator.
+
+    See Also
+    --------
+    BaseAttack : Base of all attacks.
+
+    Examples
+    --------
+    >>> from sklearn_robust.attacks import PGD, attack_class
+    >>> @attack_class
+    ... class PatientPGD(PGD):
+    ...     patience: int = 5
+    >>> PatientPGD(eps=0.1, patience=3)
+    PatientPGD(eps=0.1, patience=3)
     """
     made: Any = dataclass(kw_only=True, repr=False, eq=False)(cls)
     init = vars(fill_docstring(made))["__init__"]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from os import PathLike
+import math
+import zipfile
+import zlib
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from .. import _validation as check
+from .._archive import Archive, UnreadableError, open_file
 from ._images import scale_pixels
 
 NAMES = ("X_train", "y_train", "X_test", "y_test")
 WANTED = "wanted are " + ", ".join(NAMES)
+_DAMAGE = (zipfile.BadZipFile, zlib.error)
 
 
 def load_npz(path: str | PathLike[str]) -> Bunch:
@@ -45,11 +49,14 @@ def load_npz(path: str | PathLike[str]) -> Bunch:
     OSError
         If there is no such file, or it cannot be read.
     ValueError
-        If an array is missing, holds Python objects, or does not fit the others.
+        If an array is missing, empty, holds Python objects, NaN, infinite or complex numbers or
+        dates, or does not fit the others.
 
     Notes
     -----
-    Nothing in the file is unpickled, so that an untrusted file cannot run code.
+    Nothing in the file is unpickled, so that an untrusted file cannot run code. What each array
+    says about its size is compared with the others and with the file before any is read, so that
+    a small file takes little memory.
 
     Examples
     --------
@@ -66,85 +73,191 @@ def load_npz(path: str | PathLike[str]) -> Bunch:
     ((3, 1, 8, 8), 1.0, ['cat', 'dog', 'cat'])
     """
     check.check_path("path", path)
-    path = Path(path).expanduser()
-    arrays = _read(path)
+    path = Path(fspath(path)).expanduser()
+    with open_file(path, f"{WANTED} in one .npz file") as stream:
+        return _read(stream, path)
+
+
+class _Header(NamedTuple):
+    """What an array says about itself."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def _read(stream: IO[bytes], path: Path) -> Bunch:
+    """Read the four arrays once their headers fit each other."""
+    archive = _open(stream, path)
+    headers = {name: _header(archive, name, path) for name in NAMES}
+    _check_headers(headers, path)
     data = Bunch()
     for part in ("train", "test"):
-        X = _samples(arrays[f"X_{part}"], f"X_{part}", path)
-        y = _labels(arrays[f"y_{part}"], f"y_{part}", path)
-        if len(X) != len(y):
-            raise ValueError(
-                f"{path}: X_{part} has {len(X)} samples and y_{part} {len(y)} labels; "
-                f"save as many of one as of the other."
-            )
+        y = _labels(_array(archive, f"y_{part}", path), f"y_{part}", path)
+        X = _samples(_array(archive, f"X_{part}", path), f"X_{part}", path)
         data |= {f"X_{part}": X, f"y_{part}": y}
-    if data.X_train.shape[1:] != data.X_test.shape[1:]:
-        raise ValueError(
-            f"{path}: samples of X_train have shape {data.X_train.shape[1:]} and those of X_test "
-            f"{data.X_test.shape[1:]}; save both in the same shape."
-        )
     return data
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
-    """Read the four arrays without unpickling."""
+def _open(stream: IO[bytes], path: Path) -> Archive:
+    if stream.read(6) == b"\x93NUMPY":
+        raise OSError(f"{path} holds a single array; {WANTED}, saved by numpy.savez.")
     try:
-        stream = path.open("rb")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"There is no file {path}; {WANTED} in one .npz file.") from None
-    with stream:
-        try:
-            file = np.load(stream, allow_pickle=False)
-        except (ValueError, EOFError, BadZipFile) as error:
-            raise OSError(f"{path} is not an .npz file; {WANTED}, saved by numpy.savez.") from error
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise OSError(f"{path} holds a single array; {WANTED}, saved by numpy.savez.")
-        missing = [name for name in NAMES if name not in file.files]
-        if missing:
-            found = ", ".join(file.files) or "nothing"
-            raise ValueError(f"{path} has no {', '.join(missing)}; {WANTED}, found {found}.")
-        return {name: _member(file, name, path) for name in NAMES}
+        archive = Archive(stream)
+    except UnreadableError as error:
+        raise OSError(f"{path} is not an .npz file; {WANTED}, saved by numpy.savez.") from error
+    found = [name.removesuffix(".npy") for name in archive.names]
+    missing = [name for name in NAMES if name not in found]
+    if missing:
+        listed = ", ".join(name[:30] for name in found[:10]) or "nothing"
+        raise ValueError(f"{path} has no {', '.join(missing)}; {WANTED}, found {listed}.")
+    return archive
 
 
-def _member(file: Any, name: str, path: Path) -> NDArray[Any]:
-    """Read one array, or raise an error that says why it cannot be read."""
+# -- headers ---------------------------------------------------------------------------------------
+
+
+def _header(archive: Archive, name: str, path: Path) -> _Header:
+    """Read what an array says about itself, and hold it against the file."""
+    member = f"{name}.npy"
     try:
-        return np.asarray(file[name])
-    except ValueError as error:
+        size = archive.size(member)
+        with archive.open(member) as file:
+            header = _Header(*_shape_and_dtype(file))
+            left = size - file.tell()
+    except UnreadableError as error:
+        raise OSError(
+            f"{path} is damaged: {name} cannot be read, since {error}; write the file again by "
+            "numpy.savez."
+        ) from error
+    except Exception as error:  # of many kinds: numpy evaluates what the header says
+        raise OSError(
+            f"{path} is damaged: {name} cannot be read, since its header is none of numpy's; write "
+            "the file again."
+        ) from error
+    if header.dtype.hasobject:
         raise ValueError(
             f"{path}: {name} cannot be read without unpickling Python objects, which could run "
             f"code; save it as an array of numbers or, for labels, of strings (dtype str)."
-        ) from error
-    except (OSError, EOFError, BadZipFile) as error:
-        raise OSError(f"{path} is damaged: {name} cannot be read; write the file again.") from error
+        )
+    n_bytes = math.prod(header.shape) * header.dtype.itemsize
+    if min(header.shape, default=1) < 0 or n_bytes != left:
+        raise OSError(
+            f"{path} is damaged: {name} cannot be read, since it says that it takes {n_bytes} "
+            f"bytes and the file holds {left}; write the file again."
+        )
+    return header
 
 
-def _samples(X: NDArray[Any], name: str, path: Path) -> NDArray[np.float32]:
-    """Check one array of samples and make it float32."""
-    if X.ndim < 2:
+def _shape_and_dtype(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read the header of an open array."""
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    else:
+        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+    return shape, dtype
+
+
+def _check_headers(headers: dict[str, _Header], path: Path) -> None:
+    """Raise unless the shapes and dtypes of all arrays fit each other."""
+    for part in ("train", "test"):
+        X, y = headers[f"X_{part}"], headers[f"y_{part}"]
+        _check_samples(X, f"X_{part}", path)
+        _check_labels(y, f"y_{part}", path)
+        if X.shape[0] != y.shape[0]:
+            raise ValueError(
+                f"{path}: X_{part} has {X.shape[0]} samples and y_{part} {y.shape[0]} labels; "
+                f"save as many of one as of the other."
+            )
+    train, test = headers["X_train"].shape[1:], headers["X_test"].shape[1:]
+    if train != test:
+        raise ValueError(
+            f"{path}: samples of X_train have shape {train} and those of X_test "
+            f"{test}; save both in the same shape."
+        )
+
+
+def _check_samples(X: _Header, name: str, path: Path) -> None:
+    if len(X.shape) < 2:
         raise ValueError(
             f"{path}: {name} has shape {X.shape}; wanted are samples along the first axis and at "
             f"least one more axis."
         )
-    if X.dtype == np.uint8:
-        if X.ndim == 4 and X.shape[-1] in (1, 3, 4) and X.shape[1] not in (1, 3, 4):
-            raise ValueError(
-                f"{path}: {name} has shape {X.shape}, the channels last; wanted is (n, C, H, W), "
-                f"save numpy.moveaxis({name}, -1, 1)."
-            )
-        return scale_pixels(X)
-    if not np.issubdtype(X.dtype, np.floating):
+    if 0 in X.shape:
         raise ValueError(
-            f"{path}: {name} has dtype {X.dtype}; wanted is uint8 for pixels from 0 to 255, or "
-            f"floating-point numbers, save {name}.astype('float32')."
+            f"{path}: {name} has shape {X.shape} and so holds no number; save at least one sample "
+            "with at least one feature."
         )
-    return X.astype(np.float32)
+    pixels = X.dtype == np.uint8
+    channels_last = len(X.shape) == 4 and X.shape[-1] in (1, 3, 4) and X.shape[1] not in (1, 3, 4)
+    if pixels and channels_last:
+        raise ValueError(
+            f"{path}: {name} has shape {X.shape}, the channels last; wanted is (n, C, H, W), "
+            f"save numpy.moveaxis({name}, -1, 1)."
+        )
+    if not pixels and not np.issubdtype(X.dtype, np.floating):
+        raise ValueError(
+            f"{path}: {name} has dtype {str(X.dtype)[:50]}; wanted is uint8 for pixels from 0 to "
+            f"255, or floating-point numbers, save {name}.astype('float32')."
+        )
+
+
+def _check_labels(y: _Header, name: str, path: Path) -> None:
+    if len(y.shape) != 1:
+        raise ValueError(
+            f"{path}: {name} has shape {y.shape}; wanted is one label per sample, (n,)."
+        )
+    if y.dtype.kind not in "biufU":
+        raise ValueError(
+            f"{path}: {name} has dtype {str(y.dtype)[:50]}, which holds no labels; save integers, "
+            f"or text by {name}.astype(str)."
+        )
+
+
+# -- contents --------------------------------------------------------------------------------------
+
+
+def _array(archive: Archive, name: str, path: Path) -> NDArray[Any]:
+    """Read one array, whose header is known to fit."""
+    try:
+        with archive.open(f"{name}.npy") as file:
+            array = np.lib.format.read_array(file, allow_pickle=False)
+            file.read(1)  # numpy may stop before the end, where the checksum is compared
+        return array
+    except (UnreadableError, OSError, EOFError, ValueError, *_DAMAGE) as error:
+        raise OSError(f"{path} is damaged: {name} cannot be read; write the file again.") from error
+
+
+def _samples(X: NDArray[Any], name: str, path: Path) -> NDArray[np.float32]:
+    """Make samples float32."""
+    if X.dtype == np.uint8:
+        return scale_pixels(X)
+    with np.errstate(over="ignore"):
+        found = X.astype(np.float32)
+    if not np.isfinite(found.min()) or not np.isfinite(found.max()):
+        high = bool(np.isfinite(X.min()) and np.isfinite(X.max()))
+        if high:
+            raise ValueError(
+                f"{path}: {name} holds numbers beyond float32's range, up to "
+                f"{max(X.max(), -X.min()):.3g}; scale its features and save it again."
+            )
+        raise ValueError(
+            f"{path}: {name} holds NaN or infinite numbers; leave such samples out, or fill the "
+            "cells, e.g. by sklearn.impute.SimpleImputer, and save it again."
+        )
+    return found
 
 
 def _labels(y: NDArray[Any], name: str, path: Path) -> NDArray[Any]:
-    """Check one array of labels and make integers int64."""
-    if y.ndim != 1:
+    """Check labels and make integers int64."""
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise ValueError(
-            f"{path}: {name} has shape {y.shape}; wanted is one label per sample, (n,)."
+            f"{path}: {name} holds NaN or infinite labels; leave those samples out, or give them a "
+            "label of their own, and save it again."
+        )
+    if y.dtype.kind == "u" and len(y) and y.max() > np.iinfo(np.int64).max:
+        raise ValueError(
+            f"{path}: {name} holds labels above 2**63 - 1, which int64 cannot hold; save "
+            f"numpy.unique({name}, return_inverse=True)[1], or text by {name}.astype(str)."
         )
     return y.astype(np.int64) if np.issubdtype(y.dtype, np.integer) else y

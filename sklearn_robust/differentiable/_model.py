@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from torch import nn
 
 from .._validation import check_labels, encode_labels
 from ..exceptions import NotDifferentiableError
-from ._module import DifferentiableModel
+from ._examination import missing_gradient, refuse_shared_statistics
+from ._module import AnyDtype, DifferentiableModel
 from ._registry import as_module
 from ._scores import ScoreFunction, with_names
 from ._state import seeded
@@ -76,28 +79,62 @@ class Model:
             self._module: DifferentiableModel | None = as_module(estimator)
         except NotDifferentiableError as error:
             self._module, self.reason = None, str(error)
+        self._examined = False
+
+    def examine(self, X: NDArray[Any]) -> None:
+        """Look once at what a torch module does with a few samples.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, ...)
+            Checked samples.
+
+        Raises
+        ------
+        ValueError
+            If the samples of a batch change each other's logits.
+        """
+        if self._examined or self._module is None or not len(X):
+            return
+        self._examined = True
+        if any(isinstance(part, AnyDtype) for part in self._module.modules()):
+            refuse_shared_statistics(self._module, X)
+            with seeded(self._module, self._module.tensor(X[:1]), 0):
+                self.reason = missing_gradient(self._module, X)
 
     @property
     def differentiable(self) -> bool:
-        """Whether a gradient reaches the input."""
-        return self._module is not None
+        """Whether a gradient reaches the input, as far as the samples seen so far tell."""
+        return self.reason is None
 
     @property
     def module(self) -> DifferentiableModel:
-        """The differentiable model, or the error that says why there is none."""
+        """The model as a torch module, or the error that says why there is none."""
         if self._module is None:
             raise NotDifferentiableError(self.reason)
         return self._module
 
-    @cached_property
+    @property
     def logits(self) -> DifferentiableModel:
         """Logits whose gradient is worth following; smooth where the model's own jump."""
+        if self.reason is not None:
+            raise NotDifferentiableError(self.reason)
+        return self._surrogate
+
+    @property
+    def fused(self) -> DifferentiableModel:
+        """The same logits, up to rounding, in less time; for attacks."""
+        if self.reason is not None:
+            raise NotDifferentiableError(self.reason)
+        return self._fused
+
+    @cached_property
+    def _surrogate(self) -> DifferentiableModel:
         return self.module.surrogate
 
     @cached_property
-    def fused(self) -> DifferentiableModel:
-        """The same logits, up to rounding, in less time; for attacks."""
-        return self.logits.fused
+    def _fused(self) -> DifferentiableModel:
+        return self._surrogate.fused
 
     @cached_property
     def double(self) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -112,16 +149,16 @@ class Model:
     @cached_property
     def scores(self) -> DifferentiableModel | ScoreFunction:
         """What a black-box attack asks: the logits where there are any, else scores."""
-        if not self.differentiable:
+        if self._module is None:
             return ScoreFunction(self.estimator)
-        return self.fused if self.logits is self.module else self.module.fused
+        return self._fused if self._surrogate is self._module else self._module.fused
 
     @cached_property
     def native(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
         """Logits by which the estimator itself predicts; None if it predicts otherwise."""
         return native_logits(self.estimator)
 
-    @property
+    @cached_property
     def _source(self) -> Any:
         return self._module if self._module is not None else self.scores
 
@@ -147,7 +184,11 @@ class Model:
 
     def predict_codes(self, X: NDArray[Any]) -> NDArray[np.int64]:
         """Class codes (n,) that the estimator itself predicts (a bare module: by its logits)."""
-        if not hasattr(self.estimator, "predict"):
+        self.examine(X)
+        own = isinstance(self.estimator, nn.Module) and not isinstance(
+            self.estimator, BaseEstimator
+        )
+        if own or not hasattr(self.estimator, "predict"):
             return self._source.codes(X)
         self._learn_classes(X)
         labels = self.estimator.predict(with_names(self.estimator, X))
@@ -159,6 +200,7 @@ class Model:
         labels: Any = y
         if len(labels) != len(X):
             raise ValueError(f"X has {len(X)} samples and y has {len(labels)} labels.")
+        self.examine(X)
         self._learn_classes(X)
         return encode_labels(labels, self.classes_, self.name)
 

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from .. import _validation as check
-from ._fast.copying import copy_module, frozen_twin
+from ._any_dtype import AnyDtype
+from ._fast.copying import frozen_twin, without_gradients
 from ._fast.dry_run import draws_random_numbers
 from ._fast.fuse import can_be_fused, fused_copy
 from ._fast.reduced_precision import ReducedPrecision
@@ -25,43 +26,9 @@ def device_of(module: nn.Module) -> torch.device:
     return max(devices, key=lambda device: device.type != "cpu", default=torch.device("cpu"))
 
 
-class AnyDtype(nn.Module):
-    """A frozen copy of ``module`` that computes in the dtype of its input.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Copied, so that neither its mode, its statistics nor its gradients are ever touched.
-
-    See Also
-    --------
-    DifferentiableModel : What holds it.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklearn_robust.differentiable import AnyDtype
-    >>> body = AnyDtype(torch.nn.Linear(3, 2))
-    >>> body(torch.zeros(1, 3, dtype=torch.float64)).dtype
-    torch.float64
-    """
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        if not isinstance(module, nn.Module):
-            raise TypeError(f"module is {check.shown(module)}; give a torch.nn.Module.")
-        self.module = copy_module(module).eval().requires_grad_(False)
-        self._others: dict[torch.dtype, nn.Module] = {}
-
-    def forward(self, x: torch.Tensor) -> Any:
-        """Logits in the dtype of ``x``."""
-        own = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), x.dtype)
-        if x.dtype == own:
-            return self.module(x)
-        if x.dtype not in self._others:
-            with torch.inference_mode(False):
-                self._others[x.dtype] = frozen_twin(self.module).to(x.device, x.dtype)
-        return self._others[x.dtype](x)
+def _parts(module: nn.Module, kind: type) -> list[Any]:
+    """Parts of a module, itself included, that are of a class."""
+    return [part for part in module.modules() if isinstance(part, kind)]
 
 
 class DifferentiableModel(nn.Module):
@@ -133,7 +100,7 @@ class DifferentiableModel(nn.Module):
         if self._classes is not None and self._classes.ndim != 1:
             raise ValueError(f"classes is {check.shown(classes)}; give a list of all labels.")
         self._draws: bool | None = None
-        self.eval().requires_grad_(False).to(device_of(self))
+        without_gradients(self.eval()).to(device_of(self))
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -153,31 +120,28 @@ class DifferentiableModel(nn.Module):
         if not jumps(self.body):
             return self
         model = frozen_twin(self)
-        for part in model.modules():
-            if isinstance(part, Smoothable):
-                part.smooth = True
+        for part in _parts(model, Smoothable):
+            part.smooth = True
         return model
 
     @property
     def exact(self) -> DifferentiableModel:
         """Model that computes in full precision: this one, unless it is accelerated."""
-        if not any(isinstance(part, ReducedPrecision) for part in self.modules()):
+        if not _parts(self, ReducedPrecision):
             return self
         model = frozen_twin(self)
-        for part in model.modules():
-            if isinstance(part, ReducedPrecision):
-                part.full = True
+        for part in _parts(model, ReducedPrecision):
+            part.full = True
         return model
 
     @property
     def fused(self) -> DifferentiableModel:
         """Model that computes the same, up to rounding, in less time; for attacks."""
-        if not any(can_be_fused(part) for part in self.modules()):
+        if not can_be_fused(self):
             return self
         model = frozen_twin(self)
-        for part in model.modules():
-            if isinstance(part, AnyDtype):
-                part.module, part._others = fused_copy(part.module), {}
+        for part in _parts(model, AnyDtype):
+            part.module, part._others = fused_copy(part.module), {}
         return model
 
     @property
@@ -188,6 +152,8 @@ class DifferentiableModel(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (n, n_classes) of the samples ``x`` ``(n, *sample_shape)``."""
         z = check.logits_in(self.name, self.body(x))
+        if isinstance(self.body, AnyDtype):
+            z = self.body.recognised(z)
         if self._classes is None:
             self._classes = np.arange(z.shape[1])
         if len(self._classes) != z.shape[1]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import singledispatch
 from typing import Any
 
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
@@ -107,7 +108,8 @@ def as_module(estimator: Any) -> DifferentiableModel:
     Parameters
     ----------
     estimator : fitted classifier, Pipeline, or torch.nn.Module
-        What to open. A module must return logits.
+        What to open. A module returns logits; probabilities are recognised by the first batch,
+        and their logarithms are the logits then.
 
     Returns
     -------
@@ -171,7 +173,8 @@ def as_module(estimator: Any) -> DifferentiableModel:
 
 
 def _check_fitted(estimator):
-    if not hasattr(estimator, "fit"):
+    own = isinstance(estimator, nn.Module) and not isinstance(estimator, BaseEstimator)
+    if own or not hasattr(estimator, "fit"):
         return
     try:
         check_is_fitted(estimator)

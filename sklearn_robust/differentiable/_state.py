@@ -12,11 +12,13 @@ import torch
 from torch import nn
 
 from .._random import torch_seed
-from ._fast.copying import frozen_twin
+from ._fast.copying import frozen_twin, into_eval
 from ._module import DifferentiableModel
 from ._scores import ScoreFunction
 
-__all__ = ["frozen", "frozen_logits", "module_of", "records", "seeded"]
+__all__ = ["frozen", "frozen_logits", "module_of", "records", "seeded", "without_graph"]
+
+_Result = TypeVar("_Result")
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -108,8 +110,7 @@ def _borrowed(module: nn.Module) -> Iterator[None]:
     modes = [(part, part.training) for part in module.modules()]
     live = [p for p in module.parameters() if p.requires_grad]
     try:
-        for part, _ in modes:
-            part.training = False
+        into_eval(module)
         for p in live:
             p.requires_grad_(False)
         yield
@@ -154,6 +155,22 @@ def frozen(logits: Any) -> AbstractContextManager[None]:
     """
     module = module_of(logits)
     return nullcontext() if module is None else _borrowed(module)
+
+
+def without_graph(function: Callable[[], _Result]) -> _Result:
+    """Call a function that computes predictions, without a graph where the module allows it.
+
+    A module that takes a gradient inside ``forward`` cannot do so in inference mode.
+    """
+    for mode in (torch.inference_mode, torch.no_grad):
+        try:
+            with mode():
+                return function()
+        except RuntimeError as error:
+            if "grad" not in str(error) and "nference tensor" not in str(error):
+                raise
+    with torch.enable_grad():
+        return function()
 
 
 def records(function: _Function) -> _Function:

@@ -12,6 +12,7 @@ from .. import _functional as F
 from ..attacks import auto_batch_size
 from ._indicator_input import Value, gradient
 from ._jacobian import logit_jacobian
+from ._lanczos import eigenvalues
 
 __all__ = [
     "HessianProduct",
@@ -141,4 +142,4 @@ def gauss_newton_eigvals(
     B = q[:, :, None] * J.flatten(2)
     B = B - q[:, :, None] * torch.einsum("nc,ncd->nd", q, B)[:, None]
     small = B @ B.mT if B.shape[1] <= B.shape[2] else B.mT @ B
-    return scale * torch.linalg.eigvalsh(small).clamp_min(0)
+    return scale * eigenvalues(small).clamp_min(0)

@@ -75,9 +75,11 @@ def robustness_curve(
     for radius in radii:
         check.check_eps(float(radius), "linf", ())
     model = open_model(estimator)
-    attack = clone(choose_attack(attack, model))
+    if attack is not None:  # a wrong one is refused first
+        choose_attack(attack, model)
     check.check_labels(y)
     X, codes = open_samples(model, X, y)
+    attack = clone(choose_attack(attack, model))
     attack.set_params(bounds=check.check_bounds(attack.bounds, X))
     if isinstance(attack, MinimumNormAttack):
         attack.set_params(eps=None)

@@ -21,7 +21,7 @@ from ._curvature import (
     is_piecewise_linear,
 )
 from ._indicator_input import IndicatorInput, Value
-from ._lanczos import largest, top_eigvals
+from ._lanczos import eigenvalues, largest, top_eigvals
 
 __all__ = ["DENSE", "choose_method", "eigvals_of", "hessian_eigvals", "moderate_rows", "starts"]
 
@@ -158,8 +158,8 @@ def eigvals_of(
     d, value = inputs.n_features, inputs.scalar(of, tau)
     ways: dict[str, Callable[[Any, Any], torch.Tensor]] = {
         "zero": lambda x, y: x.new_zeros(len(x), d),
-        "exact": lambda x, y: torch.linalg.eigvalsh(dense_hessian(value, x, y)),
-        "finite_difference": lambda x, y: torch.linalg.eigvalsh(
+        "exact": lambda x, y: eigenvalues(dense_hessian(value, x, y)),
+        "finite_difference": lambda x, y: eigenvalues(
             difference_hessian(value, x, y, float(step or 0))
         ),
         "gauss_newton": lambda x, y: gauss_newton_eigvals(inputs.logits, x, y, str(of), tau),
@@ -190,10 +190,10 @@ def choose_method(inputs: IndicatorInput, *, of: str | Value, k: int | None, met
         raise ValueError("method='lanczos' finds the largest eigenvalues; give k, such as k=10.")
     if method in ("gauss_newton", "finite_difference"):
         return method
-    linear = is_piecewise_linear(inputs.logits, some_rows(inputs))
+    linear = _is_piecewise_linear(inputs)
     if linear and not callable(of) and of == "margin":
         warn_of_zeros(inputs)
-        return "zero"
+        return "zero" if method == "auto" else method
     if method != "auto":
         return method
     if linear and not callable(of):
@@ -201,9 +201,12 @@ def choose_method(inputs: IndicatorInput, *, of: str | Value, k: int | None, met
     return "exact" if k is None or inputs.n_features <= DENSE else "lanczos"
 
 
-def some_rows(inputs: IndicatorInput, n: int = 4) -> torch.Tensor:
-    """Return some samples, evenly spread, by which to judge whether logits are piecewise linear."""
-    return inputs.module.tensor(inputs.X[:: -(-len(inputs.X) // n)]).double()
+def _is_piecewise_linear(inputs: IndicatorInput) -> bool:
+    """Whether the logits are linear near every sample; the first curved batch ends the search."""
+    size = moderate_rows(inputs, "lanczos")
+    batches = inputs.batches("hessian_eigvals", batch_size=size, dtype=torch.float64)
+    with torch.enable_grad():
+        return all(is_piecewise_linear(inputs.logits, x) for _, x, _ in batches)
 
 
 def warn_of_zeros(inputs: IndicatorInput) -> None:

@@ -60,10 +60,11 @@ class IndicatorInput:
     ) -> None:
         self.model = open_model(estimator)
         self.module = self.model.module
-        self._smooth = self.model.fused if first_order else self.model.logits
+        self._first_order = first_order
         _check_batch_statistics(self.module)
         self.X = check.check_samples(X, dtype=(np.float64, np.float32), of=self.model.estimator)
         check.check_sample_shape(self.X, self.module.input_shape, self.module.name)
+        self.model.examine(self.X)
         self.codes = None if y is _UNUSED else self.model.label_codes(self.X, y)
 
     def take(self, index: Any) -> IndicatorInput:
@@ -78,12 +79,16 @@ class IndicatorInput:
         """Numbers in one sample."""
         return self.X[0].size
 
+    @property
+    def _smooth(self) -> DifferentiableModel:
+        return self.model.fused if self._first_order else self.model.logits
+
     def logits(self, x: torch.Tensor) -> torch.Tensor:
         """Logits whose gradient is worth following; that of a constant model is zero."""
         z = self._smooth(x)
         if z.requires_grad or not (x.requires_grad and torch.is_grad_enabled()):
             return z
-        if not torch.equal(self._smooth(1.5 * x.detach() + 0.25), z):
+        if not torch.equal(z, z[:1].expand_as(z)):
             raise NotDifferentiableError(
                 f"The logits of {self.module.name} change with the input, but no gradient reaches "
                 "it: keep every step of the model in torch, without detach(), no_grad() and "

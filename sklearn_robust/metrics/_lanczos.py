@@ -7,7 +7,7 @@ from itertools import islice
 
 import torch
 
-__all__ = ["lanczos", "quadrature", "top_eigvals"]
+__all__ = ["eigen", "eigenvalues", "lanczos", "largest", "quadrature", "top_eigvals"]
 
 
 def lanczos(
@@ -83,6 +83,7 @@ def top_eigvals(
     makes their own errors about the square of that; after n_features steps they are exact.
     A multiple eigenvalue may be found too few times unless the sequence breaks down on it.
     """
+    product = _FiniteProduct(product)
     for alpha, beta in lanczos(product, v):
         n_steps = alpha.shape[1]
         if n_steps < 2 * k + 8 or n_steps % 4:
@@ -91,8 +92,46 @@ def top_eigvals(
         rank = theta.abs().argsort(dim=1, descending=True)[:, :k]
         residual = (beta[:, -1:] * s[:, -1].abs()).gather(1, rank).amax(1)
         if bool((residual <= tol * theta.abs().amax(1)).all()):
-            return largest(theta, k)
-    return largest(torch.linalg.eigvalsh(_tridiagonal(alpha, beta)), k)
+            return product.marked(largest(theta, k))
+    return product.marked(largest(torch.linalg.eigvalsh(_tridiagonal(alpha, beta)), k))
+
+
+class _FiniteProduct:
+    """Products with the matrices that are finite; of the others it remembers the rows."""
+
+    def __init__(self, product: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        self.product = product
+        self.broken: torch.Tensor | None = None
+
+    def __call__(self, v: torch.Tensor) -> torch.Tensor:
+        """Products (n, d), zero where one is not finite."""
+        w = self.product(v)
+        broken = ~w.isfinite().all(1)
+        self.broken = broken if self.broken is None else self.broken | broken
+        return torch.where(broken[:, None], 0, w)
+
+    def marked(self, found: torch.Tensor) -> torch.Tensor:
+        """Return what was found, NaN for the rows of other matrices."""
+        return found if self.broken is None else found.masked_fill(self.broken[:, None], torch.nan)
+
+
+def eigenvalues(H: torch.Tensor) -> torch.Tensor:
+    """Eigenvalues of each matrix, ascending; NaN where an entry is not finite."""
+    broken = ~H.isfinite().flatten(1).all(1)
+    if not bool(broken.any()):
+        return torch.linalg.eigvalsh(H)
+    found = torch.linalg.eigvalsh(torch.where(broken[:, None, None], 0, H))
+    return found.masked_fill(broken[:, None], torch.nan)
+
+
+def eigen(H: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Eigenvalues and eigenvectors of each matrix; the values are NaN where an entry is."""
+    broken = ~H.isfinite().flatten(1).all(1)
+    if not bool(broken.any()):
+        values, vectors = torch.linalg.eigh(H)
+        return values, vectors
+    values, vectors = torch.linalg.eigh(torch.where(broken[:, None, None], 0, H))
+    return values.masked_fill(broken[:, None], torch.nan), vectors
 
 
 def largest(eigenvalues: torch.Tensor, k: int) -> torch.Tensor:
@@ -105,6 +144,7 @@ def quadrature(
     product: Callable[[torch.Tensor], torch.Tensor], v: Callable[[int], torch.Tensor], n_steps: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Nodes and weights (n, n_steps) of the spectral density seen by the vectors ``v(0)``."""
+    product = _FiniteProduct(product)
     *_, (alpha, beta) = islice(lanczos(product, v), n_steps)
     theta, s = torch.linalg.eigh(_tridiagonal(alpha, beta))
-    return theta, s[:, 0].square()
+    return product.marked(theta), s[:, 0].square()

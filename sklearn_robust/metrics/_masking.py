@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ from .. import _functional as F
 from .._threat_model import ThreatModel
 from ..attacks import FGSM, PGD, BaseAttack, Square
 from ..attacks._evaluation import robust_mask
+from ..attacks._minimum_norm import MinimumNormAttack
 from ..differentiable import Model
 
 __all__ = ["MaskingProbe", "masking_signs"]
@@ -21,6 +23,10 @@ __all__ = ["MaskingProbe", "masking_signs"]
 _POINTS = 0.05  # a gap of five points of accuracy is no accident on enough samples
 _SHARE = 0.2  # and it must be a fifth of what it is measured against
 _FEW = 2  # so many samples may differ by accident
+_DIRECTIONS = 8  # random directions along which a gradient is tried
+_STEP = 0.125  # length of such a step, as a share of the radius
+_EXPLAINED = 0.5  # correlation below which a gradient says little of what a step does
+_ROUNDING = 1e-5  # changes below this share of the logits may be rounding
 
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -38,6 +44,8 @@ class MaskingProbe:
         correctly.
     threat : ThreatModel
         Where they may move, as of ``ThreatModel.on``.
+    members : list of (attack, bool array of shape (n,))
+        Attacks of the report, one by one, and which samples are robust to each.
     on_nan : {"raise", "robust"}
         What NaN logits mean.
     seed : int
@@ -48,8 +56,25 @@ class MaskingProbe:
     X: NDArray[np.float32]
     codes: NDArray[np.int64]
     threat: ThreatModel
+    members: Sequence[tuple[BaseAttack, Mask]]
     on_nan: str = "raise"
     seed: int = 0
+    _known: dict[str, Mask] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def by_gradients(self) -> Mask:
+        """Samples robust to the members with gradients and to 40 steps of PGD on two losses."""
+        left = self.left([m for m in self.members if m[0].needs_gradient] or self.members)
+        return left & self.robust_to_pgd("cross_entropy") & self.robust_to_pgd("margin")
+
+    @cached_property
+    def by_all(self) -> Mask:
+        """Samples that are robust to all members."""
+        return self.left(self.members)
+
+    def left(self, members: Sequence[tuple[BaseAttack, Mask]]) -> Mask:
+        """Tell which samples are robust to all of some members."""
+        return np.all([mask for _, mask in members], axis=0)
 
     def robust(
         self, attack_class: type[BaseAttack], rows: Any = slice(None), **params: Any
@@ -60,6 +85,12 @@ class MaskingProbe:
         X, codes = self.X[rows], self.codes[rows]
         return robust_mask(self.model, X, codes, attack, correct=np.ones(len(X), dtype=bool))
 
+    def robust_to_pgd(self, loss: str) -> Mask:
+        """Tell which samples are robust to 40 steps of PGD, found once for each loss."""
+        if loss not in self._known:
+            self._known[loss] = self.robust(PGD, max_iter=40, loss=loss)
+        return self._known[loss]
+
 
 def _differs(weaker: float, stronger: float) -> bool:
     """Whether ``weaker`` exceeds ``stronger`` by more than chance and rounding explain."""
@@ -67,27 +98,58 @@ def _differs(weaker: float, stronger: float) -> bool:
     return gap > _POINTS and gap > _SHARE * max(weaker, 1e-9)
 
 
-def one_step_beats_many(probe: MaskingProbe, white_box: Mask) -> str | None:
+def one_step_beats_many(probe: MaskingProbe) -> str | None:
     """One step fools more than several: the loss is too rough to climb."""
-    one, many = probe.robust(FGSM).mean(), probe.robust(PGD, max_iter=40).mean()
+    one, many = probe.robust(FGSM).mean(), probe.robust_to_pgd("cross_entropy").mean()
     if many - one > max(_POINTS / 2, _FEW / len(probe.X)):
         return f"one step (FGSM, {one:.1%} robust) fools more than 40 steps of PGD ({many:.1%})"
     return None
 
 
-def black_box_beats_white_box(probe: MaskingProbe, white_box: Mask) -> str | None:
-    """Look for samples that only a search without gradients fools."""
-    by_scores = probe.robust(Square, max_iter=500)
-    found = white_box & ~by_scores
+def black_box_beats_white_box(probe: MaskingProbe) -> str | None:
+    """Look for samples that only a search without gradients fools, a member or one of our own."""
+    found = probe.by_gradients & ~probe.by_all
+    rows = np.flatnonzero(probe.by_gradients & probe.by_all)
+    found[rows] = ~probe.robust(Square, rows, max_iter=500)
     if found.sum() > max(_FEW, 0.02 * len(found)):
         return (
-            f"Square, which sees scores alone, fools {found.sum()} samples that are robust to "
+            f"a search that sees scores alone fools {found.sum()} samples that are robust to "
             "every attack with gradients"
         )
     return None
 
 
-def does_not_fall_to_zero(probe: MaskingProbe, white_box: Mask) -> str | None:
+def nearest_point_beats_ascent(probe: MaskingProbe) -> str | None:
+    """Look for samples that only a search for the nearest point fools."""
+    near = [m for m in probe.members if isinstance(m[0], MinimumNormAttack)]
+    climbing = [m for m in probe.members if m[0].needs_gradient and m not in near]
+    if not near or not climbing:
+        return None
+    left = probe.left(climbing) & probe.robust_to_pgd("cross_entropy")
+    found = left & probe.robust_to_pgd("margin") & ~probe.left(near)
+    if found.sum() > max(_FEW, _POINTS * len(found)):
+        return (
+            f"{type(near[0][0]).__name__}, which looks for the nearest point, fools {found.sum()} "
+            "samples that are robust to every attack that climbs a loss"
+        )
+    return None
+
+
+def restarts_keep_finding(probe: MaskingProbe) -> str | None:
+    """Look for samples that restart after restart goes on to fool."""
+    rows, found = np.flatnonzero(probe.by_gradients & probe.by_all), 0
+    for restart in (1, 2):
+        if not len(rows):
+            return None
+        seed = {"random_start": True, "random_state": probe.seed + restart}
+        left = probe.robust(PGD, rows, max_iter=40, loss="margin", **seed)
+        rows, found = rows[left], int((~left).sum())
+    if found > max(_FEW, 0.02 * len(probe.X)):
+        return f"a second restart of PGD still fools {found} samples that all attacks left"
+    return None
+
+
+def does_not_fall_to_zero(probe: MaskingProbe) -> str | None:
     """Accuracy stays although the ball holds every input."""
     wide = probe.threat.covering_radius(probe.X)
     start = np.clip(probe.threat.eps.max(), wide / 256, wide)
@@ -104,13 +166,13 @@ def does_not_fall_to_zero(probe: MaskingProbe, white_box: Mask) -> str | None:
     return f"{share:.1%} stay correct in a ball that holds every input (eps={wide:g})"
 
 
-def noise_as_strong(probe: MaskingProbe, white_box: Mask) -> str | None:
+def noise_as_strong(probe: MaskingProbe) -> str | None:
     """Random points of the ball fool nearly as often as the search does."""
     held = np.ones(len(probe.X), dtype=bool)
     for draw in range(10):
         noisy = probe.threat.sample(probe.X, random_state=probe.seed, draw=draw)
         held &= probe.model.predict_codes(noisy) == probe.codes
-    by_noise, by_search = (~held).sum(), (~white_box).sum()
+    by_noise, by_search = (~held).sum(), (~probe.by_all).sum()
     # Where the search fools most samples, a model that noise fools too is weak, not masked.
     searching = by_search < len(held) / 2
     if searching and by_noise > max(_FEW, 0.02 * len(held)) and by_noise > 0.75 * by_search:
@@ -118,7 +180,7 @@ def noise_as_strong(probe: MaskingProbe, white_box: Mask) -> str | None:
     return None
 
 
-def gradient_vanishes(probe: MaskingProbe, white_box: Mask) -> str | None:
+def gradient_vanishes(probe: MaskingProbe) -> str | None:
     """Look for samples whose loss has no gradient at all."""
     logits = probe.model.logits
     x = logits.tensor(probe.X).requires_grad_(True)
@@ -133,12 +195,47 @@ def gradient_vanishes(probe: MaskingProbe, white_box: Mask) -> str | None:
     return None
 
 
-def losses_disagree(probe: MaskingProbe, white_box: Mask) -> str | None:
+def gradient_misleads(probe: MaskingProbe) -> str | None:
+    """Look for samples called robust whose gradient does not predict what small steps do."""
+    rows = np.flatnonzero(probe.by_gradients)
+    if not len(rows):
+        return None
+    inside = probe.threat.sample(probe.X[rows], random_state=probe.seed)
+    misled = _misled(probe, rows, probe.X[rows]) | _misled(probe, rows, inside)
+    if misled.sum() > max(_FEW, _POINTS * len(probe.X)):
+        return (
+            f"of {len(rows)} samples that are robust to every attack with gradients, the gradient "
+            f"does not predict how steps of an eighth of eps change the margin of {misled.sum()}"
+        )
+    return None
+
+
+def _misled(probe: MaskingProbe, rows: NDArray[np.int64], at: NDArray[np.float32]) -> Mask:
+    """Compare the margin's gradient at points with its differences along random steps."""
+    logits, threat, clean = probe.model.logits, probe.threat, probe.X[rows]
+    x = logits.tensor(at).requires_grad_(True)
+    y = torch.as_tensor(probe.codes[rows], device=x.device)
+    z = logits(x)
+    grad = F.input_gradient(F.margin_loss(z, y), x).flatten(1)
+    x, box = x.detach(), threat.box(x.detach())
+    predicted, seen = [], []
+    for draw in range(1, 1 + _DIRECTIONS):
+        d = threat.sample(clean, random_state=probe.seed, draw=draw) - clean
+        step = _STEP * torch.as_tensor(d).to(x)
+        ahead, behind = box.clamp(x + step), box.clamp(x - step)
+        with torch.no_grad():
+            seen.append(F.margin_loss(logits(ahead), y) - F.margin_loss(logits(behind), y))
+        predicted.append((grad * (ahead - behind).flatten(1)).sum(1))
+    told, true = torch.stack(predicted, 1).double(), torch.stack(seen, 1).double()
+    size = told.norm(dim=1) * true.norm(dim=1)
+    correlation = (told * true).sum(1) / size.clamp_min(1e-300)
+    clear = true.norm(dim=1) > _ROUNDING * z.detach().abs().amax(1)
+    return (clear & ~(correlation > _EXPLAINED)).cpu().numpy()
+
+
+def losses_disagree(probe: MaskingProbe) -> str | None:
     """One loss is far weaker than another."""
-    rate = {
-        "cross_entropy": probe.robust(PGD, max_iter=40).mean(),
-        "margin": probe.robust(PGD, max_iter=40, loss="margin").mean(),
-    }
+    rate = {loss: probe.robust_to_pgd(loss).mean() for loss in ("cross_entropy", "margin")}
     weak, strong = sorted(rate, key=lambda name: rate[name], reverse=True)
     if _differs(rate[weak], rate[strong]):
         return (
@@ -148,7 +245,7 @@ def losses_disagree(probe: MaskingProbe, white_box: Mask) -> str | None:
     return None
 
 
-def outputs_are_random(probe: MaskingProbe, white_box: Mask) -> str | None:
+def outputs_are_random(probe: MaskingProbe) -> str | None:
     """Two passes over the same samples differ."""
     module = probe.model.module
     x = module.tensor(probe.X[:64])
@@ -158,7 +255,7 @@ def outputs_are_random(probe: MaskingProbe, white_box: Mask) -> str | None:
     return None
 
 
-def names_other_classes(probe: MaskingProbe, white_box: Mask) -> str | None:
+def names_other_classes(probe: MaskingProbe) -> str | None:
     """Look for logits that name other classes than ``predict``, which named the right ones."""
     apart = float((probe.model.module.codes(probe.X) != probe.codes).mean())
     if apart > _POINTS:
@@ -169,32 +266,33 @@ def names_other_classes(probe: MaskingProbe, white_box: Mask) -> str | None:
     return None
 
 
-CHECKS: dict[str, Callable[[MaskingProbe, Mask], str | None]] = {
+CHECKS: dict[str, Callable[[MaskingProbe], str | None]] = {
     "view": names_other_classes,
     "randomness": outputs_are_random,
     "zero gradient": gradient_vanishes,
+    "gradient": gradient_misleads,
     "one step": one_step_beats_many,
     "losses": losses_disagree,
     "random noise": noise_as_strong,
+    "nearest": nearest_point_beats_ascent,
+    "restarts": restarts_keep_finding,
     "black box": black_box_beats_white_box,
     "large eps": does_not_fall_to_zero,
 }
 
 
-def masking_signs(probe: MaskingProbe, white_box: Mask) -> dict[str, str]:
+def masking_signs(probe: MaskingProbe) -> dict[str, str]:
     """Run all checks of gradient masking.
 
     Parameters
     ----------
     probe : MaskingProbe
-        Estimator and correctly classified samples.
-    white_box : bool array of shape (n,)
-        Samples that are robust to the attacks with gradients.
+        Estimator, correctly classified samples and what the attacks of the report found.
 
     Returns
     -------
     signs : dict of str to str
         Name of each check that tripped, and what it saw.
     """
-    signs = {name: function(probe, white_box) for name, function in CHECKS.items()}
+    signs = {name: function(probe) for name, function in CHECKS.items()}
     return {name: sign for name, sign in signs.items() if sign is not None}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 from .._norms import get_norm
-from ._lanczos import top_eigvals
+from ._lanczos import eigen, top_eigvals
 
 __all__ = ["curvature_bound", "spectral_bound", "worst_drop"]
 
@@ -21,7 +21,7 @@ def curvature_bound(H: torch.Tensor, norm: str, kind: str, one_sided: bool) -> t
     """
     forms = {"spectral": _spectral, "entrywise": _entrywise, "eigen": _eigen}
     kinds = forms if kind == "auto" else (kind,)
-    eigh = torch.linalg.eigh(H)
+    eigh = eigen(H)
     return torch.stack([forms[k](H, eigh, norm, one_sided) for k in kinds]).amin(0)
 
 
@@ -70,7 +70,7 @@ def worst_drop(J: torch.Tensor, H: torch.Tensor) -> torch.Tensor:
     sphere mu solves ``||d|| = 1``, which falls with mu; where J misses the lowest eigenvector (the
     hard case), that one fills what is missing.
     """
-    lam, Q = torch.linalg.eigh(H)
+    lam, Q = eigen(H)
     c = torch.einsum("ndk,nd->nk", Q, J)
     low = (-lam[:, :1]).clamp_min(0)
     high = low + c.norm(dim=1, keepdim=True)

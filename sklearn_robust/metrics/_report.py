@@ -102,10 +102,13 @@ def robustness_report(
     -----
     Signs of gradient masking, looked for on up to 200 correctly classified samples, which move as
     the attack may move them: a view that names other classes than ``predict``; outputs that are
-    random; gradients that are exactly zero; one step fooling more than many; cross-entropy and
-    margin far apart; random noise as strong as the search; Square beating the attacks with
-    gradients; accuracy that stays when the ball holds every input (all features move there). If
-    one trips, do not trust the number: a stronger or adapted attack will lower it.
+    random; gradients that are exactly zero, or that do not predict how small steps change the
+    margin; one step fooling more than many; cross-entropy and margin far apart; random noise as
+    strong as the search; a search for the nearest point that beats those that climb a loss;
+    restarts that keep finding; a search by scores that beats the attacks with gradients; accuracy
+    that stays when the ball holds every input (all features move there). Of a cascade each member
+    is judged by what it took itself. If one trips, do not trust the number: a stronger or adapted
+    attack will lower it.
 
     Of members whose radii differ the report names the largest, and the checks use it.
 
@@ -127,29 +130,31 @@ def robustness_report(
     """
     check.validate(locals(), output_dict=check.check_flag)
     model = open_model(estimator)
+    if attack is not None:  # a wrong one is refused first
+        choose_attack(attack, model).check_parameters()
+    check.check_labels(y)
+    X, codes = open_samples(model, X, y)
     main = choose_attack(attack, model)
     with warnings.catch_warnings():  # the report has its own words for it
         warnings.simplefilter("ignore", ZeroGradientWarning)
-        numbers = _measured(model, X, y, attack, main, n_jobs)
+        numbers = _measured(model, X, codes, attack, main, n_jobs)
     return numbers if output_dict else _text(numbers, model.name)
 
 
 def _measured(
     model: Model,
-    X: ArrayLike,
-    y: ArrayLike,
+    X: NDArray[np.float32],
+    codes: NDArray[np.int64],
     attack: BaseAttack | None,
     main: BaseAttack,
     n_jobs: int | None,
 ) -> dict[str, Any]:
     """Return all numbers of the report; ``main`` is the attack that ``attack`` means."""
-    check.check_labels(y)
-    main.check_parameters()
-    X, codes = open_samples(model, X, y)
     threat = _threat_of(main, X)
     correct = np.asarray(model.predict_codes(X) == codes)
     robust, masks = np.array(correct), {}
-    for name, one in _named_attacks(attack, not model.differentiable).items():
+    attacks = _named_attacks(attack, not model.differentiable)
+    for name, one in attacks.items():
         masks[name] = robust_mask(model, X, codes, one, correct=correct, n_jobs=n_jobs)
         robust &= masks[name]
     signs = {}
@@ -157,8 +162,9 @@ def _measured(
         signs["black box"] = "no gradient reaches the input: the number is an upper bound"
     elif correct.any():
         rows = np.flatnonzero(correct)[:_N_PROBED]
-        probe = MaskingProbe(model, X[rows], codes[rows], threat, main.on_nan)
-        signs = masking_signs(probe, robust[rows])
+        members = [(one, masks[name][rows]) for name, one in attacks.items()]
+        probe = MaskingProbe(model, X[rows], codes[rows], threat, members, main.on_nan)
+        signs = masking_signs(probe)
     return {
         "clean": float(correct.mean()),
         "worst_case": float(robust.mean()),

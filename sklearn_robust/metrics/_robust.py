@@ -27,8 +27,10 @@ def _score(
 ) -> float:
     """Weighted share of samples that are robust."""
     model = open_model(estimator)
-    attack = choose_attack(attack, model)
+    if attack is not None:  # a wrong one is refused first
+        choose_attack(attack, model)
     X, codes = open_samples(model, X, y)
+    attack = choose_attack(attack, model)  # the samples have told whether there is a gradient
     robust = robust_mask(model, X, codes, attack, n_jobs=n_jobs)
     weights = check.check_weights(sample_weight, len(robust))
     return float(np.average(robust.astype(float), weights=weights))

@@ -123,7 +123,7 @@ def taylor_radius(
         if kappa is not None:
             bend = kappa(x, y)[:, None]
             size = (size + (size**2 + 2 * bend * gap.clamp_min(0)).sqrt()) / 2
-        r = torch.where(gap > 0, gap / size, 0).amin(1)
+        r = torch.where(gap <= 0, 0, gap / size).amin(1)
         return r if neighborhood is None else r.clamp_max(neighborhood[0])
 
     size = batch_size or (moderate_rows(inputs, "exact") if order == 2 else None)

@@ -180,8 +180,9 @@ class AdversarialNet(BaseNet):
             )
         attack.check_parameters()
         self.attack_ = attack
-        if self.extremes_ is not None:
-            attack.bounds_ = check.check_bounds(attack.bounds, self.extremes_)
+        extremes = vars(self).get("extremes_")
+        if extremes is not None:
+            attack.bounds_ = check.check_bounds(attack.bounds, extremes)
         return self
 
     def _make_attack(self, given: Any, kwargs: dict[str, Any]) -> Any:

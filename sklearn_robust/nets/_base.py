@@ -15,10 +15,17 @@ from torch import Tensor, nn
 from .. import _validation as check
 from ..attacks import auto_batch_size
 from ..differentiable._fast.copying import frozen_twin
+from ..differentiable._state import without_graph
 from ._engine import datasets as _data
 from ._engine.datasets import is_coded
 from ._engine.fit import Trainer
-from ._engine.module_checks import check_dtype, check_shape, refuse_output
+from ._engine.module_checks import (
+    check_dtype,
+    check_logits,
+    check_shape,
+    refuse_output,
+    uncompiled,
+)
 from ._engine.precision import bfloat16_pass
 from ._engine.recipes import recipe_given
 from ._engine.replayed_outputs import ReplayedOutputs
@@ -159,8 +166,8 @@ class BaseNet(Trainer):
         x : tensor of shape (n, *input_shape_)
             Samples on the device.
         precise : bool, default=False
-            Whether to stay in float32 under mixed precision, for losses that are differentiated
-            twice.
+            Whether to stay in float32 under mixed precision, and to run a compiled module as it
+            was, for losses that are differentiated twice.
 
         Returns
         -------
@@ -168,16 +175,17 @@ class BaseNet(Trainer):
             Logits in the dtype of the weights, float32 under mixed precision.
         """
         state = self._fit_state
+        x = x.clone()  # the module may write on its input
         try:
             if state is None or precise or not state.mixed_precision:
-                z = self.module_(x)
+                z = (uncompiled(self.module_) if precise else self.module_)(x)
             else:
                 with bfloat16_pass(self.device_):
                     z = self.module_(x)
         except RuntimeError as error:
             check_dtype(self.module_, x, error)
             raise
-        z = z[0] if isinstance(z, (tuple, list)) else z
+        z = check.first_tensor(z)
         if not isinstance(z, Tensor):
             refuse_output(z)
         return z.float() if z.dtype == torch.bfloat16 else z
@@ -312,19 +320,23 @@ class BaseNet(Trainer):
         """
         device = self.device_
         size = auto_batch_size(X[0].size, device)
-        with torch.inference_mode():
+
+        def batches() -> Tensor:
             parts = [
-                self.compute_logits(torch.tensor(X[start : start + size], device=device))
+                self.compute_logits(torch.tensor(X[start : start + size], device=device)).detach()
                 for start in range(0, len(X), size)
             ]
-            z = torch.cat(parts).cpu().numpy()
+            return torch.cat(parts).cpu()
+
+        z = without_graph(batches)
         check_shape(z, len(X), len(self.classes_))
-        return z
+        check_logits(z)
+        return z.numpy()
 
     @property
     def classes_(self) -> NDArray:
         """Labels in the order of the logits' columns."""
-        if self.labels_ is None:
+        if "labels_" not in vars(self):
             raise AttributeError(f"this {type(self).__name__} is not fitted yet")
         return self.labels_
 

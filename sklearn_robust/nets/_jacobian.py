@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .. import _functional as F
 from .. import _validation as check
@@ -68,7 +70,8 @@ class JacobianRegNet(AdversarialNet):
     Notes
     -----
     ``CE + lam * mean ||dS/dx||`` with S(x) = z_y - max_{i != y} z_i (paper 001, eqs. 2, 11, 12),
-    differentiated twice through one shared forward pass. The paper's c = 500 belongs to another
+    differentiated twice through one shared forward pass (of the plain module under ``compile``,
+    since a compiled one has no second derivative). The paper's c = 500 belongs to another
     scale of inputs and penalty and collapses here. With BatchNorm in training mode a sample's
     gradient contains its batch neighbours' influence. In ReLU nets penalising S leaves the margin
     attack weaker than cross-entropy: score with several losses, as ``robust_score`` does.
@@ -167,7 +170,9 @@ class JacobianRegNet(AdversarialNet):
         """Clean loss, penalty, and adversarial loss where there is an attack."""
         mixed = self.attack_ is not None and self.adv_weight > 0
         x_adv = self.perturb(x, y) if mixed else None
-        loss, z = self._penalised_loss(x, y)
+        # Fused attention kernels have no second derivative.
+        with sdpa_kernel(SDPBackend.MATH) if self.lam else nullcontext():
+            loss, z = self._penalised_loss(x, y)
         if x_adv is not None:
             adversarial, _ = super().batch_loss(x_adv, y)
             loss = (1 - self.adv_weight) * loss + self.adv_weight * adversarial

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _validation as check
 from ..clustering import ClassClustering, class_weight_matrix
 from ..clustering._weights import class_labels
+from ..differentiable import open_model
 from ._dendrogram_drawing import color_scale, heat_map, make_room, trees
 from ._display import Display, named, panels, pyplot_for, shared_docs
 from ._style import DIVERGING
@@ -172,8 +173,9 @@ class ClassDendrogramDisplay(Display):
         weights: dict[str, NDArray[Any]] = {}
         labels: dict[str, NDArray[Any]] = {}
         for name, estimator in named(estimators).items():
-            weights[name] = class_weight_matrix(estimator, X, **params)
-            labels[name] = class_labels(estimator, len(weights[name]))
+            model = open_model(estimator)
+            weights[name] = class_weight_matrix(model, X, **params)
+            labels[name] = class_labels(model, len(weights[name]))
         first = next(iter(labels))
         for name, own in labels.items():
             if not np.array_equal(own, labels[first]):

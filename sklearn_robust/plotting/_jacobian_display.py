@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _validation as check
+from ..metrics._indicator_input import IndicatorInput
 from ..metrics._jacobian import input_jacobian
-from ..metrics._probe import Probe
 from ._display import Display, label_of, named, opened, panels, shared_docs
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class JacobianDisplay(Display):
         batch_size: int | None,
     ) -> Self:
         models = opened(estimators)
-        probe = Probe(next(iter(models.values())), X, y)
+        probe = IndicatorInput(next(iter(models.values())), X, y)
         rows = _rows(indices, len(probe.X))
         images, labels = as_images(probe.X[rows], image_shape), np.asarray(y)[rows]
         jacobians = {}

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..attacks import BIM
+from ..attacks._evaluation import open_samples, robust_mask
+from ..differentiable import open_model
 from ..nets._engine.progress import EpochBar
 from ._data import Data
 from ._settings import NETS, Settings
@@ -56,9 +58,12 @@ class Watch(EpochBar):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record natural and attacked accuracy."""
-        fooled = self.attack.evaluate(net, self.X, self.y).fooled
-        net.history.record("natural_accuracy", float(np.mean(net.predict(self.X) == self.y)))
-        net.history.record("attacked_accuracy", float(1 - np.mean(fooled)))
+        model = open_model(net)
+        X, codes = open_samples(model, self.X, self.y)
+        correct = model.predict_codes(X) == codes
+        robust = robust_mask(model, X, codes, self.attack, correct=correct)
+        net.history.record("natural_accuracy", float(correct.mean()))
+        net.history.record("attacked_accuracy", float(robust.mean()))
         self.tell()
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:

@@ -40,6 +40,13 @@ def test_the_members_of_the_standard_version_have_the_budgets_of_the_paper():
     assert [(member.loss, member.n_eot) for member in random] == [("cross_entropy", 7), ("dlr", 7)]
 
 
+def test_the_standard_version_restarts_more_and_aims_at_fewer_classes_in_l1():
+    first, targeted, nearest, _ = AutoAttack(eps=5, norm=1).members()
+    assert (first.n_restarts, targeted.n_target_classes, nearest.n_target_classes) == (5, 5, 5)
+    first, targeted, nearest, _ = AutoAttack(eps=5, norm="l2").members()
+    assert (first.n_restarts, targeted.n_target_classes, nearest.n_target_classes) == (1, 9, 9)
+
+
 def test_the_default_radius_holds_for_every_member():
     assert [member.eps for member in AutoAttack().members()] == [8 / 255] * 4
 

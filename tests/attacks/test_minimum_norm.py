@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from sklearn import datasets
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import MinMaxScaler
 from torch import nn
 
 from sklearn_robust.attacks import FAB, PGD, CarliniWagner, DeepFool, WorstCase
@@ -283,3 +286,26 @@ class TestCarliniWagner:
 def test_an_unlimited_search_has_no_place_in_a_cascade():
     with pytest.raises(ValueError, match="DeepFool in a cascade needs a radius"):
         WorstCase([PGD(), DeepFool()]).perturb(linear(), samples(), torch.zeros(12).long())
+
+
+@pytest.mark.parametrize("name", ["breast_cancer", "digits", "iris", "wine"])
+def test_carlini_wagner_is_exact_for_linear_models_that_predict_in_another_dtype(name):
+    """Points on the boundary itself are denied by predict, whose sums round otherwise."""
+    X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    X = MinMaxScaler().fit_transform(X).astype(np.float32)
+    model = LogisticRegression(max_iter=1000).fit(X[::2], y[::2])
+    X, y = X[1::2][-40:], y[1::2][-40:]
+    correct = model.predict(X) == y
+    X, y = X[correct], y[correct]
+    W, b = model.coef_, model.intercept_
+    if len(W) == 1:
+        W, b = np.vstack([0 * W, W]), np.append(0, b)
+    z, rows = X.astype(float) @ W.T + b, np.arange(len(X))
+    gaps = z[rows, y][:, None] - z
+    lengths = np.linalg.norm(W[y][:, None] - W, axis=2)
+    gaps[rows, y], lengths[rows, y] = np.inf, 1
+    exact = (gaps / lengths).min(axis=1)
+    attack = CarliniWagner(max_iter=40, bounds=None)
+    found = attack.evaluate(model, X, y).distance
+    np.testing.assert_allclose(found, exact, rtol=0.01)
+    assert not (model.predict(attack.generate(model, X, y)) == y).any()

@@ -220,11 +220,11 @@ def test_sealed_points_are_inside_after_rounding(norm, eps, dtype, seed, scale):
 @pytest.fixture
 def registry():
     """Leave the registry as it was."""
-    from sklearn_robust._norms import _base
+    from sklearn_robust._norms import _registry
 
-    saved = dict(_base._NORMS), dict(_base._NAMES)
+    saved = dict(_registry.NORMS), dict(_registry.NAMES)
     yield
-    for now, before in zip((_base._NORMS, _base._NAMES), saved, strict=True):
+    for now, before in zip((_registry.NORMS, _registry.NAMES), saved, strict=True):
         now.clear()
         now.update(before)
 

@@ -8,11 +8,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_robust import NaturalNet, attacks
-from sklearn_robust.attacks import FGSM, PGD
+from sklearn_robust.attacks import FGSM, PGD, BaseAttack, attack_class
 from tests.attacks.models import BALL, NEAREST, brief, curved, predicted, samples
 from tests.cases import quick
 
@@ -110,3 +111,35 @@ def test_a_pickle_needs_no_other_file(model, tmp_path):
     command = [sys.executable, "-c", LOAD, tmp_path / "attack.pkl", tmp_path / "points.npy"]
     subprocess.run(command, check=True, env=os.environ | {"HOME": str(home)}, timeout=300)
     assert np.array_equal(np.load(tmp_path / "points.npy"), attack.generate(model, X, y))
+
+
+def test_annotated_attributes_of_a_users_attack_are_parameters():
+    @attack_class
+    class RandomPoints(BaseAttack):
+        """Random points of the ball.
+
+        Parameters
+        ----------
+        %(eps)s
+        """
+
+        needs_gradient = False
+        n_points: int = 3
+
+        def run(self, batch):
+            result, rows = batch.result(), batch.rows()
+            for draw in range(self.n_points):
+                x_adv = batch.confine(
+                    batch.x + batch.ball.sample(batch.noise, batch.x, draw), batch.x
+                )
+                hit = batch.fooled(batch.forward(x_adv, rows), rows)
+                result.record(rows, x_adv, hit.double(), hit)
+            return result
+
+    attack = clone(RandomPoints(eps=0.1, n_points=7))
+    assert attack.get_params()["n_points"] == 7
+    assert RandomPoints().n_points == 3
+    assert "Radius of the ball" in RandomPoints.__doc__
+    X, y = np.random.default_rng(0).random((40, 3)), np.arange(40) % 2
+    model = LogisticRegression().fit(X, y)
+    assert (attack.evaluate(model, X, y).n_queries >= 7).all()

@@ -26,12 +26,13 @@ from sklearn_robust.attacks import (
     CarliniWagner,
     DeepFool,
     Square,
+    ThreatModel,
     WorstCase,
 )
-from sklearn_robust.differentiable import register
+from sklearn_robust.differentiable import open_model, register
 from sklearn_robust.exceptions import BlackBoxWarning, NotDifferentiableError
 from sklearn_robust.metrics import robust_score, robustness_report
-from sklearn_robust.metrics._masking import CHECKS
+from sklearn_robust.metrics._masking import CHECKS, MaskingProbe
 from sklearn_robust.metrics._report import wilson_interval
 
 EPS = 0.1
@@ -72,14 +73,61 @@ def natural(digits):
 # What must trip on each; together they prove every check.
 MASKED = {
     "logit scaling": {"zero gradient", "losses"},
-    "quantised input": {"zero gradient", "random noise", "black box", "large eps"},
+    "quantised input": {"zero gradient", "gradient", "random noise", "black box", "large eps"},
     "random noise": {"randomness"},
     "saturated sigmoid": {"one step", "black box"},
 }
 
 
+# Proved by what members and restarts find, whatever the model.
+BY_YIELD = {"nearest", "restarts"}
+
+
 def test_each_check_is_proved_on_a_masked_model():
-    assert set().union(*MASKED.values()) == CHECKS.keys() - {"view"}
+    assert set().union(*MASKED.values()) == CHECKS.keys() - {"view"} - BY_YIELD
+
+
+class Told(MaskingProbe):
+    """Probe whose own attacks find what they are told: every fifth sample, or nothing."""
+
+    finds = False
+
+    def robust(self, attack_class, rows=slice(None), **params):
+        n = len(np.arange(len(self.X))[rows])
+        return (
+            np.arange(n) % 5 > 0 if self.finds and params.get("random_start") else np.ones(n, bool)
+        )
+
+
+def probe_of(digits, natural, members):
+    _, _, X, y = digits
+    model = open_model(natural)
+    right = model.predict_codes(X) == y
+    threat = ThreatModel(EPS).on(X[right])
+    masks = [(attack, np.arange(right.sum()) % 10 >= lost) for attack, lost in members]
+    return Told(model, X[right], y[right], threat, masks)
+
+
+def test_a_search_for_the_nearest_point_that_beats_ascent_is_told(digits, natural):
+    members = [(APGD(eps=EPS), 0), (FAB(eps=EPS), 2)]
+    told = CHECKS["nearest"](probe_of(digits, natural, members))
+    assert re.match("FAB, which looks for the nearest point, fools .* samples", told)
+    for honest in (members[:1], members[1:], [(APGD(eps=EPS), 2), (FAB(eps=EPS), 2)]):
+        assert CHECKS["nearest"](probe_of(digits, natural, honest)) is None
+
+
+def test_restarts_that_keep_finding_are_told(digits, natural):
+    probe = probe_of(digits, natural, [(APGD(eps=EPS), 0)])
+    assert CHECKS["restarts"](probe) is None
+    probe.finds = True
+    assert re.match("a second restart of PGD still fools .* samples", CHECKS["restarts"](probe))
+
+
+def test_what_the_black_box_of_a_cascade_took_alone_is_told(digits, natural):
+    probe = probe_of(digits, natural, [(APGD(eps=EPS), 1), (Square(eps=EPS), 3)])
+    assert "a search that sees scores alone fools" in CHECKS["black box"](probe)
+    probe = probe_of(digits, natural, [(APGD(eps=EPS), 3), (Square(eps=EPS), 3)])
+    assert CHECKS["black box"](probe) is None
 
 
 @pytest.mark.parametrize("kind", MASKED)

@@ -88,7 +88,6 @@ def open_in_child(hostile, folder):
 
 def _read(hostile, path, folder, sink):
     """Read the file, tell the parent what came of it, and end: runs in the child."""
-    os.setsid()  # what the file starts ends with it
     os.chdir(folder)
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
@@ -146,7 +145,7 @@ def _wait(child, source):
                 return Outcome("died", f"the process ended with status {status}", False)
             return pickle.loads(b"".join(parts))
         time.sleep(0.01)
-    os.killpg(child, signal.SIGKILL)
+    os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     os.close(source)
     return Outcome("hang", f"no answer after {SECONDS} seconds", False, (), float(SECONDS))
@@ -378,6 +377,9 @@ NETS = {
     "JSON that is cut": _json('{"net": "skl'),
     "no UTF-8": _json(b"\xff\xfe{}"),
     "a number of 100,000 digits": _json('{"format": 1' + "0" * 100_000 + "}"),
+    "8 million numbers": _json('{"net": [' + "0," * (7 * 2**20) + "0]}"),
+    "a million lists": _json("[" + "[]," * 1_000_000 + "[]]"),
+    "a million texts": _json(json.dumps(["a"] * 1_000_000)),
     "a billion hidden units": _params(module__hidden=10**9),
     "100,000 x 100,000 hidden units": _params(module__hidden={"list": [100_000, 100_000]}),
     "100,000 layers": _params(module__hidden={"list": [1] * 100_000}),

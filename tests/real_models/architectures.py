@@ -2,7 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -32,6 +32,8 @@ class Architecture:
         Functions that may refuse it; every other must be right.
     gradient : bool
         Whether a gradient reaches the input.
+    kind : {"module", "skorch", "pipeline", "classifier"}
+        What is made.
     """
 
     name: str
@@ -41,7 +43,6 @@ class Architecture:
     may_refuse: frozenset = MODULE_FUNCTIONS
     gradient: bool = True
     kind: str = "module"
-    options: dict = field(default_factory=dict)
 
     @property
     def installed(self):

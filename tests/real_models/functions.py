@@ -35,7 +35,7 @@ class Subject:
     def __init__(self, architecture):
         self.architecture = architecture
         self.model = architecture.build()
-        self.X = architecture.samples(3 if architecture.options.get("large") else 6)
+        self.X = architecture.samples()
 
     @cached_property
     def module(self):

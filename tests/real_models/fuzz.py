@@ -1,6 +1,10 @@
 """Verdict, gradient and margins of one random module beside plain torch."""
 
 import copy
+import re
+import sys
+import warnings
+from collections import Counter, defaultdict
 
 import numpy as np
 import torch
@@ -10,7 +14,7 @@ from sklearn_robust.attacks import PGD
 from sklearn_robust.exceptions import NotDifferentiableError
 from sklearn_robust.metrics import decision_margin, input_jacobian, robust_score
 from tests.real_models.oracle import Oracle, tensor_of
-from tests.real_models.random_modules import CHEAP
+from tests.real_models.random_modules import CHEAP, random_recipe
 from tests.real_models.verdicts import (
     REFUSED,
     RIGHT,
@@ -20,6 +24,8 @@ from tests.real_models.verdicts import (
     expect_close,
     judge,
 )
+
+__all__ = ["CHECKS", "Unusable", "examine", "survey", "tolerance"]
 
 EPS, STEP, N_STEPS = 0.1, 0.05, 3
 
@@ -206,4 +212,37 @@ def _cut(name, verdict):
     )
 
 
-__all__ = ["CHEAP", "CHECKS", "Unusable", "examine", "tolerance"]
+def survey(n, seed=0):
+    """Examine ``n`` random modules; print how many checks ended how, and one recipe of each fault.
+
+    Parameters
+    ----------
+    n : int
+        Modules, those that plain torch itself cannot run included.
+    seed : int
+        Of the recipes.
+    """
+    rng, kinds, faults = np.random.default_rng(seed), Counter(), defaultdict(list)
+    for _ in range(n):
+        recipe = random_recipe(rng)
+        try:
+            found = examine(recipe)
+        except Unusable:
+            kinds["unusable"] += 1
+            continue
+        kinds["modules"] += 1
+        for name, verdict in found.items():
+            kinds[verdict.kind] += 1
+            if not verdict.good:
+                what = re.sub(r"[\d.]+(e[+-]?\d+)?", "N", verdict.note[:100])
+                faults[name, verdict.kind, what].append(recipe)
+    print(dict(kinds))
+    for fault, recipes in sorted(faults.items(), key=lambda item: -len(item[1])):
+        simplest = min(recipes, key=lambda r: (len(r.twists), len(r.layers)))
+        print(len(recipes), *fault, "|", simplest)
+
+
+if __name__ == "__main__":  # python -m tests.real_models.fuzz 2000
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    survey(*map(int, sys.argv[1:]))

@@ -11,6 +11,9 @@ from tests.real_models.verdicts import RIGHT
 QUICK = {  # models that the default selection takes; the others run with --slow
     "VGG-11 with BatchNorm",
     "ViT-B/16",
+    "ConvNeXt tiny",
+    "DenseNet-121",
+    "Swin-T",
     "LSTM, own zero state",
     "GRU",
     "Transformer encoder",

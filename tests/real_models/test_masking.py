@@ -43,11 +43,22 @@ def report(model, attack):
     return robustness_report(model, X, y, attack=attack, output_dict=True)
 
 
+QUICK = {  # by default; all others come with --slow
+    "quantised input",
+    "permuted gradient",
+    "reversed where light",
+    "LogisticRegression",
+    "LinearSVC",
+    "NaturalNet",
+}
+
+
 def marked(models):
-    """Each attack and model; AutoAttack's are quick to run, the others come with --slow."""
+    """Each attack and model."""
     for attack in ATTACKS:
         for name in models:
-            marks = [pytest.mark.slow] if attack != "AutoAttack" else []
+            quick = name in QUICK and attack != "WorstCase"
+            marks = [] if quick else [pytest.mark.slow]
             yield pytest.param(name, attack, id=f"{name}-{attack}", marks=marks)
 
 
@@ -65,7 +76,9 @@ def test_no_honest_model_is_accused(name, attack):
     assert set(signs) <= ({"black box"} if name in BLACK_BOX else set()), signs
 
 
-@pytest.mark.parametrize("name", MASKED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n in MASKED]
+)
 def test_each_masked_model_is_weaker_than_its_own_gradient_says(name):
     """The points of an honest net, or of a search by scores, fool it far more often."""
     model, (_, _, X, y) = masked(name), data()
@@ -81,3 +94,7 @@ def test_each_masked_model_is_weaker_than_its_own_gradient_says(name):
         assert not np.array_equal(model.net.decision_function(X), model.net.decision_function(X))
     else:
         assert own - truth > 0.05, f"its own gradient leaves {own:.3f}, others' {truth:.3f}"
+
+
+def test_there_are_at_least_twelve_of_each():
+    assert len(MASKED) >= 12 and len(HONEST) >= 12

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from functools import lru_cache
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 import torch
 from torch import nn
 
-__all__ = ["copy_module", "copy_state", "frozen_twin"]
+__all__ = ["copy_module", "copy_state", "frozen_twin", "into_eval", "without_gradients"]
 
 # Attributes of these types are never changed in place.
 _IMMUTABLE = (
@@ -55,8 +55,42 @@ def copy_module(module: nn.Module, memo: dict[int, Any] | None = None) -> Any:
     copy : torch.nn.Module
         Shares no tensor with ``module``, except by ``memo``.
     """
-    graphs = {id(tensor): tensor.detach().clone() for tensor in _computed(module, set())}
-    return copy.deepcopy(module, {**graphs, **(memo or {})})
+    graphs = {id(tensor): tensor.detach().clone() for tensor in _computed(module)}
+    known = {**graphs, **(memo or {})}
+    if isinstance(module, torch.jit.ScriptModule):
+        copied = copy.deepcopy(module)
+        for weight, own in zip(copied.parameters(), module.parameters(), strict=True):
+            weight.detach_().requires_grad_(own.requires_grad)
+        return copied
+    try:
+        return copy.deepcopy(module, dict(known))
+    except Exception:  # a lock, a generator, an open file: the copy shares it
+        pass
+    with torch.inference_mode(False), torch.no_grad():
+        for tensor in (*module.parameters(), *module.buffers()):
+            if id(tensor) not in known:
+                known[id(tensor)] = copy.deepcopy(tensor)
+        return _twin(module, known)
+
+
+def into_eval(module: nn.Module) -> Any:
+    """Put a module into evaluation mode, as its own ``eval`` defines it; return it."""
+    try:
+        module.eval()
+    except (AttributeError, NotImplementedError, RuntimeError):  # an exported or frozen program
+        for part in module.modules():
+            if part is not module:
+                part.training = False
+    return module
+
+
+def without_gradients(module: nn.Module) -> Any:
+    """Let no weight of a module take part in gradients; return it."""
+    for weight in module.parameters():
+        if not weight.is_leaf:  # in copies of TorchScript modules
+            weight.detach_()
+        weight.requires_grad_(False)
+    return module
 
 
 def copy_state(module: nn.Module) -> dict[str, Any]:
@@ -86,6 +120,8 @@ def frozen_twin(module: nn.Module) -> Any:
     memo: dict[int, Any] = {}
     with torch.inference_mode(False), torch.no_grad():
         for part in module.modules():
+            if isinstance(part, torch.jit.ScriptModule):  # copies its own weights
+                continue
             for weight in part._parameters.values():
                 if weight is not None:
                     memo[id(weight)] = nn.Parameter(weight.detach(), requires_grad=False)
@@ -93,20 +129,21 @@ def frozen_twin(module: nn.Module) -> Any:
                 if buffer is not None:
                     memo[id(buffer)] = buffer.detach().clone()
         twin = _twin(module, memo)
-    for part in twin.modules():
-        if part.training:
-            part.training = False
-    return twin
+    return into_eval(twin)
 
 
 def _twin(part: nn.Module, memo: dict[int, Any]) -> nn.Module:
     if id(part) in memo:
         return memo[id(part)]
+    if isinstance(part, torch.jit.ScriptModule):
+        memo[id(part)] = without_gradients(copy.deepcopy(part))
+        return memo[id(part)]
     original = part._modules.get("_orig_mod")
     if original is not None:  # a compiled module: a copy would be compiled anew
         memo[id(part)] = _twin(original, memo) if part.training else part
         return memo[id(part)]
-    if _copies_itself(type(part)):
+    cls: Any = type(part)
+    if _copies_itself(cls):
         attempt = dict(memo)  # without what a copy that fails leaves in it
         try:
             twin = copy.deepcopy(part, attempt)
@@ -115,29 +152,38 @@ def _twin(part: nn.Module, memo: dict[int, Any]) -> nn.Module:
         else:
             memo.update(attempt)
             return twin
-    twin = memo[id(part)] = type(part).__new__(type(part))
+    twin = memo[id(part)] = cls.__new__(cls)
     content = vars(twin)
     for name, value in list(vars(part).items()):
         if name == "_modules":
-            parts = value.items()
-            content[name] = {n: None if m is None else _twin(m, memo) for n, m in parts}
+            content[name] = value.copy()
+            for key, child in value.items():
+                content[name][key] = None if child is None else _twin(child, memo)
+        elif name in ("_parameters", "_buffers"):
+            content[name] = value.copy()
+            for key, tensor in value.items():
+                content[name][key] = memo.get(id(tensor))
         elif isinstance(value, _IMMUTABLE):
             content[name] = value
+        elif isinstance(value, dict) and not value:  # most attributes: tables of no hooks
+            content[name] = copy.copy(value)
         else:
             content[name] = _private(value, memo)
     return twin
 
 
+@lru_cache(maxsize=1024)
 def _copies_itself(cls: type) -> bool:
     """Whether a class says how it is copied; torch's layers do so for old files alone."""
-    own = (base for base in cls.__mro__ if not base.__module__.startswith("torch.nn.modules."))
-    return any(_COPY_PROTOCOL & vars(base).keys() for base in own if base is not object)
+    for base in cls.__mro__:
+        foreign = base is not object and not base.__module__.startswith("torch.nn.modules.")
+        if foreign and _COPY_PROTOCOL & vars(base).keys():
+            return True
+    return False
 
 
 def _private(value: Any, memo: dict[int, Any]) -> Any:
-    if isinstance(value, dict) and not value:  # most of a module's attributes: tables of no hooks
-        return copy.copy(value)
-    for tensor in _computed(value, set()):
+    for tensor in _computed(value):
         memo.setdefault(id(tensor), tensor.detach())
     try:
         return copy.deepcopy(value, memo)
@@ -145,16 +191,21 @@ def _private(value: Any, memo: dict[int, Any]) -> Any:
         return value
 
 
-def _computed(value: Any, seen: set[int]) -> Iterator[torch.Tensor]:
-    """Yield the tensors with a graph that a module holds, also in lists, tuples and dicts."""
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    if isinstance(value, torch.Tensor):
-        if not value.is_leaf:
-            yield value
-        return
-    parts = vars(value) if isinstance(value, nn.Module) else value
-    if isinstance(parts, (dict, list, tuple)):
-        for part in list(parts.values()) if isinstance(parts, dict) else parts:
-            yield from _computed(part, seen)
+def _computed(value: Any) -> list[torch.Tensor]:
+    """List the tensors with a graph that a module holds, also in lists, tuples and dicts."""
+    found, seen, left = [], set(), [value]
+    while left:
+        value = left.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, torch.Tensor):
+            if not value.is_leaf:
+                found.append(value)
+        elif isinstance(value, nn.Module):
+            left += vars(value).values()
+        elif isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, (list, tuple)):
+            left += value
+    return found

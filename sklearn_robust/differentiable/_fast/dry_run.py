@@ -41,7 +41,7 @@ class _Observer(TorchDispatchMode):
     """Report every operation of this thread, and stop before one of an unpredictable kind."""
 
     def __init__(
-        self, unpredictable: set[torch.Tag], report: Callable[[Iterable[Any]], None]
+        self, unpredictable: set[torch.Tag], report: Callable[[Iterable[Any]], None] | None = None
     ) -> None:
         super().__init__()
         self.unpredictable, self.report = unpredictable, report
@@ -55,7 +55,8 @@ class _Observer(TorchDispatchMode):
         if not self.unpredictable.isdisjoint(func.tags):
             self.stopped = True
             raise UnpredictableError(str(func))
-        self.report((args, kwargs))
+        if self.report is not None:
+            self.report((args, kwargs))
         return func(*args, **kwargs)
 
 
@@ -142,7 +143,7 @@ def draws_random_numbers(function: Callable[[torch.Tensor], Any], x: torch.Tenso
     x : tensor
         A small batch to call it with.
     """
-    observer = _Observer({torch.Tag.nondeterministic_seeded}, lambda values: None)
+    observer = _Observer({torch.Tag.nondeterministic_seeded})
     try:
         with _LOCK, torch.no_grad(), observer:
             function(x)

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from .copying import frozen_twin
-from .dry_run import DryRun, dry_run_lock
+from ..._validation import first_tensor
+from .copying import frozen_twin, into_eval
+from .dry_run import DryRun, draws_random_numbers, dry_run_lock
 from .single_channel_conv import SingleChannelConv2d
 
 __all__ = ["FusedModule", "can_be_fused", "fused_copy"]
@@ -21,22 +22,39 @@ _TOLERANCE = 1e-3  # of the largest logit: far above rounding, far below a wrong
 
 
 class FusedModule(nn.Module):
-    """Frozen module whose batch normalisation is fused when the first batch is known.
+    """Frozen module that computes in less time when the first batch has shown that it may.
 
-    A dry run of one sample shows which normalisation follows which convolution. Where the fused
-    module does not give that sample the same output, or may compute otherwise another time, the
-    normalisation stays.
+    Convolutions are laid out channels-last on a CPU, batch normalisation is fused into the
+    convolution before it, and the gradient to images of one channel is found by tiles. Each of
+    these is tried on one or two samples, and left out where it fails or where values or input
+    gradients differ from those of the module itself. A module that draws random numbers stays as
+    it is.
 
     Parameters
     ----------
     module : torch.nn.Module
-        In eval mode; belongs to this object from now on.
+        Frozen; not changed.
+    known : dict
+        Remembers from copy to copy of a module in training what may be done to it.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, known: dict[str, Any]) -> None:
         super().__init__()
         self.module = module
+        self._plain = (module,)  # hidden in a tuple: a part that computes nothing is no submodule
         self.ready = False
+        self.known = known
+
+    @property
+    def plain(self) -> nn.Module:
+        """The module itself."""
+        return self._plain[0]
+
+    def train(self, mode: bool = True) -> FusedModule:
+        """Stay in evaluation mode, as the module's own ``eval`` defines it."""
+        self.training = False
+        into_eval(self.module)
+        return self
 
     def forward(self, x: torch.Tensor) -> Any:
         """Output of the module."""
@@ -44,17 +62,80 @@ class FusedModule(nn.Module):
             with dry_run_lock():  # no thread computes before the module is as it will stay
                 if not self.ready:
                     self._prepare(x)
-        return self.module(x)
+        try:
+            return self.module(x if self.module is self.plain else x.clone())
+        except RuntimeError:  # such as a view that this batch's layout does not allow
+            if self.module is self.plain:
+                raise
+            z = self.plain(x)
+            self.module = self.plain
+            return z
 
     def _prepare(self, x: torch.Tensor) -> None:
+        x = x.detach()
         with (
             torch.inference_mode(False),
             torch.no_grad(),
             torch.autocast(x.device.type, enabled=False),
         ):
-            _fold_normalisation(self.module, x[:1].detach().clone())
-            self.module = _with_single_channel_layers(self.module)
+            if "layout" in self.known:
+                layout = self.known["layout"]
+                self.module = self.plain if layout is None else _fused(self.plain, layout, x[:1])
+            else:
+                self.known["layout"] = self._try(x)
         self.ready = True
+
+    def _try(self, x: torch.Tensor) -> str | None:
+        if draws_random_numbers(self.plain, x[:1].clone()):
+            return None
+        pair = x[:2] if len(x) > 1 else torch.cat([x, x])
+        wanted = _values_and_gradient(self.plain, pair)
+        for layout in _layouts(self.plain):
+            try:
+                fused = _fused(self.plain, layout, x[:1])
+                if _all_agree(_values_and_gradient(fused, pair), wanted):
+                    self.module = fused
+                    return layout
+            except Exception:  # the user's own code may raise anything
+                continue
+        return None
+
+
+def _layouts(module: nn.Module) -> list[str]:
+    """Name the ways to lay out convolutions, the fastest first."""
+    layers = module.modules()
+    wide = any(isinstance(layer, nn.Conv2d) and layer.in_channels > 1 for layer in layers)
+    return ["channels last", "contiguous"] if wide else ["contiguous"]
+
+
+def _fused(module: nn.Module, layout: str, x: torch.Tensor) -> nn.Module:
+    """Faster twin of a module."""
+    fused = frozen_twin(module)
+    if layout == "channels last":
+        fused = fused.to(memory_format=torch.channels_last)
+    if any(isinstance(layer, _NORMALISATIONS) for layer in module.modules()):
+        _fold_normalisation(fused, x.clone())
+    return _with_single_channel_layers(fused)
+
+
+def _values_and_gradient(module: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
+    """Logits of a few samples, and the gradient of a mean of theirs where there is one."""
+    with torch.enable_grad():
+        x = x.clone().requires_grad_(True)
+        z = first_tensor(module(x.clone()))
+        if not z.requires_grad:
+            return [z]
+        weights = torch.linspace(1, 2, z[0].numel(), device=z.device, dtype=z.dtype)
+        try:
+            grad = torch.autograd.grad((z.flatten(1) @ weights).sum(), x, allow_unused=True)[0]
+        except (RuntimeError, NotImplementedError):  # a later call says so in its own words
+            grad = None
+    return [z.detach()] if grad is None else [z.detach(), grad]
+
+
+def _all_agree(found: list[torch.Tensor], wanted: list[torch.Tensor]) -> bool:
+    """Whether values and gradients differ by rounding alone."""
+    return len(found) == len(wanted) and all(map(_agree, found, wanted))
 
 
 def _fold_normalisation(module: nn.Module, x: torch.Tensor) -> None:
@@ -124,8 +205,7 @@ def _same(x: torch.Tensor) -> torch.Tensor:
 
 def _agree(found: Any, wanted: Any) -> bool:
     """Whether two outputs, or the first parts of them, differ by rounding alone."""
-    if isinstance(wanted, (list, tuple)):
-        found, wanted = found[0], wanted[0]
+    found, wanted = first_tensor(found), first_tensor(wanted)
     scale = _TOLERANCE * float(wanted.abs().max())
     return torch.allclose(found, wanted, rtol=0, atol=scale, equal_nan=True)
 
@@ -139,23 +219,25 @@ def _with_single_channel_layers(module: nn.Module) -> nn.Module:
     return module
 
 
-def can_be_fused(layer: nn.Module) -> bool:
-    """Whether a layer may compute in less time in a fused copy."""
-    return isinstance(layer, _CONVOLUTIONS)
+def can_be_fused(module: nn.Module) -> bool:
+    """Whether a module has layers that may compute in less time in a fused copy."""
+    return bool([layer for layer in module.modules() if isinstance(layer, _CONVOLUTIONS)])
 
 
-def fused_copy(module: nn.Module) -> nn.Module:
+def fused_copy(module: nn.Module, known: dict[str, Any] | None = None) -> nn.Module:
     """Copy of an eval-mode module that gives the same output, up to rounding, sooner.
 
     Batch normalisation is fused into the convolution before it, and on a CPU convolutions are laid
     out channels-last, those of one channel so that their gradient is fast. Other weights share
-    their memory with ``module``. A module that draws random numbers, or decides by the values of
-    its tensors, keeps its batch normalisation.
+    their memory with ``module``. A module that decides by the values of its tensors keeps its
+    batch normalisation, and one that draws random numbers all its layers.
 
     Parameters
     ----------
     module : torch.nn.Module
         In eval mode; not changed.
+    known : dict, default=None
+        What an earlier copy of the same module, with other weights, has found out.
 
     Returns
     -------
@@ -163,12 +245,8 @@ def fused_copy(module: nn.Module) -> nn.Module:
         Frozen copy, or ``module`` itself where nothing can be gained.
     """
     layers = list(module.modules())
-    compiled = any("_orig_mod" in layer._modules for layer in layers)
-    if compiled or not any(can_be_fused(layer) for layer in layers):
+    compiled = any("_orig_mod" in dict(layer.named_children()) for layer in layers)
+    scripted = any(isinstance(layer, torch.jit.ScriptModule) for layer in layers)
+    if compiled or scripted or not can_be_fused(module):
         return module
-    fused = frozen_twin(module)
-    if any(isinstance(layer, nn.Conv2d) and layer.in_channels > 1 for layer in layers):
-        fused = fused.to(memory_format=torch.channels_last)
-    if any(isinstance(layer, _NORMALISATIONS) for layer in layers):
-        return FusedModule(fused).eval()
-    return _with_single_channel_layers(fused)
+    return FusedModule(module, {} if known is None else known).eval()

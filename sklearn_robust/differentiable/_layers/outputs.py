@@ -79,7 +79,7 @@ class ClassifierModule(nn.Module):
 
 def is_tabular(*bodies: nn.Module) -> bool:
     """Whether all modules say that a sample is a row of features."""
-    return all(getattr(body, "tabular", False) for body in bodies)
+    return all([getattr(body, "tabular", False) for body in bodies])
 
 
 def unsupported_by(body: nn.Module) -> dict[str, str]:

@@ -89,4 +89,4 @@ class PairwiseVoting(Smoothable, nn.Module):
 
 def jumps(module: nn.Module) -> bool:
     """Whether a module has parts that jump, such as those that count votes."""
-    return any(isinstance(part, Smoothable) and part.jumping for part in module.modules())
+    return bool([p for p in module.modules() if isinstance(p, Smoothable) and p.jumping])

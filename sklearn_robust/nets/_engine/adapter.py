@@ -53,9 +53,10 @@ class SkorchAdapter(NeuralNetClassifier):
     data loading and of attacks can be set on a fitted net.
     """
 
-    labels_: NDArray | None = None
-    input_shape_: tuple[int, ...] | None = None
-    extremes_: NDArray | None = None  # least and greatest value of each feature
+    # Known once a fit has seen its data.
+    labels_: NDArray
+    input_shape_: tuple[int, ...] | None
+    extremes_: NDArray | None  # least and greatest value of each feature
     attack_: Any = None
     callbacks_: list[tuple[str, Any]]
     _fit_state: FitState | None = None  # set while fit runs
@@ -97,7 +98,7 @@ class SkorchAdapter(NeuralNetClassifier):
         if isinstance(self.module, nn.Module) and not kwargs:
             self.module_ = copy_module(self.module)
             return self
-        if self.labels_ is None:
+        if "labels_" not in vars(self):
             raise NotFittedError(
                 f"{type(self).__name__} builds its module for data, and has seen none: type "
                 "net.fit(X, y), or take a trained one by from_module or load_net."
@@ -130,6 +131,10 @@ class SkorchAdapter(NeuralNetClassifier):
 
     def initialize_optimizer(self, *args: Any, **kwargs: Any) -> SkorchAdapter:
         """Build the optimiser; what moves no weights is refused."""
+        scripted = isinstance(self.module_, torch.jit.ScriptModule)
+        if scripted and next(self.module_.parameters(), None) is None:  # a frozen program
+            self.optimizer_ = None
+            return self
         try:
             super().initialize_optimizer(*args, **kwargs)
         except (TypeError, ValueError, RuntimeError) as error:

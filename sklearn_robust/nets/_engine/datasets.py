@@ -75,7 +75,7 @@ def extremes(X: NDArray, chunk: int = 4096) -> NDArray:
 def code_labels(net: Any, y: Any, classes: ArrayLike | None, reset: bool) -> NDArray:
     """Set the net's classes from ``y`` (or what was declared) and return the codes of ``y``."""
     declared = net.classes if classes is None else classes
-    if reset or net.labels_ is None:
+    if reset or "labels_" not in vars(net):
         net.labels_ = np.unique(y if declared is None else np.asarray(declared))
         if len(net.labels_) == 0:
             raise ValueError(f"classes is {declared!r:.80}; give all labels, or None.")

@@ -128,9 +128,10 @@ class Trainer(TrainingLoop):
     def _open(self, X: Any, y: Any, classes: Any, reset: bool) -> Any:
         """Check the data, remember what they look like, and return them as a dataset."""
         data, ends = _data.open_data(self, X, y, classes, reset)
-        if reset or self.extremes_ is None:
+        known = None if reset else vars(self).get("extremes_")
+        if known is None:
             self.input_shape_, self.extremes_ = ends.shape[1:], ends
         else:
-            low, high = zip(self.extremes_, ends, strict=True)
+            low, high = zip(known, ends, strict=True)
             self.extremes_ = np.stack([np.minimum(*low), np.maximum(*high)])
         return data

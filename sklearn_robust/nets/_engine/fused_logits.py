@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..._validation import first_tensor
 from ...differentiable._fast.fuse import fused_copy
 from .._base import BaseNet
 
@@ -28,10 +29,11 @@ def fused_logits(net: BaseNet, attack: Any) -> Callable[[torch.Tensor], torch.Te
         return net.compute_logits
     if not [part for part in net.module_.modules() if isinstance(part, nn.Conv2d)]:
         return net.compute_logits
-    fused = fused_copy(net.module_)
+    state = net._fit_state
+    known = {} if state is None else state.kept.setdefault("fused_logits", {})
+    fused = fused_copy(net.module_, known)
 
     def logits(x: torch.Tensor) -> torch.Tensor:
-        z = fused(x)
-        return z[0] if isinstance(z, (tuple, list)) else z
+        return first_tensor(fused(x.clone()))  # the module may write on its input
 
     return logits

@@ -9,9 +9,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ...differentiable._outputs import looks_like_probabilities
 from .batching import Rows
 
-__all__ = ["check_batch_loss", "check_dtype", "check_outputs", "check_shape", "refuse_output"]
+__all__ = [
+    "check_batch_loss",
+    "check_dtype",
+    "check_logits",
+    "check_outputs",
+    "check_shape",
+    "refuse_output",
+    "uncompiled",
+]
+
+
+def uncompiled(module: nn.Module) -> Any:
+    """Return the module that ``torch.compile`` was given, or the module itself."""
+    return dict(module.named_children()).get("_orig_mod", module)
 
 
 def check_outputs(net: Any, data: Any, n_probe: int = 16) -> None:
@@ -29,8 +43,12 @@ def check_outputs(net: Any, data: Any, n_probe: int = 16) -> None:
     with torch.no_grad():
         z = net.compute_logits(x.to(net.device_))
     check_shape(z, n_probe, len(net.classes_))
-    sums = z.sum(1)
-    if bool((z >= 0).all()) and bool(((sums - 1).abs() < 1e-4).all()):
+    check_logits(z)
+
+
+def check_logits(z: Tensor) -> None:
+    """Raise if outputs look like probabilities."""
+    if len(z) and looks_like_probabilities(z):
         raise ValueError(
             "the module's outputs look like probabilities (not negative, rows sum to 1): remove "
             "its last Softmax so that it returns logits."

@@ -11,18 +11,39 @@ from torch import nn
 
 from ...differentiable import AnyDtype, register
 from ...differentiable._model import native_logits
+from ...differentiable._outputs import log_of
 from .._base import BaseNet
 
 __all__ = []
 
 
 class LogProbabilities(nn.Module):
-    """Logarithm of a module that returns probabilities, as skorch's default criterion expects.
+    """Logarithm of the probabilities that a skorch net makes of its module's output.
 
     Parameters
     ----------
     body : torch.nn.Module
-        Maps samples to probabilities (n, n_classes).
+        The net's module.
+    probabilities : callable
+        Maps its output to probabilities (n, n_classes), as the net's ``predict_proba`` does.
+    """
+
+    def __init__(self, body: nn.Module, probabilities: Callable[[torch.Tensor], torch.Tensor]):
+        super().__init__()
+        self.body, self.probabilities = body, probabilities
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Log-probabilities (n, n_classes)."""
+        return log_of(self.probabilities(self.body(x)))
+
+
+class LogOdds(nn.Module):
+    """Logit of the probability of the second class, (n, 1).
+
+    Parameters
+    ----------
+    body : torch.nn.Module
+        Maps samples to log-probabilities (n, 2).
     """
 
     def __init__(self, body: nn.Module) -> None:
@@ -30,10 +51,9 @@ class LogProbabilities(nn.Module):
         self.body = body
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Log-probabilities (n, n_classes)."""
-        p = self.body(x)
-        p = p[0] if isinstance(p, (tuple, list)) else p
-        return p.clamp_min(torch.finfo(p.dtype).tiny).log()
+        """Logit of each sample."""
+        log_p = self.body(x)
+        return log_p[:, 1:2] - log_p[:, :1]
 
 
 class TwoColumns(nn.Module):
@@ -54,7 +74,6 @@ class TwoColumns(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (n, 2)."""
         z = self.body(x)
-        z = z[0] if isinstance(z, (tuple, list)) else z
         half = (z.reshape(-1, 1) - self.threshold) / 2
         return torch.cat([-half, half], 1)
 
@@ -81,11 +100,18 @@ def _native(net: BaseNet) -> Callable[[torch.Tensor], torch.Tensor] | None:
 
 @register(NeuralNet)
 def _skorch_net(net: NeuralNet) -> nn.Module:
-    body = AnyDtype(net.module_)
-    return LogProbabilities(body) if isinstance(net.criterion_, nn.NLLLoss) else body
+    if callable(net.predict_nonlinearity):
+        return LogProbabilities(AnyDtype(net.module_, logits=True), net.predict_nonlinearity)
+    criterion = vars(net)["criterion_"]
+    return AnyDtype(net.module_, logits=False if isinstance(criterion, nn.NLLLoss) else None)
 
 
 @register(NeuralNetBinaryClassifier)
 def _skorch_binary_net(net: NeuralNetBinaryClassifier) -> nn.Module:
-    p = torch.tensor(float(net.threshold))
-    return TwoColumns(AnyDtype(net.module_), float(torch.logit(p)))
+    body: nn.Module = AnyDtype(net.module_, logits=True)
+    criterion = vars(net)["criterion_"]
+    known = isinstance(criterion, (nn.BCEWithLogitsLoss, nn.CrossEntropyLoss))
+    if callable(net.predict_nonlinearity) or not known:  # the module returns probabilities
+        body = LogOdds(LogProbabilities(body, net._get_predict_nonlinearity()))
+    p = torch.tensor(float(net.threshold), dtype=torch.float64)
+    return TwoColumns(body, float(torch.logit(p)))

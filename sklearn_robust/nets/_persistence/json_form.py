@@ -1,35 +1,46 @@
-"""JSON form of parameters, and the classes that a file may name."""
+"""JSON form of parameters: written, and read as by a stranger."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from skorch import NeuralNet
 from torch import nn
 
-from ...attacks._base import BaseAttack
+from .known_classes import KnownClasses, full_name
 
-__all__ = ["KnownClasses", "decode", "encode", "encode_all", "full_name"]
-
-# What a file may name: classes of these kinds from these packages. All else could run code.
-_KINDS = (NeuralNet, BaseAttack, nn.Module, torch.optim.Optimizer)
-_PACKAGES = ("sklearn_robust", "torch.nn", "torch.optim")
+__all__ = ["decode", "decode_labels", "encode", "encode_all", "from_json", "shortened", "to_json"]
 
 _CONTAINERS = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset, "dict": dict}
+_DEEPEST = 24  # values within values
+
+# Of a text of this size, and with so many values, Python makes some 150 MB at most.
+_LARGEST = 16 * 2**20
+_MOST = {b"[": 2**18, b"{": 2**18, b'"': 2**20}
+_LARGEST_ARRAY = 2**26
+
+_TENSOR_TYPES = {
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in vars(torch).values()
+    if isinstance(dtype, torch.dtype) and (dtype.is_floating_point or dtype.is_complex)
+} | {
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+}
 
 
-def full_name(cls: type) -> str:
-    return f"{cls.__module__}:{cls.__qualname__}"
+def shortened(text: Any, size: int = 300) -> str:
+    """Text of an error or a value in one line of limited length."""
+    line = " ".join(str(text)[: 4 * size].split())
+    return line if len(line) <= size else f"{line[:size]}..."
 
 
-def _is_known(module: str) -> bool:
-    return any(f"{module}.".startswith(f"{package}.") for package in _PACKAGES)
+# -- writing ---------------------------------------------------------------------------------------
 
 
 def encode(name: str, value: Any) -> Any:
@@ -67,77 +78,167 @@ def encode_all(params: dict[str, Any]) -> dict[str, Any]:
     return {name: encode(name, value) for name, value in params.items()}
 
 
-class KnownClasses:
-    """Classes that a file may name: those of known packages, and those that the caller gives."""
-
-    def __init__(self, given: Sequence[type] = ()) -> None:
-        self.given, self.used, self.named = tuple(given), set[type](), list[str]()
-
-    def find(self, name: Any, param: str, kinds: tuple[type, ...] = _KINDS) -> type:
-        """Return the class of a name in the file."""
-        if (own := self._own(name)) is not None:
-            return own
-        module, _, qualified = str(name).partition(":")
-        if _is_known(module):
-            try:
-                found = getattr(import_module(module), qualified)
-            except (ImportError, AttributeError):
-                found = None
-            # Its own name, not that of something which the module happens to import.
-            if isinstance(found, type) and issubclass(found, kinds) and full_name(found) == name:
-                return found
-        if self.given:
-            raise ValueError(
-                f"the file names the class {name!r} as {param}, and classes holds "
-                f"{', '.join(map(full_name, self.given))}: add the file's class to it."
-            )
-        way = "" if param == "the net" else f"load_net(path, {param}=YourClass) or "
+def to_json(about: dict[str, Any]) -> str:
+    """Text of a description, refused if it is one that no file may hold."""
+    text = json.dumps(about, indent=1)
+    if too_much := _too_much(text.encode()):
         raise ValueError(
-            f"the file names the class {name!r} as {param}, which is not imported from a file "
-            f"unasked: give it, {way}load_net(path, classes=[YourClass])."
+            f"the parameters of this net take {too_much}, more than a saved net may hold; save "
+            "the net with joblib, or set the largest ones to plain values before net.save."
         )
-
-    def _own(self, name: Any) -> type | None:
-        """Find a class of the caller's: by its whole name, or moved to another module."""
-        qualified = str(name).partition(":")[2]
-        same = [cls for cls in self.given if full_name(cls) == name]
-        moved = [cls for cls in self.given if cls.__qualname__ == qualified]
-        found = next(iter(same or moved), None)
-        self.named.append(str(name))
-        if found is not None:
-            self.used.add(found)
-        return found
-
-    def check_used(self) -> None:
-        """Raise if the caller gave a class that the file does not name."""
-        left = [full_name(cls) for cls in self.given if cls not in self.used]
-        if left:
-            raise ValueError(
-                f"classes holds {', '.join(left)}, which the file does not name; it names "
-                f"{', '.join(dict.fromkeys(self.named))}: leave out the others."
-            )
-
-    def decode(self, value: Any, param: str) -> Any:
-        """Return a parameter of its JSON form."""
-        if not isinstance(value, dict):
-            return value
-        if "instance" in value:
-            raise ValueError(
-                f"the net was given a ready {param}, a {value['instance']}, and the file holds its "
-                f"weights alone, if any: build it again and give it, load_net(path, {param}=...)."
-            )
-        if "class" in value:
-            return self.find(value["class"], param)
-        if "object" in value:
-            params = {name: self.decode(item, name) for name, item in value["params"].items()}
-            return self.find(value["object"], param)(**params)
-        if "array" in value:
-            return np.asarray(value["array"], dtype=value["dtype"])
-        if "tensor" in value:
-            return torch.tensor(value["tensor"], dtype=getattr(torch, value["dtype"]))
-        ((kind, items),) = value.items()
-        return _CONTAINERS[kind](self.decode(item, param) for item in items)
+    return text
 
 
-def decode(value: Any, param: str) -> Any:
-    return KnownClasses().decode(value, param)
+def _too_much(text: bytes | bytearray) -> str | None:
+    """Say what a text has too much of."""
+    if len(text) > _LARGEST:
+        return f"{len(text) / 2**20:.0f} MB of JSON"
+    for mark, most in _MOST.items():
+        if text.count(mark) > most:
+            return f"{text.count(mark)} values in JSON"
+    return None
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def from_json(text: bytes | bytearray, path: Any) -> dict[str, Any]:
+    """Read the description in a file, within bounds."""
+    if too_much := _too_much(text):
+        raise ValueError(
+            f"{path} holds {too_much}, more than net.save writes: load another file, or save the "
+            "net again."
+        )
+    try:
+        about = json.loads(text)
+    except (ValueError, RecursionError):
+        about = None
+    if not isinstance(about, dict):
+        raise ValueError(
+            f"{path} is not a net written by net.save(path): its net.json holds no description; "
+            "save the net again."
+        )
+    return about
+
+
+def decode(value: Any, param: str, known: KnownClasses, depth: int = 0) -> Any:
+    """Return a parameter of its JSON form.
+
+    Parameters
+    ----------
+    value : object
+        What the file holds.
+    param : str
+        Name of the parameter, for the messages.
+    known : KnownClasses
+        Classes that the file may name.
+    depth : int, default=0
+        How many values are around this one.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    name = shortened(param, 50)
+    if not isinstance(value, dict) or depth > _DEEPEST:
+        raise ValueError(f"the file holds a {name} that net.save does not write; {_give(name)}.")
+    if "instance" in value:
+        raise ValueError(
+            f"the net was given a ready {name}, a {shortened(value['instance'], 80)}, and the file "
+            f"holds its weights alone, if any: build it again and give it, load_net(path, "
+            f"{name}=...)."
+        )
+    kinds = value.keys()
+    if kinds == {"class"}:
+        return known.find(value["class"], param)
+    if kinds == {"object", "params"} and isinstance(value["params"], dict):
+        return _decode_attack(value, name, known, depth)
+    if kinds == {"array", "dtype"}:
+        return _decode_array(value, name)
+    if kinds == {"tensor", "dtype"}:
+        return _decode_tensor(value, name)
+    kind, items = next(iter(value.items()), ("", None))
+    if len(value) != 1 or kind not in _CONTAINERS or not isinstance(items, list):
+        raise ValueError(f"the file holds a {name} that net.save does not write; {_give(name)}.")
+    return _decode_container(kind, items, name, known, depth)
+
+
+def _give(name: str) -> str:
+    return f"give it in place of the saved one, load_net(path, {name}=...)"
+
+
+def _decode_attack(value: dict, name: str, known: KnownClasses, depth: int) -> Any:
+    cls = known.find_attack(value["object"], name)
+    params = {key: decode(item, key, known, depth + 1) for key, item in value["params"].items()}
+    try:
+        return cls(**params)
+    except Exception as error:  # whatever a constructor makes of a stranger's values
+        raise ValueError(
+            f"the file describes {name} as a {cls.__name__} that cannot be made "
+            f"({shortened(error)}); {_give(name)}."
+        ) from error
+
+
+def _decode_container(kind: str, items: list, name: str, known: KnownClasses, depth: int) -> Any:
+    found = [decode(item, name, known, depth + 1) for item in items]
+    try:
+        return _CONTAINERS[kind](found)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the file holds a {name} that is no {kind}; {_give(name)}.") from error
+
+
+def _decode_array(value: dict, name: str) -> NDArray[Any]:
+    """Make an array of numbers, or of labels."""
+    try:
+        if not isinstance(value["dtype"], str) or len(value["dtype"]) > 20:
+            raise TypeError("its dtype has no name")
+        dtype = np.dtype(value["dtype"])
+        if dtype.kind == "U":
+            array = np.asarray(value["array"], dtype=object)
+            if not all(isinstance(item, str) for item in array.flat):
+                raise TypeError("it holds more than text")
+            if array.size * dtype.itemsize > _LARGEST_ARRAY:
+                raise TypeError("it is too large")
+            return array.astype(dtype)
+        if dtype.kind not in "biufO":
+            raise TypeError(f"its dtype is {shortened(dtype, 50)}")
+        array = np.asarray(value["array"], dtype=dtype)
+        if dtype.kind == "O" and not all(map(_is_scalar, array.flat)):
+            raise TypeError("it holds objects")
+    except (TypeError, ValueError, OverflowError, RecursionError, SyntaxError) as error:
+        raise ValueError(
+            f"the file's {name} is no array ({shortened(error, 100)}); {_give(name)}."
+        ) from error
+    return array
+
+
+def _is_scalar(item: Any) -> bool:
+    return isinstance(item, (bool, int, float, str))
+
+
+def _decode_tensor(value: dict, name: str) -> torch.Tensor:
+    kind = _TENSOR_TYPES.get(value["dtype"]) if isinstance(value["dtype"], str) else None
+    if kind is None:
+        raise ValueError(
+            f"the file's {name} has the dtype {shortened(value['dtype'], 50)!r}, which is none of "
+            f"torch's; {_give(name)}."
+        )
+    try:
+        return torch.tensor(value["tensor"], dtype=kind)
+    except Exception as error:  # of many kinds: text, ragged lists, numbers beyond the dtype
+        raise ValueError(
+            f"the file's {name} is no tensor ({shortened(error, 100)}); {_give(name)}."
+        ) from error
+
+
+def decode_labels(value: Any, path: Any) -> NDArray[Any]:
+    """Return the labels (n_classes,) of their JSON form."""
+    array = isinstance(value, dict) and value.keys() == {"array", "dtype"}
+    labels = _decode_array(value, "classes") if array else None
+    if labels is None or labels.ndim != 1 or not len(labels) or _has_repeated(labels):
+        raise ValueError(
+            f"{path} holds no list of different labels; save the net again by net.save(path)."
+        )
+    return labels
+
+
+def _has_repeated(labels: NDArray[Any]) -> bool:
+    return len(set(labels.tolist())) < len(labels)

@@ -2,50 +2,72 @@
 
 from __future__ import annotations
 
-import io
-import json
 import numbers
 import os
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skorch import NeuralNet
 from torch import nn
-from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from ..._parameters import check_path, shown
 from ..._random import torch_seed
 from ..._version import __version__
 from .._engine.device import resolve_device
-from .atomic_write import atomic_write
-from .json_form import KnownClasses, decode, encode, encode_all, full_name
+from .json_form import decode, encode, encode_all, shortened
+from .known_classes import KnownClasses, full_name, is_known_module
+from .net_file import NetFile, bare, opened, write_net_file
+from .packed_weights import fill, misfit
+from .size_bounds import Bounded, TooLargeError, build_without_memory, size_of
 
 __all__ = ["bare", "load_net", "read_weights", "revive", "save_net"]
 
 _ONLY_TRAINING = {"augment", "init_from", "random_state", "train_split"}  # objects stay behind
+# What a file may not set: what compiles, calls, starts processes, or writes and reads files.
+_NOT_PORTABLE = {
+    "callbacks",
+    "checkpoint",
+    "compile",
+    "dataset",
+    "iterator_train",
+    "iterator_valid",
+    "torch_load_kwargs",
+}
+_PORTABLE_AFTER_ALL = {
+    f"iterator_{part}__{name}"
+    for part in ("train", "valid")
+    for name in ("batch_size", "drop_last", "shuffle")
+}
+# Weights may differ in size from their module by so many times and bytes, before all is compared.
+_TIMES, _BYTES = 8, 2**20
+_OPS_OF_OTHERS = 20_000  # for what else a module of the user's computes when it is built
+
+
+def _is_portable(name: str) -> bool:
+    """Whether a file may hold a parameter."""
+    refused = name.partition("__")[0] in _NOT_PORTABLE or name.endswith("_")
+    return not refused or name in _PORTABLE_AFTER_ALL
 
 
 def _changed_params(net: Any) -> dict[str, Any]:
-    """Parameters that differ from their defaults; callbacks only serve training."""
+    """Parameters that differ from their defaults and that a file may hold."""
     default = type(net)().get_params(deep=False)
     params = net.get_params(deep=False)
     return {
         name: value
         for name, value in params.items()
-        if not name.startswith("callbacks")
-        and not _stays_behind(name, value)
+        if not _stays_behind(name, value)
         and (name not in default or not _same(value, default[name]))
     }
 
 
 def _stays_behind(name: str, value: Any) -> bool:
-    """Whether a parameter only serves training and is an object that no text can hold."""
-    training = name in _ONLY_TRAINING or name.startswith("iterator_")
-    return training and not isinstance(value, (numbers.Real, str, os.PathLike))
+    """Whether a parameter is the machine's, or an object that only serves training."""
+    training = name in _ONLY_TRAINING and not isinstance(value, (numbers.Real, str, os.PathLike))
+    return training or not _is_portable(name)
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -68,7 +90,6 @@ def save_net(net: Any, path: str | os.PathLike) -> None:
     check_path("path", path)
     params, columns = _changed_params(net), net.__dict__.get("feature_names_in_")
     about = {
-        "format": 1,
         "sklearn_robust": __version__,
         "torch": torch.__version__,
         "net": full_name(type(net)),
@@ -81,38 +102,14 @@ def save_net(net: Any, path: str | os.PathLike) -> None:
             for row in net.history
         ],
     }
-    state = io.BytesIO()
-    torch.save(bare(net.module_).state_dict(), state)
-    with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("net.json", json.dumps(about, indent=1))
-        archive.writestr("weights.pt", state.getvalue())
+    write_net_file(path, about, bare(net.module_))
 
 
-def _read(path: str | os.PathLike) -> tuple[dict[str, Any], io.BytesIO]:
-    """Read what a file says about its net, and its weights, still packed."""
-    check_path("path", path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("net.json")), io.BytesIO(archive.read("weights.pt"))
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise ValueError(f"{path} is not a net written by net.save(path).") from error
-
-
-def bare(module: nn.Module) -> nn.Module:
-    """Take a compiled module out of its wrapper, which would stand before each weight's name."""
-    return vars(module)["_modules"].get("_orig_mod", module)
-
-
-def _unpacked(weights: io.BytesIO, device: Any) -> dict[str, Any]:
-    state = torch.load(weights, map_location=device, weights_only=True)
-    consume_prefix_in_state_dict_if_present(state, "_orig_mod.")  # of compiled nets, once
-    return state
-
-
-def read_weights(path: str | os.PathLike) -> tuple[NDArray, dict[str, Any]]:
-    """Read the labels (n_classes,) and the state dict of a saved net."""
-    about, weights = _read(path)
-    return decode(about["classes"], "classes"), _unpacked(weights, "cpu")
+def read_weights(path: str | os.PathLike, module: nn.Module) -> tuple[NDArray, dict[str, Any]]:
+    """Read the labels (n_classes,) of a saved net, and its state dict for a module."""
+    with opened(path) as file:
+        _compare_sizes(file, module)
+        return file.labels, file.weights()
 
 
 def load_net(
@@ -138,13 +135,27 @@ def load_net(
     net : fitted net
         Predicts as the saved one did, on the device that ``device`` asks for. What only training
         needs and no text can hold stayed behind: callbacks, transforms and splits that are
-        objects, and the optimiser's moments. To train on as before, pickle the net.
+        objects, and the optimiser's moments. So did what belongs to a machine: ``compile``,
+        ``checkpoint`` and the workers of data loaders. To train on as before, pickle the net.
 
     Raises
     ------
     ValueError
         If the file is no saved net, names a class from elsewhere that is not given, does not name
-        one that is given, or holds weights that do not fit the module.
+        one that is given, or holds weights that do not fit the module or are not finite.
+    OSError
+        If there is no such file, or it cannot be read.
+
+    Notes
+    -----
+    A file of unknown origin runs no code. It can choose among the nets, modules and attacks of
+    this library, torch's plain layers, losses and optimisers, and the classes that you give; it
+    cannot import anything, set compile options, callbacks, data loaders or folders to write to,
+    or hold functions. It takes no more memory than its size accounts for: its text is limited to
+    16 MB, nothing is unpacked to more than 60 times what it takes (beyond 32 MB), and a module
+    that is larger than its weights is not built. It can still name a file as ``init_from``,
+    which the next ``fit`` reads in the same way; and its predictions, parameters and history are
+    what its writer wanted them to be.
 
     Examples
     --------
@@ -161,12 +172,18 @@ def load_net(
     """
     own, labels = _split_classes(classes)
     params = {**labels, **params}
-    about, weights = _read(path)
-    known = KnownClasses(own)
-    cls = known.find(about["net"], "the net", (NeuralNet,))
-    saved = {k: known.decode(v, k) for k, v in about["params"].items() if k not in params}
-    known.check_used()
-    return _filled(cls(**{**saved, **params}), about, weights, path)
+    with opened(path) as file:
+        known = KnownClasses(own)
+        cls = known.find(file.about["net"], "the net")
+        saved = {
+            name: decode(value, name, known)
+            for name, value in file.about["params"].items()
+            if name not in params and _is_portable(name)
+        }
+        known.check_used()
+        net = _filled(cls, {**saved, **params}, file, cls in own)
+        _remember(net, file)
+    return net
 
 
 def _split_classes(classes: Any) -> tuple[list[type], dict[str, Any]]:
@@ -189,18 +206,99 @@ def _split_classes(classes: Any) -> tuple[list[type], dict[str, Any]]:
     return types, {} if types or classes is None else {"classes": classes}
 
 
-def _filled(net: Any, about: dict[str, Any], weights: Any, path: Any) -> Any:
-    """Make a new net the fitted one that a file describes."""
-    labels, shape = decode(about["classes"], "classes"), about["input_shape"]
-    net = revive(net, labels, shape and tuple(shape))
-    if about.get("columns") is not None:
-        net.feature_names_in_ = np.asarray(about["columns"], dtype=object)
+@contextmanager
+def _said_of(path: Any) -> Iterator[None]:
+    """Say of any error that a net is built from a file."""
     try:
-        bare(net.module_).load_state_dict(_unpacked(weights, net.device_))
-    except RuntimeError as error:
-        raise ValueError(f"the weights in {path} do not fit the module: {error}") from error
-    for row in about["history"]:
+        yield
+    except Exception as error:  # whatever constructors make of a stranger's values
+        raise ValueError(
+            f"the net in {path} cannot be built ({shortened(error)}): give parameters in place of "
+            "the saved ones, load_net(path, name=value)."
+        ) from error
+
+
+def _filled(cls: type, params: dict[str, Any], file: NetFile, own: bool) -> Any:
+    """Make the net that a file describes, once it is known to be as large as its weights.
+
+    Parameters
+    ----------
+    cls : type
+        The net's class.
+    params : dict
+        Its parameters.
+    file : NetFile
+        The file.
+    own : bool
+        Whether the class is the caller's, and may build a module in any way.
+    """
+    with _said_of(file.path):
+        net = cls(**params)
+        if resolve_device(net.device).type == "meta":
+            raise ValueError("the device 'meta' holds no numbers")
+    plain = not own and is_known_module(net.module)
+    if plain:
+        state = _weights_of(_dry_module(cls(**params), file), file)
+    else:
+        state = file.weights()
+    bounds: AbstractContextManager[Any] = nullcontext()
+    if not plain and not isinstance(net.module, nn.Module):
+        size = file.weights_size
+        bounds = Bounded(size, _OPS_OF_OTHERS, most_numbers=_TIMES * size + _BYTES)
+    with _said_of(file.path), bounds:
+        net = revive(net, file.labels, file.input_shape)
+    fill(bare(net.module_), state, f"in {file.path}")
+    return net
+
+
+def _dry_module(net: Any, file: NetFile) -> nn.Module:
+    """Build the module that a file describes without memory."""
+    net.labels_, net.input_shape_ = file.labels, file.input_shape
+    try:
+        with torch_seed(0):
+            return build_without_memory(net, file.weights_size)
+    except TooLargeError as error:
+        raise ValueError(
+            f"{file.path} describes a module that does not fit its weights, since {error}: load "
+            "another file, or save the net again."
+        ) from error
+    except Exception as error:  # whatever constructors make of a stranger's values
+        raise ValueError(
+            f"{file.path} describes a module that cannot be built ({shortened(error)}): give "
+            "parameters in place of the saved ones, load_net(path, module__name=value)."
+        ) from error
+
+
+def _weights_of(module: nn.Module, file: NetFile) -> dict[str, Any]:
+    """Read the weights of a module that has no memory yet."""
+    _compare_sizes(file, module)
+    state = file.weights()
+    difference = misfit(state, module)
+    if difference is not None:
+        raise ValueError(
+            f"the weights in {file.path} do not fit the module, since {difference}: give the "
+            "module that they were saved with, or save the net again."
+        )
+    return state
+
+
+def _compare_sizes(file: NetFile, module: nn.Module) -> None:
+    """Raise if the weights in a file are of another order of size than their module."""
+    wanted, given = size_of(module), file.weights_size
+    if wanted is not None and (
+        wanted > _TIMES * given + _BYTES or given > _TIMES * wanted + _BYTES
+    ):
+        raise ValueError(
+            f"the weights in {file.path} do not fit the module, since they take {given} bytes and "
+            f"the module {wanted}: load another file, or give the module that they were saved with."
+        )
+
+
+def _remember(net: Any, file: NetFile) -> None:
+    """Give a net the names of columns and the history that a file holds."""
+    if file.columns is not None:
+        net.feature_names_in_ = np.asarray(file.columns, dtype=object)
+    for row in file.history():
         net.history.new_epoch()
         for key, value in row.items():
-            net.history.record(key, decode(value, key))
-    return net
+            net.history.record(key, value)

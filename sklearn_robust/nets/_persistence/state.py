@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 
-__all__ = ["restore", "state_of", "state_of_fit"]
+__all__ = ["is_state", "restore", "state_of", "state_of_fit"]
 
 _NOT_STATE = {"callbacks_"}  # made anew by every call of fit
 _OF_FIT = ("kept", "noise", "shuffler")  # what moves while a fit runs
@@ -30,7 +30,7 @@ def state_of(holder: object) -> dict[str, Any]:
     Numbers, text, arrays, tensors, generators, things with a ``state_dict``, and lists and
     dicts of such are kept; the rest is left out.
     """
-    return _plain_items({name: value for name, value in vars(holder).items() if _is_state(name)})
+    return _plain_items({name: value for name, value in vars(holder).items() if is_state(name)})
 
 
 def state_of_fit(fit: object) -> dict[str, Any]:
@@ -38,8 +38,9 @@ def state_of_fit(fit: object) -> dict[str, Any]:
     return _plain_items({name: vars(fit)[name] for name in _OF_FIT})
 
 
-def _is_state(name: str) -> bool:
-    return name.endswith("_") and name not in _NOT_STATE
+def is_state(name: Any) -> bool:
+    """Whether an attribute of this name is part of an object's state."""
+    return isinstance(name, str) and name.endswith("_") and name not in _NOT_STATE
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,9 @@ from skorch import NeuralNet
 from torch import nn
 
 from ..._parameters import check_path
-from .save_load import bare, read_weights
+from .net_file import bare
+from .packed_weights import fill
+from .save_load import read_weights
 
 __all__ = ["begin_with", "check_init_from"]
 
@@ -36,10 +38,10 @@ def check_init_from(source: Any) -> None:
     )
 
 
-def _weights(source: Any) -> tuple[NDArray, dict[str, Any]]:
-    """Read (labels, state dict) of a fitted net."""
+def _weights(source: Any, module: nn.Module) -> tuple[NDArray, dict[str, Any]]:
+    """Read (labels, state dict) of a fitted net, for a module."""
     if not isinstance(source, FrozenEstimator):
-        return read_weights(source)
+        return read_weights(source, module)
     net = source.estimator
     check_is_fitted(net)
     if not isinstance(net, NeuralNet):
@@ -61,13 +63,10 @@ def begin_with(module: nn.Module, source: Any, labels: NDArray) -> None:
     labels : array of shape (n_classes,)
         Labels in the order of the module's columns; those of ``source`` must be the same.
     """
-    theirs, state = _weights(source)
+    theirs, state = _weights(source, bare(module))
     if not np.array_equal(theirs, labels):
         raise ValueError(
             f"init_from was fitted on the labels {np.asarray(theirs)[:10].tolist()}, and these are "
             f"{labels[:10].tolist()}: start from a net of the same labels."
         )
-    try:
-        bare(module).load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f"the weights of init_from do not fit the module: {error}") from error
+    fill(bare(module), state, "of init_from")

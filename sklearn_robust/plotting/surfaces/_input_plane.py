@@ -18,7 +18,7 @@ from ..._random import RowNoise, seed_of
 from ...attacks import WorstCase, auto_batch_size
 from ...metrics._boundary import crossing
 from ...metrics._directions import DIRECTIONS, check_direction, direction_tensor, unit
-from ...metrics._probe import Probe
+from ...metrics._indicator_input import IndicatorInput
 from .._display import check_index
 
 __all__ = ["InputPlane", "compute_planes"]
@@ -74,7 +74,7 @@ class InputPlane:
         random_state: int | np.random.RandomState | None,
     ) -> None:
         self.norm = check.check_norm(norm)
-        probe = Probe(estimator, X, y)
+        probe = IndicatorInput(estimator, X, y)
         self.index = check_index(index, len(probe.X))
         self.extent = float(np.ptp(probe.X)) or 1.0
         bounds = None if attack is None else check.check_bounds(attack.bounds, probe.X)

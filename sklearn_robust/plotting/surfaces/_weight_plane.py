@@ -15,7 +15,7 @@ from ... import _functional as F
 from ... import _validation as check
 from ..._random import seed_of
 from ...differentiable._fast.copying import copy_module
-from ...metrics._probe import Probe
+from ...metrics._indicator_input import IndicatorInput
 
 __all__ = ["WeightPlane", "normalize_direction"]
 
@@ -74,7 +74,7 @@ class WeightPlane:
     ) -> None:
         if normalize is not None:
             check.check_choice("normalize", normalize, ("filter", "layer", "weight"))
-        self.probe = Probe(estimator, X, y)
+        self.probe = IndicatorInput(estimator, X, y)
         self.module = self.probe.model.module
         self.center = dict(self.module.named_parameters())
         if not self.center:

@@ -1,0 +1,94 @@
+"""Attack as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.validation import check_is_fitted
+
+from .. import _validation as check
+from .._norms import Bounds
+from ..differentiable import Model, open_model
+from ..differentiable._scores import with_names
+from ..differentiable._state import records
+from ._core import TensorAttack
+
+if TYPE_CHECKING:
+    from typing import Self
+
+__all__ = ["AttackTransformer"]
+
+
+class AttackTransformer(TensorAttack, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Transformer that fits the estimator it attacks, and moves samples against it."""
+
+    estimator: Any
+
+    def _generate(
+        self, model: Model, X: NDArray[np.float32], y: ArrayLike | None, bounds: Bounds
+    ) -> NDArray[np.float32]:
+        raise NotImplementedError
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit the attacked estimator and decide the box of the data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Training data.
+        y : array-like of shape (n_samples,)
+            Labels.
+
+        Returns
+        -------
+        self : object
+            The fitted attack, with ``estimator_`` and ``bounds_``.
+        """
+        self.check_parameters()
+        samples, y = check.validate_samples(self, X, y)
+        self.input_shape_ = samples.shape[1:]
+        self.bounds_ = check.check_bounds(self.bounds, samples)
+        if self.estimator is not None:
+            check.check_learner("estimator", self.estimator)
+        model = LogisticRegression() if self.estimator is None else clone(self.estimator)
+        self.estimator_ = model.fit(with_names(self, samples), y)
+        self.classes_ = self.estimator_.classes_
+        self.n_iter_ = self.max_iter
+        return self
+
+    @records
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Attack the labels that the fitted estimator predicts.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Clean samples.
+
+        Returns
+        -------
+        X_adv : array of shape (n_samples, ...), float32
+            Perturbed samples.
+        """
+        check_is_fitted(self)
+        if self.targeted:
+            raise ValueError(
+                "transform is given no classes to reach: use targeted=False, or "
+                "generate(estimator, X, y)."
+            )
+        samples = check.validate_samples(self, X, reset=False)
+        check.check_sample_shape(samples, self.input_shape_, type(self).__name__)
+        # Data that leave an automatic box have none.
+        auto = isinstance(self.bounds, str) and self.bounds_ is not None
+        bounds = check.check_bounds(self.bounds if auto else self.bounds_, samples)
+        return self._generate(open_model(self.estimator_), samples, None, bounds)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
