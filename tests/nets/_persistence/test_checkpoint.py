@@ -41,7 +41,7 @@ from tests.cases import (
 
 X, Y = blobs()
 EPOCHS = 4
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class Stopped(Exception):
