@@ -362,15 +362,15 @@ def test_a_class_that_moved_to_another_module_is_still_the_files(path, monkeypat
 WRONG = [
     (
         [],
-        "names the class 'tests.nets._persistence.test_save_load:Own' as the net, .*: give it, load_net.path, classes=",
+        f"names the class '{__name__}:Own' as the net, .*: give it, load_net.path, classes=",
     ),
     (
         [Other],
-        "names the class 'tests.nets._persistence.test_save_load:Own' as the net, and classes holds .*:Other: add",
+        f"names the class '{__name__}:Own' as the net, and classes holds .*:Other: add",
     ),
     (
         [Own, Other],
-        "holds tests.nets._persistence.test_save_load:Other, which the file does not name; it names tests.*Own",
+        f"holds {__name__}:Other, which the file does not name; it names tests.*Own",
     ),
     ([Own, "a"], "classes holds types and other things, .*Own.*'a'.; give the classes"),
 ]
@@ -399,7 +399,7 @@ class Steps(torch.optim.SGD):
 PARTS = {
     "optimizer": (
         Steps,
-        r"test_save_load:Steps' as optimizer, .*load_net\(path, optimizer=YourClass",
+        r"_load:Steps' as optimizer, .*load_net\(path, optimizer=YourClass",
     ),
     "criterion": (nn.CrossEntropyLoss(label_smoothing=0.1), "a ready criterion, .*criterion=..."),
 }
