@@ -3,9 +3,7 @@
 import numpy as np
 import torch
 
-from sklearn_robust.attacks import (
-    Norm,
-)
+from sklearn_robust.attacks import Norm
 from tests.attacks.models import ORDER
 
 EPS = {

@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 
 from sklearn_robust._norms import check_norm, norm_names
-from sklearn_robust.attacks import (
-    Norm,
-    register_norm,
-)
+from sklearn_robust.attacks import Norm, register_norm
 from tests._norms.cases import L0
 
 

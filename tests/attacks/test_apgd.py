@@ -1,4 +1,4 @@
-"""APGD: its schedules, its losses, and that it beats fixed steps."""
+"""APGD: its losses, its restarts, and that it beats fixed steps."""
 
 import numpy as np
 import pytest

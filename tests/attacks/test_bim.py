@@ -4,11 +4,7 @@ import torch
 
 from sklearn_robust import _functional as F
 from sklearn_robust.attacks import BIM, MIFGSM
-from tests.attacks.models import (
-    curved,
-    predicted,
-    samples,
-)
+from tests.attacks.models import curved, predicted, samples
 
 
 def test_bim_takes_signed_steps_from_the_sample_itself():

@@ -4,13 +4,7 @@ import pytest
 import torch
 
 from sklearn_robust.attacks import CarliniWagner
-from tests.attacks.models import (
-    curved,
-    distances,
-    linear,
-    predicted,
-    samples,
-)
+from tests.attacks.models import curved, distances, linear, predicted, samples
 
 
 class TestCarliniWagner:

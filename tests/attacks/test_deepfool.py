@@ -5,14 +5,7 @@ import pytest
 import torch
 
 from sklearn_robust.attacks import DeepFool
-from tests.attacks.models import (
-    NORMS,
-    boundary_distance,
-    lengths,
-    linear,
-    predicted,
-    samples,
-)
+from tests.attacks.models import NORMS, boundary_distance, lengths, linear, predicted, samples
 
 
 @pytest.mark.parametrize("norm", NORMS)

@@ -5,12 +5,7 @@ import torch
 
 from sklearn_robust import _functional as F
 from sklearn_robust.attacks import FGSM
-from tests.attacks.models import (
-    NORMS,
-    curved,
-    predicted,
-    samples,
-)
+from tests.attacks.models import NORMS, curved, predicted, samples
 
 EPS = {"linf": 0.1, "l2": 0.3, "l1": 0.5}
 

@@ -8,13 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_robust.attacks import APGD, FAB, PGD, DeepFool
-from tests.attacks.models import (
-    NORMS,
-    curved,
-    linear,
-    predicted,
-    samples,
-)
+from tests.attacks.models import NORMS, curved, linear, predicted, samples
 
 
 def test_observers_see_each_gradient_forward():

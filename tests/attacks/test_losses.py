@@ -6,12 +6,7 @@ import torch
 from sklearn_robust import _functional as F
 from sklearn_robust.attacks import APGD, PGD
 from sklearn_robust.attacks._losses import make_objective
-from tests.attacks.models import (
-    curved,
-    linear,
-    predicted,
-    samples,
-)
+from tests.attacks.models import curved, linear, predicted, samples
 from tests.cases import named
 
 LOSSES = ["cross_entropy", "margin", "scaled_cross_entropy", "dlr", "targeted_dlr", "kl"]

@@ -1,4 +1,4 @@
-"""DeepFool, FAB and Carlini-Wagner against the exact distances of linear models."""
+"""Attacks for the nearest point against the exact distances of linear models."""
 
 import numpy as np
 import pytest

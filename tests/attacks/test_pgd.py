@@ -6,15 +6,7 @@ import torch
 
 from sklearn_robust import _functional as F
 from sklearn_robust.attacks import PGD
-from tests.attacks.models import (
-    DUAL,
-    NORMS,
-    curved,
-    lengths,
-    linear,
-    predicted,
-    samples,
-)
+from tests.attacks.models import DUAL, NORMS, curved, lengths, linear, predicted, samples
 
 EPS = {"linf": 0.1, "l2": 0.3, "l1": 0.5}
 # How much of the greatest change of the margin PGD must reach.

@@ -6,13 +6,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_robust.attacks import FAB, FGSM, PGD, DeepFool, WorstCase
-from tests.attacks.models import (
-    curved,
-    lengths,
-    linear,
-    predicted,
-    samples,
-)
+from tests.attacks.models import curved, lengths, linear, predicted, samples
 
 
 class TestWorstCase:

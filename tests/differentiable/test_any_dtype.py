@@ -3,9 +3,7 @@
 import torch
 from torch import nn
 
-from sklearn_robust.differentiable import (
-    AnyDtype,
-)
+from sklearn_robust.differentiable import AnyDtype
 
 
 def test_any_dtype_keeps_one_copy_for_each():

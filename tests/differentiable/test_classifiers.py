@@ -6,10 +6,7 @@ from inspect import signature
 import numpy as np
 import pytest
 import torch
-from sklearn.discriminant_analysis import (
-    LinearDiscriminantAnalysis,
-    QuadraticDiscriminantAnalysis,
-)
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.linear_model import (
     LogisticRegression,
     LogisticRegressionCV,

@@ -7,14 +7,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_iris
-from sklearn.linear_model import (
-    LogisticRegression,
-)
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from sklearn_robust.differentiable import (
-    as_module,
-)
+from sklearn_robust.differentiable import as_module
 
 
 def test_a_plain_module_is_copied_and_left_alone():

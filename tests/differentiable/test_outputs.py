@@ -4,10 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_robust.differentiable import (
-    DifferentiableModel,
-    as_module,
-)
+from sklearn_robust.differentiable import DifferentiableModel, as_module
 
 
 class Pair(nn.Module):

@@ -5,20 +5,14 @@ import pytest
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.datasets import load_iris
-from sklearn.ensemble import (
-    RandomForestClassifier,
-    VotingClassifier,
-)
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from sklearn_robust.differentiable import (
-    as_module,
-    register,
-)
+from sklearn_robust.differentiable import as_module, register
 from sklearn_robust.exceptions import NotDifferentiableError
 
 X, y = load_iris(return_X_y=True)

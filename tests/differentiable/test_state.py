@@ -4,10 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_robust.differentiable import (
-    frozen,
-    module_of,
-)
+from sklearn_robust.differentiable import frozen, module_of
 
 
 def test_frozen_gives_every_flag_back_even_after_an_error():

@@ -42,3 +42,8 @@ def digits(run):
     """Three nets on a few images."""
     nets = ("NaturalNet", "AdvTrainNet", "JacobianRegNet")
     return run("digits", nets, train_samples=1000, samples=40, eps=(0.05, 0.1), files=True)
+
+
+@pytest.fixture(params=["moons", "digits"])
+def report_of(request):
+    return request.getfixturevalue(request.param)

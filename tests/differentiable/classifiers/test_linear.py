@@ -1,8 +1,6 @@
 """Linear classifiers as modules."""
 
-from sklearn.linear_model import (
-    LogisticRegression,
-)
+from sklearn.linear_model import LogisticRegression
 
 
 def test_sparse_coefficients_are_read(agrees, flowers):

@@ -7,10 +7,7 @@ from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import (
-    SplineTransformer,
-    StandardScaler,
-)
+from sklearn.preprocessing import SplineTransformer, StandardScaler
 
 from sklearn_robust.differentiable import as_module
 from sklearn_robust.differentiable._meta import transformer

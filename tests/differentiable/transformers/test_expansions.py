@@ -2,10 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.preprocessing import (
-    QuantileTransformer,
-    SplineTransformer,
-)
+from sklearn.preprocessing import QuantileTransformer, SplineTransformer
 
 from sklearn_robust.differentiable._meta import transformer
 from sklearn_robust.exceptions import NotDifferentiableError

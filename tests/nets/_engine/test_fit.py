@@ -1,22 +1,17 @@
-"""How a net trains: the same bits again, batches, stopping, going on, and showing progress."""
+"""How a net trains: the same bits again, held-out samples, stopping and going on."""
 
-import itertools
-import pickle
-import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import BatchScoring, EarlyStopping, EpochScoring
+from skorch.callbacks import EpochScoring
 from skorch.dataset import Dataset as SkorchDataset
 from skorch.dataset import ValidSplit
 from skorch.helper import predefined_split
 from torch import nn
 
 from sklearn_robust import MinMaxNet, NaturalNet
-from sklearn_robust.callbacks import RobustEarlyStopping
-from sklearn_robust.exceptions import TrainingDivergedError
 from sklearn_robust.metrics import robust_score
 from tests.cases import (
     CRAFTING,
@@ -30,8 +25,7 @@ from tests.cases import (
     quick,
     same_weights,
 )
-
-# -- the same bits -------------------------------------------------------------------------------
+from tests.nets._engine.modules import Order
 
 
 @pytest.mark.parametrize("as_pairs", [False, True], ids=["arrays", "dataset"])
@@ -81,96 +75,6 @@ def test_the_draws_of_an_attack_do_not_move_those_of_training(start):
     )
 
 
-# -- batches -------------------------------------------------------------------------------------
-
-
-class Sizes(Linear):
-    """Writes down the size of every training batch."""
-
-    def forward(self, x):
-        if self.training:
-            self.seen = [*getattr(self, "seen", []), len(x)]
-        return super().forward(x)
-
-
-def sizes_of(n_samples, batch_size, as_pairs, **params):
-    X, y = blobs(n_samples)
-    net = quick(NaturalNet, module=Sizes, max_epochs=1, batch_size=batch_size, **params)
-    return net.fit(*((Pairs(X, y),) if as_pairs else (X, y))).module_.seen
-
-
-SIZES = [(9, 4, [4, 5]), (10, 4, [4, 4, 2]), (8, 4, [4, 4]), (3, 4, [3]), (9, -1, [9])]
-
-
-@pytest.mark.parametrize("as_pairs", [False, True], ids=["arrays", "dataset"])
-@pytest.mark.parametrize(("n_samples", "batch_size", "wanted"), SIZES)
-def test_a_last_batch_of_one_joins_the_batch_before_it(n_samples, batch_size, wanted, as_pairs):
-    assert sizes_of(n_samples, batch_size, as_pairs) == wanted
-
-
-@pytest.mark.parametrize("as_pairs", [False, True], ids=["arrays", "dataset"])
-def test_batches_of_one_stay(as_pairs):
-    assert sizes_of(3, 1, as_pairs) == [1, 1, 1]
-
-
-@pytest.mark.parametrize("as_pairs", [False, True], ids=["arrays", "dataset"])
-@pytest.mark.parametrize("net", NETS, ids=lambda net: net.__name__)
-def test_batch_normalisation_survives_a_last_batch_of_one(net, as_pairs):
-    X, y = blobs(17)
-    fitted = quick(net, module=Normalised).fit(*((Pairs(X, y),) if as_pairs else (X, y)))
-    assert np.isfinite(fitted.predict_proba(X)).all()
-
-
-def test_arguments_of_the_loader_are_heeded():
-    assert sizes_of(10, 4, False, iterator_train__drop_last=True) == [4, 4]
-    assert sizes_of(10, 4, False, iterator_train__batch_size=5) == [5, 5]
-
-
-LOADERS = [
-    ({"iterator_train__drop_last": True, "batch_size": 99}, "no batch to train on"),
-    ({"iterator_train__sampler": list(range(9))}, "give iterator_train__shuffle=False beside it"),
-]
-
-
-@pytest.mark.parametrize(("params", "match"), LOADERS, ids=[next(iter(p)) for p, _ in LOADERS])
-def test_a_loader_that_cannot_train_is_refused(params, match):
-    with pytest.raises(ValueError, match=match):
-        quick(NaturalNet, module=Linear, **params).fit(*blobs())
-
-
-@pytest.mark.parametrize(("n_samples", "batch_size"), [(9, 4), (10, 4), (8, 4), (3, 1), (5, 8)])
-def test_a_schedule_counts_the_batches_of_a_dataset_as_those_of_arrays(n_samples, batch_size):
-    X, y = blobs(n_samples)
-    params = {"module": Linear, "batch_size": batch_size, "lr_schedule": "cosine"}
-    nets = [quick(NaturalNet, **params).fit(*data) for data in ((X, y), (Pairs(X, y),))]
-    rates = [[row["lr"] for epoch in net.history for row in epoch["batches"]] for net in nets]
-    assert rates[0] == rates[1]
-
-
-class Order(Linear):
-    """Writes down the first feature of the training samples in turn."""
-
-    def forward(self, x):
-        if self.training:
-            self.seen = [*getattr(self, "seen", []), *x[:, 0].tolist()]
-        return super().forward(x)
-
-
-@pytest.mark.parametrize("as_pairs", [False, True], ids=["arrays", "dataset"])
-def test_samples_are_shuffled_anew_in_each_epoch_unless_told_otherwise(as_pairs):
-    X, y = blobs(20)
-    data = (Pairs(X, y),) if as_pairs else (X, y)
-    seen = quick(NaturalNet, module=Order).fit(*data).module_.seen
-    given = X[:, 0].tolist()
-    assert sorted(seen[:20]) == sorted(seen[20:]) == sorted(given)
-    assert len({tuple(seen[:20]), tuple(seen[20:]), tuple(given)}) == 3
-    kept = quick(NaturalNet, module=Order, iterator_train__shuffle=False).fit(*data).module_.seen
-    assert kept == given * 2
-
-
-# -- validation ----------------------------------------------------------------------------------
-
-
 def split_off(X, y):
     return predefined_split(SkorchDataset(X, y))
 
@@ -203,43 +107,6 @@ def test_without_a_split_there_is_no_validation():
     assert "valid_loss" not in quick(NaturalNet).fit(X, y).history[-1]
 
 
-# callback, on the samples that are trained on, outputs of training used again
-SCORINGS = [
-    *itertools.product([EpochScoring], [True, False], [True, False]),
-    *itertools.product([BatchScoring], [True, False], [True]),  # else it asks about bare tensors
-]
-
-
-@pytest.mark.parametrize("labels", [(5, 9), ("cat", "dog")], ids=str)
-@pytest.mark.parametrize("scoring", ["accuracy", "neg_log_loss"])
-@pytest.mark.parametrize(("callback", "on_train", "use_caching"), SCORINGS)
-def test_skorchs_scoring_callbacks_see_codes_on_both_sides(
-    callback, on_train, use_caching, scoring, labels
-):
-    X, y = blobs(labels=labels)
-    score = callback(
-        scoring, lower_is_better=False, name="s", on_train=on_train, use_caching=use_caching
-    )
-    net = quick(NaturalNet, module=Linear, lr=0.3, max_epochs=10, train_split=ValidSplit(4))
-    net.set_params(callbacks=[score]).fit(X, y)
-    assert net.history[-1, "s"] > (0.8 if scoring == "accuracy" else -0.6)
-    assert set(net.predict(X)) == set(labels)
-
-
-@pytest.mark.parametrize("use_caching", [True, False])
-@pytest.mark.parametrize("split", [True, False], ids=["arrays, given split", "dataset"])
-def test_skorchs_scorers_take_its_datasets_apart(split, use_caching):
-    X, y = blobs(labels=("cat", "dog"))
-    data = SkorchDataset(X, y)
-    score = EpochScoring("accuracy", on_train=not split, use_caching=use_caching)
-    net = quick(NaturalNet, module=Linear, lr=0.3, max_epochs=10, callbacks=[score])
-    net.set_params(train_split=predefined_split(data) if split else None)
-    net.fit(*((X, y) if split else (data,)))
-    assert net.history[-1, "accuracy"] > 0.8
-    if split:
-        assert net.history[-1, "accuracy"] == net.score(X, y)
-
-
 def test_robust_accuracy_of_a_given_split_is_followed():
     X, y = blobs(labels=("cat", "dog"))
     score = EpochScoring(robust_score, name="robust", use_caching=False, lower_is_better=False)
@@ -257,9 +124,6 @@ def test_a_given_split_of_other_samples_is_refused_before_training(as_pairs):
     split = predefined_split((Pairs if as_pairs else SkorchDataset)(X[:, :3], y))
     with pytest.raises(ValueError, match="X has 3 features, but NaturalNet was fitted on 4 featu"):
         quick(NaturalNet, train_split=split).fit(X, y)
-
-
-# -- going on ------------------------------------------------------------------------------------
 
 
 def test_partial_fit_goes_on_and_fit_starts_afresh():
@@ -288,117 +152,6 @@ def test_a_warm_start_goes_on_where_fit_ended():
     assert net.n_iter_ == 4
 
 
-# -- the loss gone wrong -------------------------------------------------------------------------
-
-
-class Fragile(Linear):
-    """Returns NaN from the ``breaks``-th training forward on."""
-
-    def __init__(self, breaks=5):
-        super().__init__(2)
-        self.left = breaks
-
-    def forward(self, x):
-        self.left -= self.training
-        return super().forward(x) * (torch.nan if self.training and self.left < 0 else 1)
-
-
-@pytest.mark.parametrize(
-    ("breaks", "epoch", "kept"),
-    [(0, 1, "the initial weights"), (4, 2, "the weights after epoch 1"), (10, 4, "after epoch 3")],
-)
-def test_a_loss_that_is_no_number_ends_training_with_the_last_good_weights(breaks, epoch, kept):
-    X, y = blobs()  # three batches an epoch
-    net = quick(NaturalNet, module=Fragile, module__breaks=breaks, max_epochs=9)
-    match = f"the loss of NaturalNet became nan in epoch {epoch}; .*{kept} are kept. Lower lr"
-    with pytest.raises(TrainingDivergedError, match=match):
-        net.fit(X, y)
-    assert np.isfinite(net.predict_proba(X)).all()
-    if epoch > 1:
-        short = quick(NaturalNet, module=Fragile, module__breaks=99, max_epochs=epoch - 1)
-        assert same_weights(net, short.fit(X, y))
-    net.set_params(module__breaks=99).fit(X, y)
-    assert net.n_iter_ == 9
-
-
-class Exploding(torch.optim.SGD):
-    """Ruins the weights in its third step."""
-
-    def step(self, closure=None):
-        self.steps = getattr(self, "steps", 0) + 1
-        super().step(closure)
-        if self.steps == 3:
-            self.param_groups[0]["params"][0].data.fill_(torch.nan)
-
-
-@pytest.mark.parametrize("max_epochs", [3, 5])
-def test_weights_that_are_no_numbers_are_noticed_in_the_last_epoch_too(max_epochs):
-    X, y = blobs()
-    net = quick(NaturalNet, module=Linear, optimizer=Exploding, batch_size=-1)
-    match = "weights of NaturalNet became infinite or NaN in epoch 3; the weights after epoch 2"
-    with pytest.raises(TrainingDivergedError, match=match):
-        net.set_params(max_epochs=max_epochs).fit(X, y)
-    assert np.isfinite(net.predict_proba(X)).all()
-
-
-def test_an_infinite_buffer_is_the_modules_own_business():
-    class Masked(Linear):
-        def __init__(self):
-            super().__init__(2)
-            self.register_buffer("mask", torch.tensor([-torch.inf, 0]))
-
-    X, y = blobs()
-    quick(NaturalNet, module=Masked).fit(X, y)
-
-
-# -- interrupts and progress ---------------------------------------------------------------------
-
-
-class Interrupting(Linear):
-    """Is interrupted by the keyboard in the sixth training forward."""
-
-    def forward(self, x):
-        self.calls = getattr(self, "calls", 0) + self.training
-        if self.training and self.calls == 6:
-            raise KeyboardInterrupt
-        return super().forward(x)
-
-
-@pytest.mark.parametrize("verbose", [0, 1])
-def test_an_interrupt_keeps_what_was_trained(verbose):
-    X, y = blobs()
-    net = quick(NaturalNet, module=Interrupting, max_epochs=9, verbose=verbose).fit(X, y)
-    assert len(net.history) == 2 and not net.module_.training
-    assert net.predict(X).shape == y.shape
-
-
-def test_a_progress_bar_names_the_net_the_epochs_and_the_loss(capsys):
-    X, y = blobs()
-    quick(NaturalNet, verbose=1, train_split=ValidSplit(4)).fit(X, y)
-    shown = capsys.readouterr()
-    last = re.split(r"[\r\n]+", shown.err.strip())[-1]
-    assert last.startswith("NaturalNet: 100%") and "2/2" in last
-    assert "train_loss=" in last and "valid_loss=" in last
-    assert shown.out == ""
-
-
-def test_skorchs_table_at_the_second_level_and_silence_at_none(capsys):
-    X, y = blobs()
-    quick(NaturalNet, verbose=2).fit(X, y)
-    assert "train_loss" in capsys.readouterr().out
-    quick(NaturalNet).fit(X, y)
-    assert capsys.readouterr() == ("", "")
-
-
-def test_a_net_that_shows_progress_can_be_fitted_and_copied_again():
-    X, y = blobs()
-    net = quick(NaturalNet, verbose=1).fit(X, y)
-    again = pickle.loads(pickle.dumps(net))
-    assert same_weights(net, again.fit(X, y))
-
-
-# -- parameters that make no sense ---------------------------------------------------------------
-
 BAD = [
     ({"lr": 0}, "lr is 0; give a number above 0"),
     ({"lr": np.nan}, "lr is nan"),
@@ -425,24 +178,12 @@ def test_parameters_that_make_no_sense_are_refused(params, match):
         quick(NaturalNet, **params).fit(X, y)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
-def test_a_gpu_that_is_not_there_is_missed_by_name(device):
-    X, y = blobs()
-    match = f"device is '{device}', but torch sees no CUDA device; type device='auto' or 'cpu'"
-    with pytest.raises(ValueError, match=match):
-        quick(NaturalNet, device=device).fit(X, y)
-
-
 @pytest.mark.parametrize("net", CRAFTING, ids=lambda net: net.__name__)
 def test_history_holds_a_loss_and_a_time_for_each_epoch(net):
     X, y = blobs()
     history = quick(net, module=Linear).fit(X, y).history
     assert len(history) == 2
     assert all(np.isfinite(history[:, "train_loss"])) and all(t > 0 for t in history[:, "dur"])
-
-
-# -- splits, threads and fits that fail ----------------------------------------------------------
 
 
 def test_a_random_split_follows_the_seed():
@@ -481,21 +222,3 @@ def test_a_net_that_could_not_begin_begins_afresh(tmp_path):
         net.partial_fit(X, y)
     net.set_params(init_from=tmp_path / "good").partial_fit(X, y)
     assert same_weights(net, quick(NaturalNet, init_from=tmp_path / "good").partial_fit(X, y))
-
-
-def test_after_a_divergence_training_can_go_on():
-    X, y = blobs()
-    net = quick(NaturalNet, module=Fragile, module__breaks=4, max_epochs=9)
-    with pytest.raises(TrainingDivergedError):
-        net.fit(X, y)
-    assert net.n_iter_ == 1
-    net.module_.left = 99
-    assert np.isfinite(net.partial_fit(X, y).history[:, "train_loss"]).all()
-    assert net.n_iter_ == 10
-
-
-def test_a_split_of_a_callback_gives_a_loss_of_its_own():
-    X, y = blobs()
-    stopping = [RobustEarlyStopping(validation_fraction=0.25), EarlyStopping(patience=9)]
-    net = quick(NaturalNet, callbacks=stopping).fit(X, y)
-    assert np.isfinite(net.history[:, "valid_loss"]).all()

@@ -1,14 +1,12 @@
-"""The module of a net: a class, an instance, one that was trained elsewhere; and its device."""
+"""The module of a net: a class, an instance, and one that was trained elsewhere."""
 
 import copy
-import pickle
 
 import numpy as np
 import pytest
 import torch
-from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from skorch.callbacks import Checkpoint, EpochScoring, Freezer, LoadInitState, Unfreezer
+from skorch.callbacks import EpochScoring, Freezer, Unfreezer
 from torch import nn
 
 from sklearn_robust import JacobianRegNet, MinMaxNet, NaturalNet
@@ -49,9 +47,6 @@ class Named(Linear):
 
     def forward(self, x):
         return {"logits": super().forward(x)}
-
-
-# -- ways to give a module -----------------------------------------------------------------------
 
 
 def test_a_class_is_called_with_the_shape_of_the_data_and_its_own_arguments():
@@ -117,9 +112,6 @@ def test_a_module_on_its_way_to_probabilities_is_not_taken_for_one():
     assert quick(NaturalNet, module=module).fit(X, Y).n_iter_ == 2
 
 
-# -- modules trained elsewhere -------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("net", NETS, ids=lambda net: net.__name__)
 def test_a_trained_module_becomes_a_fitted_net(net):
     module = Normalised().eval()
@@ -171,9 +163,6 @@ def test_a_net_that_has_seen_no_data_cannot_be_built(module):
     assert NaturalNet(Linear()).initialize().module_.in_features == 4
 
 
-# -- optimisers ----------------------------------------------------------------------------------
-
-
 class Words(nn.Module):
     """ReplayCache features for words, whose gradients are sparse."""
 
@@ -213,9 +202,6 @@ def test_what_torch_can_train_a_net_can(case, momentum):
         params["optimizer__momentum"] = momentum
     loss = quick(NaturalNet, **params).fit(X, Y).history[:, "train_loss"]
     assert loss[-1] < loss[0]
-
-
-# -- setting parameters of a fitted net ----------------------------------------------------------
 
 
 def test_arguments_of_the_module_set_on_a_fitted_net_act_on_the_next_fit():
@@ -268,52 +254,6 @@ def test_callbacks_that_are_no_list_are_refused_on_a_fitted_net_too():
 def test_an_unknown_parameter_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"Invalid parameter 'modul' for estimator NaturalNet\(\)"):
         NaturalNet().set_params(modul=MLP)
-
-
-# -- devices -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("device", ["auto", "cpu", None, torch.device("cpu")], ids=str)
-def test_a_net_keeps_the_device_it_was_given(device):
-    net = quick(NaturalNet, device=device).fit(X, Y)
-    assert net.device is device and net.get_params()["device"] is device
-    again = pickle.loads(pickle.dumps(net))
-    assert again.device == device
-    np.testing.assert_array_equal(again.predict_proba(X), net.predict_proba(X))
-    again.partial_fit(X, Y).set_params(lr=0.1).fit(X, Y)
-
-
-@pytest.mark.parametrize("device", ["auto", "cpu"])
-def test_weights_that_skorch_wrote_are_read_on_any_device(device, tmp_path):
-    best = Checkpoint(monitor="train_loss_best", dirname=tmp_path, load_best=True)
-    net = quick(NaturalNet, module=Linear, device=device)
-    trained = clone(net).set_params(callbacks=[best]).fit(X, Y)
-    again = clone(net).set_params(callbacks=[LoadInitState(best)]).fit(X, Y)
-    assert len(again.history) == 4
-    again.load_params(checkpoint=best)
-    assert same_weights(trained, again)
-    assert again.device == trained.device == device
-
-
-def test_automatic_means_a_gpu_where_there_is_one():
-    net = quick(NaturalNet).fit(X, Y)
-    assert net.device_.type == ("cuda" if torch.cuda.is_available() else "cpu")
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("net", NETS, ids=lambda net: net.__name__)
-def test_a_net_trains_on_a_gpu_and_is_read_without_one(net, tmp_path, monkeypatch):
-    fitted = quick(net, device="cuda").fit(X, Y)
-    assert fitted.device_.type == "cuda"
-    fitted.save(tmp_path / "net")
-    wanted = fitted.predict_proba(X)
-    frozen = pickle.dumps(quick(net).fit(X, Y))
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    from sklearn_robust import load_net
-
-    found = load_net(tmp_path / "net", device="cpu").predict_proba(X)
-    np.testing.assert_allclose(found, wanted, atol=1e-5)
-    assert pickle.loads(frozen).device_.type == "cpu"
 
 
 def test_odd_modules_can_be_given_as_instances():

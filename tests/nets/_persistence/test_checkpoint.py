@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback, EarlyStopping, Freezer, LRScheduler, Unfreezer
 from skorch.dataset import Dataset as SkorchDataset
@@ -28,56 +27,20 @@ from sklearn_robust.callbacks import (
     WeightAveraging,
     WeightPerturbation,
 )
-from tests.cases import (
-    NETS,
-    Linear,
-    Normalised,
-    Pairs,
-    blobs,
-    generators_untouched,
-    quick,
-    same_weights,
+from tests.cases import NETS, Linear, Pairs, blobs, quick, same_weights
+from tests.nets._persistence.interrupted import (
+    EPOCHS,
+    LEFT,
+    PARAMS,
+    Order,
+    epochs_trained,
+    files_of,
+    go_on,
+    interrupt,
 )
 
 X, Y = blobs()
-EPOCHS = 4
 ROOT = Path(__file__).parents[3]
-
-
-class Stopped(Exception):
-    """Ends a fit as a power cut would, as far as its files are concerned."""
-
-
-LEFT = []  # training forwards until Brittle stops, if it does
-
-
-class Brittle(Normalised):
-    """Stops in a given training forward."""
-
-    def forward(self, x):
-        if self.training and LEFT:
-            LEFT[0] -= 1
-            if LEFT[0] < 0:
-                raise Stopped
-        return super().forward(x)
-
-
-def interrupt(net, *data, after):
-    """Fit a net until its module has seen ``after`` batches."""
-    LEFT.append(after)
-    try:
-        with pytest.raises(Stopped):
-            net.fit(*data)
-    finally:
-        LEFT.clear()
-
-
-def files_of(folder):
-    """The checkpoints below a folder, newest first in each."""
-    return sorted(Path(folder).rglob("*.pt"))
-
-
-# -- going on ------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -88,22 +51,6 @@ def test_a_killed_fit_goes_on_and_ends_like_an_unbroken_one(tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.stdout == "all went on\n", done.stderr
-
-
-PARAMS = {"module": Brittle, "max_epochs": EPOCHS, "batch_size": 16}
-
-
-def go_on(net, folder, *data):
-    """A fit without a break, and one that was interrupted in its second half and went on."""
-    LEFT.append(999)
-    whole = clone(net).set_params(**PARAMS).fit(*data)
-    batches = 999 - LEFT.pop()
-    broken, again = (clone(net).set_params(**PARAMS, checkpoint=folder) for _ in range(2))
-    interrupt(broken, *data, after=3 * batches // 4 - 1)
-    assert len(files_of(folder)) == 2
-    with generators_untouched():
-        again.fit(*data)
-    return whole, again
 
 
 @pytest.mark.parametrize("as_pairs", [False, True], ids=["arrays", "dataset"])
@@ -155,24 +102,6 @@ def test_a_random_state_is_known_by_its_state(tmp_path):
     )
     again = quick(NaturalNet, **PARAMS, random_state=state(5), checkpoint=tmp_path).fit(X, Y)
     assert same_weights(whole, again)
-
-
-def epochs_trained(net, *data):
-    """Epochs that a fit really trains."""
-    SEEN.clear()
-    net.fit(*data)
-    return len(SEEN) / 3
-
-
-SEEN = []  # an entry for each training batch of Order
-
-
-class Order(Linear):
-    """Counts its training batches."""
-
-    def forward(self, x):
-        SEEN.extend([True] * self.training)
-        return super().forward(x)
 
 
 def test_a_fit_that_ended_is_read_back_if_its_seed_is_given(tmp_path):
@@ -233,34 +162,6 @@ def test_a_fit_that_the_user_interrupted_goes_on_without_a_seed_too(tmp_path):
     assert epochs_trained(net, X, Y) == 4  # it has ended, and another one begins
 
 
-def lazy():
-    return nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(2))
-
-
-class Noting(Linear):
-    """Has a state that is no tensor."""
-
-    def get_extra_state(self):
-        return {"note": [1, 2]}
-
-    def set_extra_state(self, state):
-        assert state == {"note": [1, 2]}
-
-
-@pytest.mark.parametrize("module", [lazy(), Noting(), Noting], ids=["lazy", "noting", "class"])
-def test_modules_with_odd_states_are_read_back(module, tmp_path):
-    guards = [RobustEarlyStopping(validation_fraction=0.25), WeightAveraging(decay=0.5)]
-    net = quick(MinMaxNet, module=module, callbacks=guards, checkpoint=tmp_path).fit(X, Y)
-    written = [path.stat().st_mtime_ns for path in files_of(tmp_path)]
-    again = clone(net).fit(X, Y)
-    assert [path.stat().st_mtime_ns for path in files_of(tmp_path)] == written
-    assert all(torch.equal(a, b) for a, b in zip(weights(net), weights(again), strict=True))
-
-
-def weights(net):
-    return net.module_.parameters()
-
-
 FREEZERS = {
     "at an epoch": lambda: Unfreezer("weight", at=2),
     "a list of patterns": lambda: Freezer(["weight", "w*"], at=2),
@@ -281,122 +182,6 @@ def test_a_net_that_freezes_weights_goes_on_in_its_own_folder(case, tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
     quick(NaturalNet, callbacks=[Unfreezer("weight", at=1)], **params).fit(X, Y)
     assert len(list(tmp_path.iterdir())) == 2
-
-
-OTHERS = {
-    "data": ({}, (X[::-1].copy(), Y)),
-    "labels": ({}, (X, Y[::-1].copy())),
-    "names of labels": ({}, (X, Y + 1)),
-    "a dataset": ({}, (Pairs(X + 1, Y),)),
-    "lr": ({"lr": 0.5}, (X, Y)),
-    "seed": ({"random_state": 1}, (X, Y)),
-    "epochs": ({"max_epochs": 3}, (X, Y)),
-    "an argument of the attack": ({"attack__eps": 0.2}, (X, Y)),
-    "a function": ({"augment": lambda x: x * 0.5}, (X, Y)),
-    "callbacks": ({"callbacks": [WeightPerturbation(0.02)]}, (X, Y)),
-    "a split": ({"train_split": predefined_split(SkorchDataset(X[:8], Y[:8]))}, (X, Y)),
-}
-
-
-@pytest.mark.parametrize("case", OTHERS)
-def test_another_fit_in_the_same_folder_starts_afresh(case, tmp_path):
-    shared = {"module": Order, "checkpoint": tmp_path, "augment": lambda x: x * 1.0}
-    quick(MinMaxNet, **shared).fit(X, Y)
-    params, data = OTHERS[case]
-    net = quick(MinMaxNet, **{**shared, **params})
-    assert epochs_trained(net, *data) > 0
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-class Noise(nn.Module):
-    """Its number is neither a weight nor in its repr."""
-
-    def __init__(self, sigma):
-        super().__init__()
-        self.sigma = sigma
-
-    def forward(self, x):
-        return x + self.sigma
-
-    def go(self, x):
-        return self(x)
-
-
-class Steep(Linear):
-    """Has another slope than other modules of its name and weights, if told so."""
-
-    def __init__(self, slope):
-        super().__init__()
-        self.slope = slope
-
-    def forward(self, x):
-        return self.slope * super().forward(x)
-
-
-def edited(forward):
-    """A module class of one name and its weights, before and after its code was changed."""
-    return type("Edited", (Linear,), {"forward": forward})
-
-
-def enclosing(factor):
-    return lambda x: x * factor
-
-
-def defaulting(factor):
-    return lambda x, factor=factor: x * factor
-
-
-def nesting(inner):
-    return lambda x: inner(x)
-
-
-OUTSIDE = [eval("lambda x: x * FACTOR", {"FACTOR": factor}) for factor in (1.0, 0.5)]
-WITHIN = [eval(f"lambda x: [part * {factor} for part in [x]][0]") for factor in (1.0, 0.5)]
-
-# two values of a parameter that train different nets
-PAIRS = {
-    "an enclosed value": ("augment", [enclosing(1.0), enclosing(0.5)]),
-    "an enclosed function": ("augment", [nesting(enclosing(1.0)), nesting(enclosing(0.5))]),
-    "a default": ("augment", [defaulting(1.0), defaulting(0.5)]),
-    "a global value": ("augment", OUTSIDE),
-    "a nested function": ("augment", WITHIN),
-    "a method": ("augment", [Noise(0.0).go, Noise(0.5).go]),
-    "an attribute of a transform": ("augment", [Noise(0.0), Noise(0.5)]),
-    "an attribute of a module": ("module", [Steep(1.0), Steep(0.5)]),
-    "the code of a module": (
-        "module",
-        [edited(lambda self, x: x @ self.weight.T), edited(lambda self, x: -x @ self.weight.T)],
-    ),
-}
-
-
-@pytest.mark.parametrize("case", PAIRS)
-def test_what_makes_another_net_makes_another_fit(case, tmp_path):
-    name, values = PAIRS[case]
-    for value in values:
-        quick(NaturalNet, **{name: value}, checkpoint=tmp_path).fit(X, Y)
-    assert len(list(tmp_path.iterdir())) == 2
-    quick(NaturalNet, **{name: values[0]}, checkpoint=tmp_path).fit(X, Y)
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-def test_a_dataset_is_known_by_all_its_samples(tmp_path):
-    between = X.copy()
-    between[2:] = between[2:].mean()
-    between[0], between[1] = X.min(axis=0), X.max(axis=0)
-    other = between.copy()
-    other[2:] += 1e-3
-    for samples in (between, other, between):
-        quick(NaturalNet, checkpoint=tmp_path).fit(Pairs(samples, Y))
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-@pytest.mark.parametrize("name", ["checkpoint", "device", "verbose"])
-def test_what_does_not_touch_the_weights_may_change(name, tmp_path, capsys):
-    quick(NaturalNet, module=Order, checkpoint=tmp_path).fit(X, Y)
-    other = {"checkpoint": str(tmp_path), "device": "cpu", "verbose": 1}[name]
-    net = quick(NaturalNet, **{"module": Order, "checkpoint": tmp_path, name: other})
-    assert epochs_trained(net, X, Y) == 0
 
 
 def test_folds_and_candidates_of_a_search_share_a_folder(tmp_path):
@@ -425,63 +210,10 @@ def test_the_net_stays_one_that_can_be_copied_and_saved(tmp_path):
     assert same_weights(net, load_net(tmp_path / "b.net"))
 
 
-class Memory(Callback):
-    """A callback of a user, with state of all kinds and a record of it in the history."""
-
-    def initialize(self):
-        """Forget."""
-        self.array_, self.text_, self.nested_ = np.zeros(2), "", {"n": [0, (1.5, None)]}
-        self.tensor_, self.bare_ = torch.zeros(3), object()
-        return self
-
-    def on_epoch_end(self, net, **kwargs):
-        """Remember."""
-        self.array_ = self.array_ + 1
-        self.text_ += "e"
-        self.nested_["n"][0] += 1
-        self.tensor_ += 2
-        self.late_ = getattr(self, "late_", 0) + 1
-        net.history.record("array", self.array_)
-        net.history.record("number", np.float32(0.5))
-        net.history.record("thing", self.bare_)
-
-
-def test_what_callbacks_remember_comes_back(tmp_path):
-    whole, again = go_on(quick(NaturalNet, callbacks=[Memory()]), tmp_path, X, Y)
-    ours, theirs = (dict(net.callbacks_)["Memory"] for net in (again, whole))
-    for name in ("text_", "nested_", "late_"):
-        assert getattr(ours, name) == getattr(theirs, name)
-    assert ours.text_ == "eeee" and ours.nested_ == {"n": [4, (1.5, None)]}
-    np.testing.assert_array_equal(ours.array_, [4, 4])
-    assert torch.equal(ours.tensor_, theirs.tensor_)
-    np.testing.assert_array_equal(again.history[:, "array"], whole.history[:, "array"])
-    assert again.history[:, "number"] == [0.5] * 4
-    assert "thing" not in again.history[0] and "thing" in again.history[-1]
-
-
-class Late(Callback):
-    """Builds what it needs when it needs it."""
-
-    def on_batch_end(self, net, **kwargs):
-        """Build it."""
-        self.average_ = getattr(self, "average_", None) or nn.Linear(1, 1)
-
-
-def test_a_state_that_has_no_place_is_missed_by_name(tmp_path):
-    net = quick(NaturalNet, **PARAMS, callbacks=[Late()], checkpoint=tmp_path)
-    interrupt(net, X, Y, after=8)
-    again = quick(NaturalNet, **PARAMS, callbacks=[Late()], checkpoint=tmp_path)
-    with pytest.warns(UserWarning, match="state of Late.average_ in the checkpoint is left out"):
-        again.fit(X, Y)
-
-
 def test_a_progress_bar_counts_what_was_trained_before(tmp_path, capsys):
     interrupt(quick(NaturalNet, **PARAMS, checkpoint=tmp_path), X, Y, after=8)
     quick(NaturalNet, **PARAMS, checkpoint=tmp_path, verbose=1).fit(X, Y)
     assert "NaturalNet: 100%" in capsys.readouterr().err
-
-
-# -- files that are no good ----------------------------------------------------------------------
 
 
 def broken_fit(tmp_path):
@@ -593,9 +325,6 @@ def test_what_is_no_folder_is_refused(value):
         quick(NaturalNet, checkpoint=value).fit(X, Y)
 
 
-# -- disks that fail -----------------------------------------------------------------------------
-
-
 def full(*args):
     raise OSError(28, "No space left on device")
 
@@ -634,9 +363,6 @@ def test_all_is_silent_where_all_is_well(tmp_path, capsys):
         warnings.simplefilter("error")
         quick(NaturalNet, **PARAMS, checkpoint=tmp_path).fit(X, Y)
     assert capsys.readouterr() == ("", "")
-
-
-# -- what hangs on the first epoch, or on chance -------------------------------------------------
 
 
 class Jittered(Pairs):

@@ -1,8 +1,6 @@
 """Nets on disk: what comes back, and that a file runs no code."""
 
 import io
-import json
-import os
 import zipfile
 
 import numpy as np
@@ -17,7 +15,8 @@ from torch import nn
 from sklearn_robust import GAIRATNet, JacobianRegNet, MinMaxNet, NaturalNet, load_net
 from sklearn_robust.attacks import FGSM, PGD, WorstCase
 from sklearn_robust.modules import MNISTConvNet
-from tests.cases import NETS, Linear, Odd, blobs, generators_untouched, quick, same_weights
+from tests.cases import NETS, Linear, Odd, blobs, quick, same_weights
+from tests.nets._persistence.saved import round_trip, tampered
 
 X, Y = blobs()
 
@@ -32,18 +31,6 @@ BEHIND = {
     "augment": crop,
     "callbacks": [EpochScoring("accuracy", name="s")],
 }
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "saved.net"
-
-
-def round_trip(net, path, **params):
-    net.save(path)
-    with generators_untouched():
-        return load_net(path, **params)
-
 
 SAVED = {
     "defaults": lambda: quick(NaturalNet),
@@ -85,7 +72,6 @@ def test_numbers_of_numpy_are_saved_as_numbers(path):
 
 
 LABELS = [(0, 5), (-1, 1), (False, True), ("no", "yes"), (1.0, 2.0), ("nö", "日本")]
-
 
 CASES = [*((labels, np.asarray(labels).dtype) for labels in LABELS), (("no", "yes"), object)]
 
@@ -149,26 +135,6 @@ def test_a_file_with_the_names_of_a_compiled_module_is_read(path):
     assert same_weights(net, load_net(path, module=Linear))
 
 
-def full(*args):
-    raise OSError(28, "No space left on device")
-
-
-def test_a_write_that_fails_leaves_the_old_file(path, monkeypatch):
-    net = quick(NaturalNet).fit(X, Y)
-    net.save(path)
-    before = path.read_bytes()
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
-        patch.setattr(zipfile.ZipFile, "writestr", full)
-        net.save(path)
-    assert path.read_bytes() == before and os.listdir(path.parent) == [path.name]
-
-
-def test_a_file_behind_a_link_is_written(path, tmp_path):
-    path.symlink_to(tmp_path / "elsewhere.net")
-    assert same_weights(*(net := quick(NaturalNet).fit(X, Y), round_trip(net, path)))
-    assert path.is_symlink()
-
-
 def test_a_parameter_that_is_no_data_is_named(path):
     net = quick(GAIRATNet, lam=lambda epoch: 0.0).fit(X, Y)
     with pytest.raises(TypeError, match="parameter lam=.* cannot be written as JSON"):
@@ -180,8 +146,6 @@ def test_an_unfitted_net_is_not_saved(path):
     with pytest.raises(Exception, match="not (initialized|fitted)"):
         NaturalNet().save(path)
 
-
-# -- modules that the file may not name ----------------------------------------------------------
 
 THEIRS = [
     (Linear, Linear, "Linear' as module, which is not imported .*load_net.path, module="),
@@ -204,29 +168,6 @@ def test_a_trained_module_is_saved_too(path):
     again = round_trip(net, path, module=Odd(5))
     np.testing.assert_array_equal(again.predict(X), net.predict(X))
     assert again.input_shape_ is None
-
-
-def test_weights_that_do_not_fit_the_module_are_refused(path):
-    quick(NaturalNet, module=Odd(6)).fit(X, Y).save(path)
-    with pytest.raises(ValueError, match="weights in .* do not fit the module"):
-        load_net(path, module=Odd(5))
-
-
-# -- tampered files ------------------------------------------------------------------------------
-
-
-def tampered(path, change=None, weights=None):
-    """Write a saved net whose JSON went through ``change``, or with other weights."""
-    quick(NaturalNet).fit(X, Y).save(path)
-    with zipfile.ZipFile(path) as archive:
-        about = json.loads(archive.read("net.json"))
-        state = archive.read("weights.pt") if weights is None else weights
-    if change is not None:
-        change(about)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("net.json", json.dumps(about))
-        archive.writestr("weights.pt", state)
-    return path
 
 
 COMMAND = {"command": "touch was_here", "cmd": "touch was_here"}
@@ -266,18 +207,6 @@ def test_a_file_that_names_code_is_refused(change, path, tmp_path, monkeypatch):
     assert not (tmp_path / "was_here").exists()
 
 
-class Bomb:
-    def __reduce__(self):
-        return (pytest.fail, ("code of the file ran",))
-
-
-def test_weights_that_hold_code_are_refused(path):
-    buffer = io.BytesIO()
-    torch.save({"features.1.weight": Bomb()}, buffer)
-    with pytest.raises(ValueError, match="cannot be read, since they hold .* which is no weight"):
-        load_net(tampered(path, weights=buffer.getvalue()))
-
-
 def test_what_is_no_saved_net_is_refused(path):
     path.write_text("not a net")
     with pytest.raises(ValueError, match="is not a net written by net.save"):
@@ -308,9 +237,6 @@ def test_tensors_are_written(path):
     again = round_trip(quick(NaturalNet, criterion__weight=weight).fit(X, Y), path)
     assert torch.equal(again.get_params()["criterion__weight"], weight)
     again.partial_fit(X, Y)
-
-
-# -- what else comes along, and what cannot ------------------------------------------------------
 
 
 def test_names_of_columns_come_along(path):

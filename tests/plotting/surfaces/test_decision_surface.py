@@ -1,7 +1,5 @@
 """Decision surfaces against closed forms, and what is drawn of them."""
 
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -13,46 +11,14 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from sklearn_robust import NaturalNet
-from sklearn_robust.attacks import (
-    BIM,
-    FAB,
-    FGSM,
-    PGD,
-    CarliniWagner,
-    DeepFool,
-    Square,
-    WorstCase,
-)
+from sklearn_robust.attacks import FAB, FGSM, PGD, CarliniWagner, DeepFool, Square, WorstCase
 from sklearn_robust.metrics import boundary_distance, decision_margin, input_jacobian
 from sklearn_robust.plotting import DecisionSurfaceDisplay
-from sklearn_robust.plotting.surfaces._input_plane import InputPlane
-from tests.metrics.indicator_cases import (
-    N_CLASSES,
-    N_FEATURES,
-    Constant,
-    labels,
-    linear,
-    mlp,
-    samples,
-)
+from tests.metrics.indicator_cases import N_CLASSES, labels, mlp, samples
+from tests.plotting.surfaces.planes import MODULE, plane, surface, two_classes
 
 pytestmark = pytest.mark.usefixtures("pyplot")
 X = samples(10)
-surface = DecisionSurfaceDisplay.from_estimator
-
-
-def two_classes():
-    torch.manual_seed(0)
-    return nn.Linear(N_FEATURES, 2).double()
-
-
-def plane(module, index=0, **options):
-    defaults = {"direction": "cw", "other": "random", "norm": "linf", "attack": None}
-    y = labels(module, X)
-    return InputPlane(module, X, y, index=index, random_state=0, **defaults | options)
-
-
-# -- arrays -------------------------------------------------------------------------------------
 
 
 def test_the_middle_of_the_grid_is_the_sample():
@@ -80,16 +46,6 @@ def test_the_surface_of_a_linear_model_is_a_plane(norm):
     a, b = (v.numpy().ravel() for v in (here.alpha, here.beta))
     assert np.allclose(display.margin, S + display.xx0 * (J @ a) + display.xx1 * (J @ b), rtol=1e-9)
     assert J @ b == pytest.approx(-np.linalg.norm(J, {"linf": 1, "l2": 2, "l1": np.inf}[norm]))
-
-
-@pytest.mark.parametrize("direction", ["cw", "ce", "ce_ll", "random"])
-@pytest.mark.parametrize(("norm", "order"), [("linf", np.inf), ("l2", 2), ("l1", 1)])
-def test_directions_have_length_one(direction, norm, order):
-    here = plane(mlp(nn.Tanh), direction=direction, norm=norm)
-    for v in (here.alpha, here.beta):
-        assert np.linalg.norm(v.numpy().ravel(), order) == pytest.approx(1)
-        if norm == "linf":
-            assert (abs(v) == 1).all()
 
 
 def test_batches_do_not_change_the_grid():
@@ -125,14 +81,6 @@ def test_the_radius_shows_the_boundary_unless_told_otherwise():
     assert far.xx0.max() == pytest.approx(np.ptp(X) / 2)
 
 
-def test_two_features_make_a_plane():
-    X, y = load_iris(return_X_y=True)
-    model = LogisticRegression().fit(X[:, 2:], y)
-    for seed in range(5):  # random signs must not be those of the gradient
-        display = surface(model, X[:, 2:], y, index=60, radius=2, random_state=seed)
-        assert np.ptp(display.margin[25]) > 1e-6
-
-
 def test_a_pipeline_is_drawn_in_the_units_of_its_input():
     X, y = load_iris(return_X_y=True)
     names = load_iris().target_names[y]
@@ -146,22 +94,6 @@ def test_a_pipeline_is_drawn_in_the_units_of_its_input():
     assert display.directions == ("given", "given")
 
 
-# -- attacks ------------------------------------------------------------------------------------
-
-
-def test_a_straight_attack_stays_in_the_plane():
-    module = two_classes()
-    y = labels(module, X)
-    attack = BIM(eps=0.3, step_size=0.1, max_iter=3, bounds=None)
-    display = surface(module, X, y, trajectory=attack, random_state=0)
-    way = display.trajectory
-    assert np.allclose(way.coordinates, [[0, 0], [0, 0.1], [0, 0.2], [0, 0.3]], atol=1e-12)
-    assert np.allclose(way.off_plane, 0, atol=1e-12)
-    x_adv = attack.perturb(module, torch.tensor(X[:1]), torch.tensor(y[:1])).numpy()
-    assert way.margin[-1] == pytest.approx(decision_margin(module, x_adv, y[:1])[0])
-    assert display.xx0.max() >= 0.3 and display.trajectory_ is not None
-
-
 def test_a_winding_attack_leaves_it_and_keeps_its_own_margins():
     module = mlp(nn.Tanh)
     y = labels(module, X)
@@ -173,23 +105,6 @@ def test_a_winding_attack_leaves_it_and_keeps_its_own_margins():
         module, torch.tensor(X[:1]), torch.tensor(y[:1])
     )
     assert way.margin[-1] == pytest.approx(decision_margin(module, x_adv.numpy(), y[:1])[0])
-
-
-def test_the_principal_plane_is_nearest_to_the_attack():
-    module = mlp(nn.Tanh)
-    attack = PGD(eps=0.5, bounds=None)
-    ways = {
-        (direction, other): plane(
-            module, direction=direction, other=other, attack=attack, norm="l2"
-        )
-        for direction, other in [("pca", "pca"), ("cw", "random"), ("pca", "random")]
-    }
-    off = {names: np.square(p.trajectory().off_plane).sum() for names, p in ways.items()}
-    assert off["pca", "pca"] < off["pca", "random"] < off["cw", "random"]
-    assert ways["pca", "pca"].trajectory().coordinates[-1].min() >= -1e-9
-
-
-# -- drawing ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("response", ["margin", "loss", "predict"])
@@ -218,22 +133,6 @@ def test_a_display_is_drawn_again_where_one_likes(pyplot):
     assert display.surface_.get_cmap().name == "magma"
 
 
-def test_margins_are_blue_above_zero_and_as_strong_as_red_below():
-    module = mlp(nn.Tanh)
-    display = surface(module, X, labels(module, X), radius=3, grid_resolution=9, random_state=0)
-    norm = display.surface_.norm
-    assert norm.vmin == -norm.vmax and norm.vmax >= abs(display.margin).max()
-    red, blue = (display.surface_.get_cmap()(v) for v in (0.1, 0.9))
-    assert red[0] > red[2] and blue[2] > blue[0]
-
-
-def test_a_plane_without_a_boundary_has_none():
-    module = two_classes()
-    display = surface(module, X, labels(module, X), radius=1e-3, grid_resolution=5, random_state=0)
-    assert display.boundary_ is None and display.arrows_ == []
-    assert display.boundary_distances == (np.inf, np.inf)
-
-
 def test_several_estimators_share_radius_colours_and_the_random_direction():
     nets = {"one": mlp(nn.Tanh), "two": mlp(nn.Tanh, seed=1)}
     y = labels(nets["one"], X)
@@ -258,9 +157,6 @@ def test_several_estimators_share_radius_colours_and_the_random_direction():
     assert not np.array_equal(*flat)
 
 
-# -- bad input ------------------------------------------------------------------------------------
-
-MODULE = mlp(nn.Tanh)
 Y = np.arange(10) % N_CLASSES
 BAD = [
     ({"index": 10}, ValueError, "index is 10, but X has 10 samples, 0 to 9"),
@@ -292,55 +188,9 @@ def test_bad_options_are_told_what_is_wrong(options, error, message):
         surface(MODULE, X, Y, random_state=0, **options)
 
 
-def test_a_gradient_of_zero_leads_nowhere():
-    with pytest.raises(ValueError, match="gradient behind direction='cw' is zero at sample 0"):
-        surface(Constant(), X, Y)
-
-
-def test_one_feature_has_no_plane():
-    model = LogisticRegression().fit(X[:, :1], Y)
-    with pytest.raises(ValueError, match="data of more than one feature"):
-        surface(model, X[:, :1], Y)
-
-
 def test_an_unfitted_net_is_told_to_be_fitted():
     with pytest.raises(NotFittedError, match=r"NaturalNet is not fitted yet: call fit\(X, y\)"):
         surface(NaturalNet(), X, Y)
-
-
-def test_axes_of_two_dimensions_hold_no_solid(pyplot):
-    _, ax = pyplot.subplots()
-    with pytest.raises(ValueError, match="needs axes in three dimensions"):
-        surface(MODULE, X, Y, plot_method="surface", ax=ax, random_state=0)
-    with pytest.raises(ValueError, match="axes holds 1 axes for 2 estimators"):
-        DecisionSurfaceDisplay.from_estimators([MODULE, linear()], X, Y, axes=[ax])
-    with pytest.raises(ValueError, match="estimators is empty"):
-        DecisionSurfaceDisplay.from_estimators({}, X, Y)
-
-
-# -- web pages ------------------------------------------------------------------------------------
-
-
-def test_a_surface_can_be_turned_in_a_web_page(tmp_path):
-    pytest.importorskip("plotly")
-    display = surface(MODULE, X, Y, radius=2, grid_resolution=9, random_state=0)
-    for response in (None, "loss"):
-        display.to_html(tmp_path / "surface.html", response=response)
-        page = (tmp_path / "surface.html").read_text(encoding="utf-8")
-        page = page.replace("\\u0026", "&")  # as some releases of plotly write it
-        assert "C&W direction (linf distance)" in page and '"type":"surface"' in page
-    with pytest.raises(ValueError, match="response is 'predict'"):
-        display.to_html(tmp_path / "surface.html", response="predict")
-
-
-def test_without_plotly_the_package_is_named(tmp_path, monkeypatch):
-    display = surface(MODULE, X, Y, radius=2, grid_resolution=5, random_state=0)
-    monkeypatch.setitem(sys.modules, "plotly", None)
-    with pytest.raises(ImportError, match="to_html writes with plotly.*pip install plotly"):
-        display.to_html(tmp_path / "surface.html")
-
-
-# -- several displays in one figure, and ways of attacks -----------------------------------------
 
 
 def test_displays_on_the_users_axes_have_legends_of_their_own(pyplot):

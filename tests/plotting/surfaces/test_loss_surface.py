@@ -13,51 +13,13 @@ from sklearn_robust import NaturalNet
 from sklearn_robust import _functional as F
 from sklearn_robust.attacks import FGSM
 from sklearn_robust.datasets import load_moons
-from sklearn_robust.modules import CIFARConvNet
 from sklearn_robust.plotting import LossSurfaceDisplay
-from sklearn_robust.plotting.surfaces._weight_plane import WeightPlane, normalize_direction
+from sklearn_robust.plotting.surfaces._weight_plane import WeightPlane
 
 pytestmark = pytest.mark.usefixtures("pyplot")
 X, Y = load_moons(100, random_state=0)
 NET = NaturalNet(max_epochs=10, module__hidden=(16,), random_state=0).fit(X, Y)
 surface = LossSurfaceDisplay.from_estimator
-
-
-def conv():
-    torch.manual_seed(0)
-    module = CIFARConvNet((3, 4, 4), 3, channels=(4, 4, 6))
-    module(torch.rand(8, 3, 4, 4))  # moves the statistics of batch normalisation
-    return module.eval()
-
-
-# -- directions -----------------------------------------------------------------------------------
-
-
-def test_every_filter_of_a_direction_has_the_norm_of_its_weights():
-    module = conv()
-    images, codes = torch.rand(4, 3, 4, 4).numpy(), np.arange(4) % 3
-    options = {"normalize": "filter", "ignore_bias_bn": True, "random_state": 0}
-    plane = WeightPlane(module, images, codes, **options)
-    for name, weight in plane.center.items():
-        for direction in (plane.a[name], plane.b[name]):
-            assert direction.shape == weight.shape
-            if weight.ndim < 2:
-                assert not direction.any()
-                continue
-            lengths = (v.flatten(1).norm(dim=1) for v in (direction, weight))
-            assert torch.allclose(*lengths, rtol=1e-5)
-    assert abs(plane.cosine()) < 0.5
-
-
-def test_other_normalisations():
-    torch.manual_seed(0)
-    weight, draw = torch.randn(3, 4), torch.randn(3, 4)
-    assert normalize_direction(draw, weight, "layer").norm() == pytest.approx(weight.norm())
-    assert torch.equal(normalize_direction(draw, weight, "weight").abs(), weight.abs())
-    assert torch.equal(normalize_direction(draw, weight, None), draw)
-    assert not normalize_direction(draw, torch.zeros(3, 4), "filter").any()
-    bias = torch.randn(5)
-    assert normalize_direction(torch.randn(5), bias, "filter").norm() == pytest.approx(bias.norm())
 
 
 def test_the_picture_does_not_see_a_rescaling_that_leaves_the_network_the_same():
@@ -72,9 +34,6 @@ def test_the_picture_does_not_see_a_rescaling_that_leaves_the_network_the_same()
         module[2].weight.div_(10)
     after = surface(module, X, codes, **options).response
     assert np.allclose(before, after, rtol=1e-4)
-
-
-# -- the surface ------------------------------------------------------------------------------
 
 
 def test_the_middle_is_the_trained_net_which_is_not_touched():
