@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_robust.attacks import APGD, FAB, PGD, DeepFool
-from tests.attacks.models import NORMS, curved, linear, predicted, samples
+from tests.attacks.models import NORMS, curved, predicted, samples
 
 
 def test_observers_see_each_gradient_forward():
@@ -22,15 +22,6 @@ def test_observers_see_each_gradient_forward():
     for _, rows, z, x_adv in seen:
         assert torch.equal(rows, torch.arange(len(x)))
         torch.testing.assert_close(z, model(x_adv).detach())
-
-
-def test_a_batch_outside_the_box_of_fit_has_none():
-    attack = PGD(eps=0.1, random_state=0).fit(np.random.default_rng(0).random((20, 4)), [0, 1] * 10)
-    model, x = linear(shape=(4,)), 3 + samples(shape=(4,))
-    x_adv = attack.perturb(model, x, predicted(model, x))
-    assert float((x_adv - x).abs().max()) <= 0.1 + 1e-6
-    with pytest.raises(ValueError, match="leaves bounds"):
-        attack.set_params(bounds=(0, 1)).perturb(model, x, predicted(model, x))
 
 
 @pytest.mark.parametrize("norm", NORMS)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 from torch import nn
@@ -12,7 +11,6 @@ import sklearn_robust.differentiable as package
 from sklearn_robust import NaturalNet
 from sklearn_robust.differentiable import DifferentiableModel, Model, open_model
 from sklearn_robust.differentiable._fast.copying import frozen_twin
-from sklearn_robust.exceptions import NotDifferentiableError
 from sklearn_robust.metrics import jacobian_norm
 from tests.cases import Normalised, blobs, quick, same_state, state_of
 
@@ -46,17 +44,6 @@ def test_logits_scores_and_labels_are_those_of_the_estimator(linear):
     np.testing.assert_array_equal(model.classes_, ["a", "b", "c"])
     np.testing.assert_array_equal(model.label_codes(X, y), CODES)
     np.testing.assert_array_equal(model.classes_[model.predict_codes(X)], linear.predict(X))
-
-
-def test_a_model_without_a_gradient_has_scores_and_says_why():
-    forest = RandomForestClassifier(5, random_state=0).fit(X, y)
-    model = open_model(forest)
-    assert not model.differentiable and "predicts by trees" in model.reason
-    with pytest.raises(NotDifferentiableError, match="predicts by trees"):
-        model.logits(torch.tensor(X))
-    p = forest.predict_proba(X)
-    found = model.scores(torch.tensor(X)).exp()
-    np.testing.assert_allclose(found, p.clip(np.finfo(float).tiny), atol=1e-12)
 
 
 def test_votes_are_smooth_in_the_logits_alone():

@@ -1,4 +1,4 @@
-"""TRADES and MART: the paper's numbers in float64, what they train on, and what they refuse."""
+"""What TRADES and MART share: the loss of a batch, what is climbed, and what is refused."""
 
 import numpy as np
 import pytest
@@ -19,23 +19,12 @@ x64, y64 = torch.tensor(X, dtype=torch.float64), torch.tensor(Y)
 CLEAN = torch.tensor([[2, 0, -1], [0, 1, 0.5]], dtype=torch.float64)
 WORST = torch.tensor([[1, 0.5, -1], [0.8, 0.2, 0.1]], dtype=torch.float64)
 CODES = torch.tensor([0, 1])
-EACH = {
-    "cross-entropy": (F.cross_entropy(CLEAN, CODES), [0.1698460196, 0.6802696706]),
-    "divergence": (F.kl(WORST, CLEAN), [0.1718080349, 0.2143258912]),
-    "boosted": (F.boosted_cross_entropy(WORST, CODES), [0.9829858282, 1.9867870865]),
-}
 LOSSES = [
     (TRADESNet, 1, 0.6181248081),
     (TRADESNet, 6, 1.5834596233),
     (MARTNet, 5, 1.8164148317),
     (MARTNet, 6, 1.8827205065),
 ]
-
-
-@pytest.mark.parametrize("name", EACH)
-def test_the_loss_of_each_sample_is_the_known_one(name):
-    found, wanted = EACH[name]
-    assert found.tolist() == pytest.approx(wanted, abs=1e-9)
 
 
 class Known(nn.Module):

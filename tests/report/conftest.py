@@ -47,3 +47,8 @@ def digits(run):
 @pytest.fixture(params=["moons", "digits"])
 def report_of(request):
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["moons", "digits"])
+def report(request):
+    return request.getfixturevalue(request.param)

@@ -11,7 +11,7 @@ from sklearn_robust import NaturalNet
 from sklearn_robust.nets import recipe_params
 from tests.cases import blobs, same_weights
 
-X, Y = blobs()
+_, Y = blobs()
 IMAGES, _ = blobs(shape=(3, 8, 8))
 
 RECIPES = ["fast-cifar", "gairat-resnet18", "trades-wrn"]

@@ -64,27 +64,6 @@ def test_a_net_comes_back_as_it_was(case, path):
         again.predict(np.zeros((2, 1, 5, 5)))
 
 
-def test_numbers_of_numpy_are_saved_as_numbers(path):
-    again = round_trip(
-        quick(NaturalNet, lr=np.float32(0.5), batch_size=np.int64(7)).fit(X, Y), path
-    )
-    assert (again.lr, again.batch_size) == (0.5, 7)
-
-
-LABELS = [(0, 5), (-1, 1), (False, True), ("no", "yes"), (1.0, 2.0), ("nö", "日本")]
-
-CASES = [*((labels, np.asarray(labels).dtype) for labels in LABELS), (("no", "yes"), object)]
-
-
-@pytest.mark.parametrize(("labels", "dtype"), CASES, ids=str)
-def test_labels_survive(labels, dtype, path):
-    _, y = blobs(labels=labels)
-    net = quick(NaturalNet).fit(X, y.astype(dtype))
-    again = round_trip(net, path)
-    assert again.classes_.tolist() == list(labels) and again.classes_.dtype == dtype
-    np.testing.assert_array_equal(again.predict(X), net.predict(X))
-
-
 @pytest.mark.parametrize("net", NETS, ids=lambda net: net.__name__)
 def test_training_goes_on_after_a_round_trip(net, path):
     fitted = quick(net).fit(X, Y)
@@ -133,13 +112,6 @@ def test_a_file_with_the_names_of_a_compiled_module_is_read(path):
         archive.writestr("net.json", about)
         archive.writestr("weights.pt", packed.getvalue())
     assert same_weights(net, load_net(path, module=Linear))
-
-
-def test_a_parameter_that_is_no_data_is_named(path):
-    net = quick(GAIRATNet, lam=lambda epoch: 0.0).fit(X, Y)
-    with pytest.raises(TypeError, match="parameter lam=.* cannot be written as JSON"):
-        net.save(path)
-    assert not path.exists()
 
 
 def test_an_unfitted_net_is_not_saved(path):
@@ -227,18 +199,6 @@ def test_objects_that_only_training_needs_stay_behind(name, path):
     assert again.get_params()[name] == NaturalNet().get_params()[name]
 
 
-def test_a_seed_is_kept_whatever_integer_it_is(path):
-    net = quick(NaturalNet, random_state=np.int64(7)).fit(X, Y)
-    assert round_trip(net, path).random_state == 7
-
-
-def test_tensors_are_written(path):
-    weight = torch.tensor([1.0, 9.0])
-    again = round_trip(quick(NaturalNet, criterion__weight=weight).fit(X, Y), path)
-    assert torch.equal(again.get_params()["criterion__weight"], weight)
-    again.partial_fit(X, Y)
-
-
 def test_names_of_columns_come_along(path):
     frame = pd.DataFrame(X, columns=list("abcd"))
     again = round_trip(quick(NaturalNet).fit(frame, Y), path)
@@ -247,66 +207,11 @@ def test_names_of_columns_come_along(path):
         again.predict(frame[list("dcba")])
 
 
-class Own(NaturalNet):
-    """A user's net."""
-
-
-class Other(NaturalNet):
-    """Another one."""
-
-
-OWN = [([Own, Linear], {}), ([Own], {"module": Linear}), ((Linear, Own), {"lr": 0.5})]
-
-
-@pytest.mark.parametrize(("classes", "params"), OWN, ids=str)
-def test_a_net_of_the_user_comes_back_where_its_classes_are_given(classes, params, path):
-    net = quick(Own, module=Linear).fit(X, Y)
-    again = round_trip(net, path, classes=classes, **params)
-    assert type(again) is Own and same_weights(net, again)
-    assert again.module is Linear and again.lr == params.get("lr", net.lr)
-
-
-def test_one_class_needs_no_list(path):
-    net = quick(Own).fit(X, Y)
-    assert same_weights(net, round_trip(net, path, classes=Own))
-
-
 def test_an_attack_and_an_optimiser_of_the_user_come_back(path):
     net = quick(MinMaxNet, attack=Gentle(eps=0.2), optimizer=Steps).fit(X, Y)
     again = round_trip(net, path, classes=[Gentle, Steps])
     assert type(again.attack_) is Gentle and again.attack_.eps == 0.2
     assert again.optimizer is Steps
-
-
-def test_a_class_that_moved_to_another_module_is_still_the_files(path, monkeypatch):
-    net = quick(Own).fit(X, Y)
-    net.save(path)
-    monkeypatch.setattr(Own, "__module__", "elsewhere")
-    assert type(load_net(path, classes=[Own])) is Own
-
-
-WRONG = [
-    (
-        [],
-        f"names the class '{__name__}:Own' as the net, .*: give it, load_net.path, classes=",
-    ),
-    (
-        [Other],
-        f"names the class '{__name__}:Own' as the net, and classes holds .*:Other: add",
-    ),
-    (
-        [Own, Other],
-        f"holds {__name__}:Other, which the file does not name; it names tests.*Own",
-    ),
-    ([Own, "a"], "classes holds types and other things, .*Own.*'a'.; give the classes"),
-]
-
-
-@pytest.mark.parametrize(("classes", "match"), WRONG, ids=["none", "other", "more", "mixed"])
-def test_classes_that_are_not_the_files_are_refused(classes, match, path):
-    quick(Own).fit(X, Y).save(path)
-    with pytest.raises((TypeError, ValueError), match=match):
-        load_net(path, classes=classes or None)
 
 
 def test_labels_are_still_a_parameter_of_the_net(path):
