@@ -45,10 +45,6 @@ def digits(run):
 
 
 @pytest.fixture(params=["moons", "digits"])
-def report_of(request):
-    return request.getfixturevalue(request.param)
-
-
-@pytest.fixture(params=["moons", "digits"])
 def report(request):
+    """Either report."""
     return request.getfixturevalue(request.param)

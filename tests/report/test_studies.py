@@ -51,8 +51,8 @@ def test_two_nets_are_too_few_to_correlate(moons):
     assert "Two nets cannot be correlated: compare at least three." in page_of(moons)
 
 
-def test_csv_holds_every_number_of_the_studies(report_of):
-    results, folder = report_of
+def test_csv_holds_every_number_of_the_studies(report):
+    results, folder = report
     with open(folder / "studies.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     kept = {(row["net"], row["study"], row["measure"], row["layer"]): row["value"] for row in rows}

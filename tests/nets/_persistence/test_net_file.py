@@ -12,7 +12,7 @@ from sklearn_robust.datasets import load_npz
 from tests.cases import blobs
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-X, Y = blobs()
+X, _ = blobs()
 
 
 def test_a_directory_of_many_members_is_not_listed(tmp_path):

@@ -12,8 +12,8 @@ from sklearn_robust.spectral import margin_report
 from tests.report.opened import open_report
 
 
-def test_gaps_are_test_minus_train(report_of):
-    results, data, nets = open_report(report_of)
+def test_gaps_are_test_minus_train(report):
+    results, data, nets = open_report(report)
     for name, net in nets.items():
         found = results["studies"]["margins"]["nets"][name]
         gap = net.score(data.X_train, data.y_train) - net.score(data.X_test, data.y_test)
