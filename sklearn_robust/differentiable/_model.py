@@ -194,15 +194,17 @@ class Model:
         labels = self.estimator.predict(with_names(self.estimator, X))
         return encode_labels(labels, self.classes_, self.name)
 
-    def label_codes(self, X: NDArray[Any], y: ArrayLike) -> NDArray[np.int64]:
-        """Class codes (n,) of the labels ``y`` of the samples ``X``."""
+    def label_codes(
+        self, X: NDArray[Any], y: ArrayLike, *, unseen: bool = False
+    ) -> NDArray[np.int64]:
+        """Class codes (n,) of the labels ``y`` of the samples ``X``; -1 for those ``unseen``."""
         check_labels(y)
         labels: Any = y
         if len(labels) != len(X):
             raise ValueError(f"X has {len(X)} samples and y has {len(labels)} labels.")
         self.examine(X)
         self._learn_classes(X)
-        return encode_labels(labels, self.classes_, self.name)
+        return encode_labels(labels, self.classes_, self.name, unseen=unseen)
 
     def _learn_classes(self, X: NDArray[Any]) -> None:
         if self._source._classes is None:  # the first forward tells how many there are

@@ -138,7 +138,7 @@ def test_a_clean_error_is_a_robust_error():
 
 
 def test_a_weak_model_costs_little():
-    """Samples that are wrong to begin with are not attacked; a few show whether a gradient flows."""
+    """Samples that are wrong to begin with are not attacked; a few are looked at."""
 
     class Counted(nn.Linear):
         seen = 0
