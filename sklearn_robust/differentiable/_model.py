@@ -98,9 +98,10 @@ class Model:
             return
         self._examined = True
         if any(isinstance(part, AnyDtype) for part in self._module.modules()):
-            refuse_shared_statistics(self._module, X)
-            with seeded(self._module, self._module.tensor(X[:1]), 0):
-                self.reason = missing_gradient(self._module, X)
+            module = self._module.exact  # nothing is compiled for a few samples
+            refuse_shared_statistics(module, X)
+            with seeded(module, module.tensor(X[:1]), 0):
+                self.reason = missing_gradient(module, X)
 
     @property
     def differentiable(self) -> bool:
