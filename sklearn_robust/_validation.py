@@ -228,7 +228,7 @@ def first_tensor(output: Any) -> Any:
 
 def logits_in(who: str, z: Any) -> torch.Tensor:
     """Logits (n, n_classes): a model's output, or the first of several; else an error."""
-    z = first_tensor(z)
+    z = z if isinstance(z, torch.Tensor) else first_tensor(z)
     if isinstance(z, torch.Tensor) and z.ndim > 2 and z.shape[2:].numel() == 1:
         z = z.flatten(1)
     if not isinstance(z, torch.Tensor) or z.ndim != 2 or z.shape[1] < 2:
