@@ -322,7 +322,7 @@ def differentiable_cases():
         d.Accelerated,
         lambda **b: d.as_module(d.Accelerated(**{"estimator": model(), **b}))(torch.as_tensor(X)),
     )
-    yield Case("differentiable", "AnyDtype", d.AnyDtype, given(d.AnyDtype))
+    yield Case("differentiable", "AnyDtype", d.AnyDtype, given(d.AnyDtype, module=nn.Linear(4, 3)))
     yield Case(
         "differentiable",
         "DifferentiableModel",
