@@ -189,16 +189,25 @@ def check_labels(y: Any) -> None:
         raise ValueError(f"y is {shown(y)}; give the true labels, one for each sample.")
 
 
-def encode_labels(y: ArrayLike, classes: ArrayLike, who: str) -> NDArray[np.int64]:
-    """Class codes (n,) int64 of the labels ``y``; a label that is not a class is an error."""
+def encode_labels(
+    y: ArrayLike, classes: ArrayLike, who: str, *, unseen: bool = False
+) -> NDArray[np.int64]:
+    """Class codes (n,) int64 of labels (n,) or (n, 1).
+
+    A label that is not a class is an error, or has the code -1 where ``unseen`` allows it.
+    """
     y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
     if y.ndim != 1:
         raise ValueError(f"y has shape {y.shape}; {who} needs one label for each sample.")
     classes = np.asarray(classes)
     codes = np.searchsorted(classes, y) if _is_sorted(classes) else _search(classes, y)
     codes = np.minimum(codes, len(classes) - 1)
     unknown = classes[codes] != y
-    if np.any(unknown):
+    if unseen:
+        codes = np.where(unknown, -1, codes)
+    elif np.any(unknown):
         raise ValueError(
             f"y contains labels that {who} was not fitted on: "
             f"{np.unique(y[unknown])[:5].tolist()}; known are {classes[:10].tolist()}."
@@ -228,7 +237,8 @@ def first_tensor(output: Any) -> Any:
 
 def logits_in(who: str, z: Any) -> torch.Tensor:
     """Logits (n, n_classes): a model's output, or the first of several; else an error."""
-    z = z if isinstance(z, torch.Tensor) else first_tensor(z)
+    if type(z) is not torch.Tensor:
+        z = first_tensor(z)
     if isinstance(z, torch.Tensor) and z.ndim > 2 and z.shape[2:].numel() == 1:
         z = z.flatten(1)
     if not isinstance(z, torch.Tensor) or z.ndim != 2 or z.shape[1] < 2:

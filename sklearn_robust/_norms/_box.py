@@ -26,7 +26,7 @@ class Box:
     def __init__(self, bounds: Bounds, like: torch.Tensor) -> None:
         self.bounds = bounds
         if bounds is not None:
-            self.lower, self.upper = (torch.as_tensor(side).to(like) for side in bounds)
+            self.lower, self.upper = [torch.as_tensor(side).to(like) for side in bounds]
 
     def clamp(self, x: torch.Tensor) -> torch.Tensor:
         """Nearest points inside the box."""

@@ -66,7 +66,7 @@ def choose_attack(attack: BaseAttack | None, model: Model) -> BaseAttack:
 
 
 def open_samples(
-    model: Model, X: ArrayLike, y: ArrayLike | None
+    model: Model, X: ArrayLike, y: ArrayLike | None, *, unseen: bool = False
 ) -> tuple[NDArray[np.float32], Any]:
     """Check samples for a model, and code their labels.
 
@@ -78,6 +78,9 @@ def open_samples(
         Clean samples.
     y : array-like of shape (n_samples,) or None
         True labels.
+    unseen : bool, default=False
+        Whether labels that the model was not fitted on are errors of the model, with the code
+        -1, rather than of the caller.
 
     Returns
     -------
@@ -94,7 +97,7 @@ def open_samples(
     samples: NDArray[np.float32] = check.check_samples(X, of=model.estimator)
     check.check_sample_shape(samples, model.input_shape, model.name)
     model.examine(samples)
-    return samples, None if y is None else model.label_codes(samples, y)
+    return samples, None if y is None else model.label_codes(samples, y, unseen=unseen)
 
 
 def robust_mask(

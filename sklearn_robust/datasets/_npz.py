@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from .. import _validation as check
 from .._archive import Archive, UnreadableError, open_file
 from ._images import scale_pixels
 
@@ -72,10 +71,10 @@ def load_npz(path: str | PathLike[str]) -> Bunch:
     >>> data.X_train.shape, float(data.X_train.max()), data.y_train.tolist()
     ((3, 1, 8, 8), 1.0, ['cat', 'dog', 'cat'])
     """
-    check.check_path("path", path)
-    path = Path(fspath(path)).expanduser()
+    if isinstance(path, (str, PathLike)):
+        path = Path(fspath(path)).expanduser()
     with open_file(path, f"{WANTED} in one .npz file") as stream:
-        return _read(stream, path)
+        return _read(stream, Path(path))
 
 
 class _Header(NamedTuple):

@@ -58,6 +58,8 @@ class AnyDtype(nn.Module):
         super().__init__()
         if not isinstance(module, nn.Module):
             raise TypeError(f"module is {shown(module)}; give a torch.nn.Module.")
+        if logits is not None and not isinstance(logits, bool):
+            raise ValueError(f"logits is {shown(logits)}; give True, False or None.")
         while isinstance(module, (nn.DataParallel, DistributedDataParallel)):
             module = module.module
         self.module = without_gradients(into_eval(copy_module(module)))

@@ -98,9 +98,10 @@ class Model:
             return
         self._examined = True
         if any(isinstance(part, AnyDtype) for part in self._module.modules()):
-            refuse_shared_statistics(self._module, X)
-            with seeded(self._module, self._module.tensor(X[:1]), 0):
-                self.reason = missing_gradient(self._module, X)
+            module = self._module.exact  # nothing is compiled for a few samples
+            refuse_shared_statistics(module, X)
+            with seeded(module, module.tensor(X[:1]), 0):
+                self.reason = missing_gradient(module, X)
 
     @property
     def differentiable(self) -> bool:
@@ -194,15 +195,17 @@ class Model:
         labels = self.estimator.predict(with_names(self.estimator, X))
         return encode_labels(labels, self.classes_, self.name)
 
-    def label_codes(self, X: NDArray[Any], y: ArrayLike) -> NDArray[np.int64]:
-        """Class codes (n,) of the labels ``y`` of the samples ``X``."""
+    def label_codes(
+        self, X: NDArray[Any], y: ArrayLike, *, unseen: bool = False
+    ) -> NDArray[np.int64]:
+        """Class codes (n,) of the labels ``y`` of the samples ``X``; -1 for those ``unseen``."""
         check_labels(y)
         labels: Any = y
         if len(labels) != len(X):
             raise ValueError(f"X has {len(X)} samples and y has {len(labels)} labels.")
         self.examine(X)
         self._learn_classes(X)
-        return encode_labels(labels, self.classes_, self.name)
+        return encode_labels(labels, self.classes_, self.name, unseen=unseen)
 
     def _learn_classes(self, X: NDArray[Any]) -> None:
         if self._source._classes is None:  # the first forward tells how many there are

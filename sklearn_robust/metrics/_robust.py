@@ -13,23 +13,24 @@ from ..attacks._evaluation import choose_attack, open_samples, robust_mask
 from ..differentiable import open_model
 from ..differentiable._state import records
 
-__all__ = ["prediction_stability", "robust_score"]
+__all__ = ["prediction_stability", "robust_score", "share_of_robust"]
 
 
 @records
-def _score(
+def share_of_robust(
     estimator: Any,
     X: ArrayLike,
     y: ArrayLike | None,
     attack: BaseAttack | None,
     sample_weight: ArrayLike | None,
     n_jobs: int | None,
+    unseen: bool = False,
 ) -> float:
-    """Weighted share of samples that are robust."""
+    """Weighted share of samples that are robust; labels ``unseen`` in fit may count as errors."""
     model = open_model(estimator)
     if attack is not None:  # a wrong one is refused first
         choose_attack(attack, model)
-    X, codes = open_samples(model, X, y)
+    X, codes = open_samples(model, X, y, unseen=unseen)
     attack = choose_attack(attack, model)  # the samples have told whether there is a gradient
     robust = robust_mask(model, X, codes, attack, n_jobs=n_jobs)
     weights = check.check_weights(sample_weight, len(robust))
@@ -99,7 +100,7 @@ def robust_score(
     """
     check.validate(locals())
     check.check_labels(y)
-    return _score(estimator, X, y, attack, sample_weight, n_jobs)
+    return share_of_robust(estimator, X, y, attack, sample_weight, n_jobs)
 
 
 def prediction_stability(
@@ -147,7 +148,7 @@ def prediction_stability(
     check.validate(locals())
     if y is not None:
         check.check_labels(y)
-    return _score(estimator, X, None, attack, sample_weight, n_jobs)
+    return share_of_robust(estimator, X, None, attack, sample_weight, n_jobs)
 
 
 def _takes_weights() -> bool:

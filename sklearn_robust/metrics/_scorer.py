@@ -9,7 +9,7 @@ from sklearn.utils.metadata_routing import MetadataRequest
 
 from .. import _validation as check
 from ..attacks import BaseAttack
-from ._robust import robust_score
+from ._robust import share_of_robust
 
 if TYPE_CHECKING:
     from typing import Self
@@ -36,9 +36,10 @@ class RobustScorer:
     def __call__(
         self, estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:
-        """Robust accuracy of a fitted estimator."""
-        return robust_score(
-            estimator, X, y, attack=self.attack, sample_weight=sample_weight, n_jobs=self.n_jobs
+        """Robust accuracy; labels that a fold's training part lacked count as errors."""
+        check.check_labels(y)
+        return share_of_robust(
+            estimator, X, y, self.attack, sample_weight, self.n_jobs, unseen=True
         )
 
     def _accept_sample_weight(self) -> bool:

@@ -185,7 +185,8 @@ class BaseNet(Trainer):
         except RuntimeError as error:
             check_dtype(self.module_, x, error)
             raise
-        z = z if isinstance(z, Tensor) else check.first_tensor(z)
+        if type(z) is not torch.Tensor:
+            z = check.first_tensor(z)
         if not isinstance(z, Tensor):
             refuse_output(z)
         return z.float() if z.dtype == torch.bfloat16 else z

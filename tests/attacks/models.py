@@ -104,3 +104,10 @@ def lengths(x_adv, x, norm):
     """Norm of each perturbation, in float64."""
     gap = (x_adv.double() - x.double()).flatten(1)
     return torch.linalg.vector_norm(gap, ORDER[norm], dim=1)
+
+
+def distances(attack, model, x, y):
+    """Distance of each point that an attack finds, infinite where it finds none."""
+    x_adv = attack.perturb(model, x, y)
+    found = predicted(model, x_adv) != y
+    return torch.where(found, lengths(x_adv, x, attack.norm), torch.inf)

@@ -18,14 +18,9 @@ from sklearn_robust.attacks._evaluation import (
     robust_mask,
     robust_mask_of_batches,
 )
-from sklearn_robust.callbacks._validation_attack import threat_of
 from sklearn_robust.differentiable import Model, as_module, open_model
 from sklearn_robust.exceptions import BlackBoxWarning, NotDifferentiableError
-from sklearn_robust.metrics import (
-    prediction_stability,
-    robustness_curve,
-    robustness_report,
-)
+from sklearn_robust.metrics import prediction_stability, robustness_curve, robustness_report
 from sklearn_robust.report._attack import attack_net
 from sklearn_robust.spectral import make_regularization_scorer
 from tests.cases import blobs
@@ -95,8 +90,6 @@ def test_every_caller_finds_the_same_samples():
     assert np.array_equal(robust.numpy(), exact())
 
 
-# -- the model is opened once ----------------------------------------------------------------------
-
 PIPE = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y)
 CALLS = {
     "score": lambda: robust_score(PIPE, X, Y),
@@ -150,9 +143,6 @@ def test_the_gradient_is_near_the_call():
     assert len(calls) <= 300
 
 
-# -- which attack, and what is refused ------------------------------------------------------
-
-
 def test_none_means_the_worst_case_or_a_search_by_scores():
     assert isinstance(choose_attack(None, MODEL), WorstCase)
     forest = open_model(RandomForestClassifier(3, random_state=0).fit(X, Y))
@@ -187,31 +177,9 @@ def test_samples_of_another_shape_or_number_are_refused():
         open_samples(MODEL, X, Y[:-1])
 
 
-# -- the old name, and the net that trains ---------------------------------------------------
-
-
 def test_verdict_still_answers_with_a_warning():
     x, y = torch.as_tensor(X), torch.as_tensor(CODES)
     attack = FGSM(eps=EPS, bounds=None)
     with pytest.warns(FutureWarning, match="verdict is called robust_mask now"):
         old = attack.verdict(as_module(LINE), x, y)
     assert torch.equal(old, attack.robust_mask(as_module(LINE), x, y))
-
-
-def test_a_net_is_judged_at_the_threat_it_trains_against():
-    class Net:
-        attack_ = WorstCase([PGD(eps=0.2, norm="l2"), FGSM()], bounds=(0, 1), mask=[True] * 4)
-
-    params = threat_of(Net())
-    assert params == {
-        "eps": 0.2,
-        "norm": "l2",
-        "bounds": (0, 1),
-        "mask": [True] * 4,
-        "integer": None,
-    }
-    Net.attack_ = FAB()
-    with pytest.raises(ValueError, match="which has no radius to judge the net at"):
-        threat_of(Net())
-    Net.attack_ = None
-    assert threat_of(Net()) == {}

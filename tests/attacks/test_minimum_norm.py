@@ -1,4 +1,4 @@
-"""DeepFool, FAB and Carlini-Wagner against the exact distances of linear models."""
+"""Attacks for the nearest point against the exact distances of linear models."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import MinMaxScaler
 from torch import nn
 
-from sklearn_robust.attacks import FAB, PGD, CarliniWagner, DeepFool, WorstCase
+from sklearn_robust.attacks import PGD, CarliniWagner, DeepFool, WorstCase
 from tests.attacks.models import (
     NEAREST,
     NORMS,
@@ -17,6 +17,7 @@ from tests.attacks.models import (
     brief,
     coded,
     curved,
+    distances,
     lengths,
     linear,
     pairs,
@@ -38,13 +39,6 @@ def fine(name, norm, **params):
     return brief(name, norm=norm, **FULL.get(name, {}), **params)
 
 
-def distances(attack, model, x, y):
-    """Distance of each point that an attack finds, infinite where it finds none."""
-    x_adv = attack.perturb(model, x, y)
-    found = predicted(model, x_adv) != y
-    return torch.where(found, lengths(x_adv, x, attack.norm), torch.inf)
-
-
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
 @pytest.mark.parametrize(("name", "norm"), pairs(NEAREST))
 def test_the_distance_of_a_linear_model_is_margin_over_dual_norm(name, norm, n_classes):
@@ -55,15 +49,6 @@ def test_the_distance_of_a_linear_model_is_margin_over_dual_norm(name, norm, n_c
     found, exact = lengths(x_adv, x, norm).numpy(), boundary_distance(model, x, y, norm)
     assert np.all(found >= exact * (1 - 1e-9))
     assert np.all(found <= exact * (1 + SLACK[name]))
-
-
-@pytest.mark.parametrize("norm", NORMS)
-def test_deepfool_is_there_in_one_step(norm):
-    model, x = linear(4), samples(40)
-    y = predicted(model, x)
-    x_adv = DeepFool(norm=norm, max_iter=1, bounds=None).perturb(model, x, y)
-    found, exact = lengths(x_adv, x, norm).numpy(), boundary_distance(model, x, y, norm)
-    np.testing.assert_allclose(found, exact, rtol=1e-2)
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -204,83 +189,6 @@ def test_an_uneven_radius_stretches_the_norm(name, norm):
     assert result.fooled[share < 0.95].all() and not result.fooled[share > 1].any()
     gap = (result.X_adv.astype(float) - x.float().numpy()) / eps
     assert np.linalg.norm(gap, ORDER[norm], axis=1).max() <= 1 + 1e-9
-
-
-class TestFAB:
-    def test_restarts_come_nearer(self):
-        model, x = curved(4, width=60, seed=2), samples(40, low=-2, high=2)
-        y = predicted(model, x)
-        one, many = (
-            lengths(
-                FAB(norm="l1", max_iter=2, n_restarts=n, random_state=0).perturb(model, x, y),
-                x,
-                "l1",
-            )
-            for n in (1, 5)
-        )
-        assert (many <= one).all() and many.mean() < 0.99 * one.mean()
-
-    def test_toward_single_classes_it_finds_what_the_nearest_boundary_hides(self):
-        model, x = linear(5), samples(40)
-        y = predicted(model, x)
-        exact = boundary_distance(model, x, y, "linf")
-        all_classes = FAB(max_iter=10, n_target_classes=4, bounds=None).perturb(model, x, y)
-        np.testing.assert_allclose(lengths(all_classes, x, "linf"), exact, rtol=0.01)
-        likeliest = FAB(max_iter=10, n_target_classes=1, bounds=None).perturb(model, x, y)
-        assert (lengths(likeliest, x, "linf") > 1.01 * torch.as_tensor(exact)).any()
-
-    def test_more_steps_come_nearer(self):
-        model, x = curved(4, width=60), samples(40, low=-2, high=2)
-        y = predicted(model, x)
-        few, many = (distances(FAB(max_iter=n), model, x, y) for n in (2, 30))
-        assert (many <= few * (1 + 1e-3)).double().mean() > 0.9 and many.mean() < few.mean()
-
-
-class TestDeepFool:
-    def test_candidates_limit_the_classes_that_are_looked_at(self):
-        model, x = linear(5), samples(60)
-        y = predicted(model, x)
-        exact = torch.as_tensor(boundary_distance(model, x, y, "l2"))
-        one, four = (
-            lengths(DeepFool(n_candidates=n, bounds=None).perturb(model, x, y), x, "l2")
-            for n in (1, 4)
-        )
-        torch.testing.assert_close(four, exact, rtol=0.01, atol=0)
-        assert (one >= exact).all() and (one > 1.05 * exact).any()
-
-    def test_it_looks_at_samples_only_until_they_are_fooled(self):
-        """One forward for the clean samples, one for the step, four to refine what was found."""
-        model, x = linear(3), samples(20)
-        y = predicted(model, x)
-        result = DeepFool(bounds=None).evaluate(model, x.float().numpy(), y.numpy())
-        assert (result.n_queries == 6).all()
-        quick = DeepFool(bounds=None, eps=100.0).evaluate(model, x.float().numpy(), y.numpy())
-        assert (quick.n_queries == 2).all()
-
-
-class TestCarliniWagner:
-    def test_the_l1_norm_is_refused(self):
-        with pytest.raises(ValueError, match="norm is 'l1', which CarliniWagner does not support"):
-            CarliniWagner(norm="l1").perturb(linear(), samples(), torch.zeros(12).long())
-
-    @pytest.mark.parametrize("norm", ["l2", "linf"])
-    def test_more_searches_come_nearer(self, norm):
-        model, x = curved(4, width=60), samples(40, low=-2, high=2)
-        y = predicted(model, x)
-        few, many = (
-            distances(CarliniWagner(norm=norm, max_iter=20, n_searches=n), model, x, y)
-            for n in (1, 6)
-        )
-        assert (many <= few * (1 + 1e-9)).all() and (many < few).any()
-
-    def test_the_step_is_in_the_units_of_x(self):
-        model, x = curved(), samples()
-        y = predicted(model, x)
-        steps = [
-            CarliniWagner(step_size=s, max_iter=5, n_searches=1).perturb(model, x, y)
-            for s in (1e-4, 0.1)
-        ]
-        assert not torch.allclose(*steps)
 
 
 def test_an_unlimited_search_has_no_place_in_a_cascade():

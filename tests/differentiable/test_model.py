@@ -3,16 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 from torch import nn
 
 import sklearn_robust.differentiable as package
 from sklearn_robust import NaturalNet
-from sklearn_robust.differentiable import AnyDtype, DifferentiableModel, Model, open_model
+from sklearn_robust.differentiable import DifferentiableModel, Model, open_model
 from sklearn_robust.differentiable._fast.copying import frozen_twin
-from sklearn_robust.exceptions import NotDifferentiableError
 from sklearn_robust.metrics import jacobian_norm
 from tests.cases import Normalised, blobs, quick, same_state, state_of
 
@@ -48,34 +46,11 @@ def test_logits_scores_and_labels_are_those_of_the_estimator(linear):
     np.testing.assert_array_equal(model.classes_[model.predict_codes(X)], linear.predict(X))
 
 
-def test_a_model_without_a_gradient_has_scores_and_says_why():
-    forest = RandomForestClassifier(5, random_state=0).fit(X, y)
-    model = open_model(forest)
-    assert not model.differentiable and "predicts by trees" in model.reason
-    with pytest.raises(NotDifferentiableError, match="predicts by trees"):
-        model.logits(torch.tensor(X))
-    p = forest.predict_proba(X)
-    found = model.scores(torch.tensor(X)).exp()
-    np.testing.assert_allclose(found, p.clip(np.finfo(float).tiny), atol=1e-12)
-
-
 def test_votes_are_smooth_in_the_logits_alone():
     model = open_model(SVC().fit(X, y))
     x = torch.tensor(X)
     assert model.logits is not model.module and model.scores(x).allclose(model.module(x))
     assert not model.logits(x).allclose(model.module(x))
-
-
-def test_double_computes_in_float64_from_any_dtype():
-    net = quick(NaturalNet, module=Normalised, module__n_classes=3).fit(X, y)
-    layers = [part.double() for part in frozen_twin(net.module_)]
-    x = torch.tensor(X)
-    wanted = x.double()
-    for layer in layers:
-        wanted = layer(wanted)
-    found = open_model(net).double(x)
-    assert found.dtype == torch.float64
-    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("labels", [(0, 1), ("a", "b", "c")], ids=len)
@@ -180,10 +155,3 @@ def test_a_twin_follows_weights_that_change_in_place():
             weight.mul_(2)
     assert torch.equal(twin(x)[0], module(x)[0])
     assert {p.data_ptr() for p in twin.parameters()} == {p.data_ptr() for p in module.parameters()}
-
-
-def test_a_module_of_another_dtype_shares_no_memory():
-    body = AnyDtype(nn.Linear(4, 3))
-    x = torch.tensor(X)
-    torch.testing.assert_close(body(x.double()).float(), body(x))
-    assert body.module.weight.dtype == torch.float32

@@ -99,3 +99,27 @@ def labels(module, X):
     """What the module predicts."""
     with torch.no_grad():
         return module.eval()(torch.tensor(X)).argmax(1).numpy()
+
+
+def top(spectrum, k):
+    rank = np.argsort(-abs(spectrum), axis=1)[:, :k]
+    return np.sort(np.take_along_axis(spectrum, rank, 1), axis=1)
+
+
+KINDS = ["auto", "spectral", "entrywise", "eigen"]
+
+
+def points(norm, n=3000):
+    """Random perturbations of length 1, corners of the ball among them."""
+    rng = np.random.default_rng(0)
+    v = rng.normal(size=(n, N_FEATURES))
+    if norm == "linf":
+        return np.sign(v)
+    if norm == "l1":
+        corners = np.concatenate([np.eye(N_FEATURES), -np.eye(N_FEATURES)])
+        return np.concatenate([v / abs(v).sum(1, keepdims=True), corners])
+    return v / np.linalg.norm(v, axis=1, keepdims=True)
+
+
+def some_labels(n=20, n_classes=N_CLASSES):
+    return np.arange(n) % n_classes

@@ -1,4 +1,4 @@
-"""Margins and input gradients against closed forms."""
+"""Input gradients against closed forms."""
 
 import numpy as np
 import pytest
@@ -15,12 +15,7 @@ from sklearn_robust import NaturalNet
 from sklearn_robust import _functional as F
 from sklearn_robust.differentiable import as_module
 from sklearn_robust.exceptions import NotDifferentiableError
-from sklearn_robust.metrics import (
-    decision_margin,
-    input_jacobian,
-    jacobian_norm,
-    jacobian_sparsity,
-)
+from sklearn_robust.metrics import decision_margin, input_jacobian, jacobian_norm, jacobian_sparsity
 from tests.cases import named
 from tests.metrics.indicator_cases import (
     N_CLASSES,
@@ -34,17 +29,11 @@ from tests.metrics.indicator_cases import (
     quadratic,
     relu_nets,
     samples,
+    some_labels,
 )
 
 X = samples()
 OFS = ["margin", "loss", "smooth_margin", "logits", F.scaled_cross_entropy]
-
-
-def some_labels(n=20, n_classes=N_CLASSES):
-    return np.arange(n) % n_classes
-
-
-# -- closed forms ---------------------------------------------------------------------------
 
 
 def test_the_jacobian_of_a_linear_model_is_a_difference_of_weights():
@@ -94,15 +83,6 @@ def test_a_pipeline_is_differentiated_in_the_units_of_its_input():
     assert np.allclose(J, W[y] - W[others.argmax(1)], rtol=1e-9)
 
 
-def test_the_smooth_margin_bounds_the_margin():
-    module, y = mlp(nn.ReLU), some_labels()
-    S = decision_margin(module, X, y)
-    for tau in (0.01, 0.3, 2.0):
-        smooth = decision_margin(module, X, y, tau=tau)
-        assert (smooth <= S + 1e-12).all()
-        assert (S <= smooth + tau * np.log(N_CLASSES - 1) + 1e-12).all()
-
-
 def test_the_penalty_of_the_jacobian_can_be_differentiated_by_the_weights():
     module = mlp(nn.Softplus)
     x, y = torch.tensor(X[:3]), torch.tensor(some_labels(3))
@@ -115,9 +95,6 @@ def test_the_penalty_of_the_jacobian_can_be_differentiated_by_the_weights():
         return F.flat_norm(F.input_gradient(F.margin(z, y), point, create_graph=True), 1).mean()
 
     assert torch.autograd.gradcheck(penalty, weights, atol=1e-6)
-
-
-# -- samples do not meet --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("of", OFS, ids=named)
@@ -134,36 +111,6 @@ def test_a_sample_has_the_same_jacobian_alone_and_in_any_batch(module, shape, of
         [input_jacobian(module, X[i : i + 1], y[i : i + 1], of=of) for i in range(12)]
     )
     assert np.allclose(alone, whole, rtol=1e-9, atol=1e-12)
-
-
-def batch_norm(**options):
-    torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Linear(N_FEATURES, 8), nn.BatchNorm1d(8, **options), nn.ReLU(), nn.Linear(8, N_CLASSES)
-    ).double()
-
-
-def test_a_net_left_in_training_mode_is_judged_in_eval_mode_and_stays_as_it_was():
-    module, y = batch_norm(), some_labels()
-    module(torch.tensor(X))  # moves the statistics
-    before = {k: v.clone() for k, v in module.state_dict().items()}
-    J = input_jacobian(module.train(), X, y)
-    assert module.training
-    assert all(torch.equal(before[k], v) for k, v in module.state_dict().items())
-    assert np.array_equal(J, input_jacobian(module.eval(), X, y))
-
-
-@pytest.mark.parametrize(
-    "model",
-    [batch_norm(track_running_stats=False), as_module(batch_norm()).train()],
-    ids=["no running statistics", "view in training mode"],
-)
-def test_statistics_of_the_batch_are_refused(model):
-    with pytest.raises(ValueError, match=r"statistics from the batch.*call \.eval\(\)"):
-        input_jacobian(model, X, some_labels())
-
-
-# -- scale ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("norm", ["l1", "l2", "linf"])
@@ -203,9 +150,6 @@ def test_a_constant_model_has_a_jacobian_of_zero():
     assert (jacobian_sparsity(Constant(), X, y) == 1).all()
 
 
-# -- precision, labels, kinds of estimators ------------------------------------------------------
-
-
 def test_the_precision_is_that_of_the_samples():
     module, y = mlp(nn.ReLU), some_labels()
     assert input_jacobian(module, X, y).dtype == np.float64
@@ -222,8 +166,6 @@ def test_labels_of_any_type_and_jumping_logits():
     assert ((decision_margin(model, X, names) > 0) == (model.predict(X) == names)).all()
     assert input_jacobian(model, X, names).any(axis=1).all()
 
-
-# -- bad input --------------------------------------------------------------------------------
 
 NAN = X.copy()
 NAN[3, 2] = np.nan

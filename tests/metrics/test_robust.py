@@ -138,7 +138,7 @@ def test_a_clean_error_is_a_robust_error():
 
 
 def test_a_weak_model_costs_little():
-    """Samples that are wrong to begin with are not attacked."""
+    """Samples that are wrong to begin with are not attacked; a few are looked at."""
 
     class Counted(nn.Linear):
         seen = 0
@@ -151,7 +151,7 @@ def test_a_weak_model_costs_little():
     flipped = np.where(net.predict(X) == "no", "yes", "no")
     Counted.seen = 0
     assert robust_score(net, X, flipped) == 0
-    assert Counted.seen == 0
+    assert Counted.seen <= 8 < len(X)
 
 
 # -- what must not change a verdict --------------------------------------------------------------

@@ -8,15 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_robust.modules import (
-    MLP,
-    CIFARConvNet,
-    MNISTConvNet,
-    PreActResNet18,
-    WideResNet,
-    auto_module,
-)
-from sklearn_robust.modules._base import MaxPool2d
+from sklearn_robust.modules import MLP, CIFARConvNet, MNISTConvNet, PreActResNet18, WideResNet
 
 MNISTSmall = partial(MNISTConvNet, channels=(2, 3), hidden=5)
 CIFARSmall = partial(CIFARConvNet, channels=(2, 2, 3, 3, 4))
@@ -130,65 +122,3 @@ def test_the_published_networks_have_the_published_number_of_parameters(net, sha
     with torch.device("meta"):
         module = net(shape, 10)
     assert sum(parameter.numel() for parameter in module.parameters()) == n_parameters
-
-
-def test_the_cifar_net_pools_at_two_places():
-    layers = [type(layer) for layer in CIFARConvNet((3, 32, 32), 10, batch_norm=False).features]
-    convolved = [nn.Conv2d, nn.ReLU]
-    pair = [*convolved, nn.Conv2d, MaxPool2d, nn.ReLU]
-    assert layers == [*pair, *pair, *convolved, nn.AdaptiveAvgPool2d, nn.Flatten]
-
-
-@pytest.mark.parametrize("side", [4, 7, 8])
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_pooling_keeps_values_gradients_and_layout(side, layout):
-    x = torch.rand(2, 3, side, side).contiguous(memory_format=layout).requires_grad_(True)
-    ours, plain = MaxPool2d(2)(x), nn.MaxPool2d(2)(x)
-    assert torch.equal(ours, plain)
-    assert ours.is_contiguous(memory_format=layout)
-    grads = [torch.autograd.grad(out.square().sum(), x)[0] for out in (ours, plain)]
-    assert torch.equal(*grads)
-
-
-def test_a_residual_block_is_the_identity_plus_its_convolutions():
-    block = PreActResNet18((4, 8, 8), 2, channels=(4, 4, 4, 4)).features[1][1].eval()
-    nn.init.zeros_(block.conv2.weight)
-    x = torch.rand(2, 4, 8, 8)
-    torch.testing.assert_close(block(x), x, rtol=0, atol=0)
-
-
-@pytest.mark.parametrize(
-    ("shape", "expected"),
-    [
-        ((1,), MLP),
-        ((30,), MLP),
-        ((3, 8), MLP),
-        ((2, 3, 8, 8), MLP),
-        ((3, 3, 32), MLP),
-        ((4, 4), MNISTConvNet),
-        ((1, 8, 8), MNISTConvNet),
-        ((28, 28), MNISTConvNet),
-        ((1, 64, 64), MNISTConvNet),
-        ((65, 64), CIFARConvNet),
-        ((3, 32, 32), CIFARConvNet),
-        ((2, 4, 4), CIFARConvNet),
-    ],
-    ids=name,
-)
-def test_the_network_suits_the_shape_of_the_data(shape, expected):
-    module = auto_module(shape, 3).eval()
-    assert type(module) is expected
-    assert module(torch.rand(2, *shape)).shape == (2, 3)
-
-
-@pytest.mark.parametrize(
-    ("shape", "channels", "kernel", "hidden"),
-    [((1, 15, 40), [16, 32], (3, 3), 128), ((16, 16), [32, 64], (5, 5), 1024)],
-    ids=name,
-)
-def test_small_grey_images_get_a_smaller_network(shape, channels, kernel, hidden):
-    module = auto_module(shape, 10)
-    convolutions = [layer for layer in module.features if isinstance(layer, nn.Conv2d)]
-    assert [layer.out_channels for layer in convolutions] == channels
-    assert {layer.kernel_size for layer in convolutions} == {kernel}
-    assert module.classifier[0].out_features == hidden

@@ -1,72 +1,12 @@
-"""Nets that train on crafted samples, against closed forms on a linear model in float64."""
+"""The random start of nets that train on crafted samples."""
 
-import numpy as np
-import pytest
 import torch
-from torch.nn.functional import cross_entropy
 
-from sklearn_robust import AdvTrainNet, MinMaxNet, NaturalNet
-from sklearn_robust.attacks import BIM, FGSM, PGD
+from sklearn_robust import MinMaxNet
 from sklearn_robust.nets._engine.fit_state import FitState
-from tests.cases import (
-    Linear,
-    Normalised,
-    Pairs,
-    blobs,
-    in_training,
-    quick,
-    same_state,
-    same_weights,
-    state_of,
-)
+from tests.cases import blobs, quick, same_weights
 
 X, Y = blobs()
-x64, y64 = torch.tensor(X, dtype=torch.float64), torch.tensor(Y)
-EPS = 0.3
-
-
-def worst_points(module):
-    """Where a linear model of two classes does worst in the linf ball: a corner."""
-    weight = module.weight.detach().to(x64)
-    uphill = torch.stack([weight[1 - label] - weight[label] for label in y64])
-    return x64 + EPS * uphill.sign()
-
-
-@pytest.mark.parametrize("attack", [PGD, BIM, FGSM, PGD(loss="margin", n_restarts=2)], ids=str)
-def test_min_max_training_takes_the_loss_of_the_worst_points(attack):
-    module = Linear()
-    params = {"attack": attack, "attack__eps": EPS, "attack__bounds": None}
-    net = in_training(MinMaxNet, module, x64, y64, **params)
-    loss, z = net.batch_loss(x64, y64)
-    wanted = net.module_(worst_points(module))
-    torch.testing.assert_close(z, wanted, rtol=0, atol=1e-6)
-    torch.testing.assert_close(loss, cross_entropy(wanted, y64), rtol=1e-6, atol=0)
-
-
-@pytest.mark.parametrize("adv_weight", [0.0, 0.3, 1.0, 1])
-def test_adversarial_training_mixes_the_two_losses(adv_weight):
-    module = Linear()
-    params = {"attack__eps": EPS, "attack__bounds": None, "adv_weight": adv_weight}
-    net = in_training(AdvTrainNet, module, x64, y64, **params)
-    loss, z = net.batch_loss(x64, y64)
-    clean = cross_entropy(net.module_(x64), y64)
-    adversarial = cross_entropy(net.module_(worst_points(module)), y64)
-    torch.testing.assert_close(z, net.module_(x64))
-    torch.testing.assert_close(loss, (1 - adv_weight) * clean + adv_weight * adversarial)
-
-
-@pytest.mark.parametrize("as_pairs", [False, True], ids=["arrays", "dataset"])
-def test_without_weight_adversarial_training_is_natural_bit_for_bit(as_pairs):
-    data = (Pairs(X, Y),) if as_pairs else (X, Y)
-    natural = quick(NaturalNet, module=Normalised).fit(*data)
-    assert same_weights(natural, quick(AdvTrainNet, module=Normalised, adv_weight=0).fit(*data))
-    assert not same_weights(natural, quick(AdvTrainNet, module=Normalised).fit(*data))
-
-
-@pytest.mark.parametrize("value", [-0.1, 1.1, np.nan, "half"], ids=repr)
-def test_a_weight_that_makes_no_sense_is_refused(value):
-    with pytest.raises(ValueError, match="adv_weight is .*; give a number of at least 0 and at mo"):
-        quick(AdvTrainNet, adv_weight=value).fit(X, Y)
 
 
 def test_the_random_start_is_drawn_from_the_nets_own_seed():
@@ -85,68 +25,3 @@ def test_the_random_start_is_drawn_from_the_nets_own_seed():
     for _ in range(2):
         net.perturb(x, y, observe=draw)
     assert not torch.equal(*seen)
-
-
-# -- the quicker copy that is attacked in place of convolutions ------------------------------------
-
-
-class Pictures(torch.nn.Sequential):
-    """Convolutions, batch normalisation and dropout, for pictures of two channels."""
-
-    def __init__(self):
-        super().__init__(
-            torch.nn.Conv2d(2, 5, 3),
-            torch.nn.BatchNorm2d(5),
-            torch.nn.ReLU(),
-            torch.nn.Dropout(0.5),
-            torch.nn.Flatten(),
-            torch.nn.Linear(5 * 16, 2),
-        )
-
-
-class Uncopyable(Pictures):
-    """Cannot be copy_module, like modules whose tensors have a history."""
-
-    def __deepcopy__(self, memo):
-        raise RuntimeError("Only Tensors created explicitly by the user support deepcopy")
-
-
-PICTURES, LABELS = blobs(20, shape=(2, 6, 6))
-
-
-@pytest.fixture(scope="module")
-def pictures():
-    """A trained module whose batch statistics are not those it began with."""
-    return quick(NaturalNet, module=Pictures, max_epochs=5, lr=0.01).fit(PICTURES, LABELS).module_
-
-
-@pytest.mark.parametrize("max_iter", [2, 5])
-def test_points_found_on_a_quicker_copy_are_those_of_the_module(pictures, max_iter):
-    x, y = torch.tensor(PICTURES).double(), torch.tensor(LABELS)
-    settings = {"eps": 0.1, "max_iter": max_iter, "random_state": 0}
-    params = {f"attack__{name}": value for name, value in settings.items()}
-    net = in_training(MinMaxNet, pictures, x, y, **params)
-    before = state_of(net.module_)
-    wanted = PGD(**settings).perturb(net.module_, x, y)
-    torch.testing.assert_close(net.perturb(x, y), wanted, rtol=0, atol=1e-12)
-    same_state(net.module_, before)
-
-
-def test_a_module_that_cannot_be_copied_is_attacked_itself():
-    torch.manual_seed(0)
-    plain = quick(MinMaxNet, module=Pictures).fit(PICTURES, LABELS)
-    other = quick(MinMaxNet, module=Uncopyable).fit(PICTURES, LABELS)
-    for ours, theirs in zip(plain.module_.parameters(), other.module_.parameters(), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
-
-
-def test_a_subclass_that_computes_logits_otherwise_is_attacked_as_it_computes():
-    class Doubled(MinMaxNet):
-        calls = 0
-
-        def compute_logits(self, x, **options):
-            Doubled.calls += 1
-            return 2 * super().compute_logits(x, **options)
-
-    net = quick(Doubled, module=Pictures, max_epochs=1, batch_size=-1).fit(PICTURES, LABELS)
-    assert net.calls >= 10 + 1

@@ -1,26 +1,21 @@
-"""Nets of a user: hooks, old names, what a fit leaves on a net, and what it costs in calls."""
+"""Nets of a user: hooks, losses, and what a fit costs in calls."""
 
-import copy
 import pickle
 import sys
 
 import numpy as np
 import pytest
-import torch
 from sklearn.base import clone
-from skorch.callbacks import Callback
 
 import sklearn_robust
-from sklearn_robust import GAIRATNet, MinMaxNet, NaturalNet
+from sklearn_robust import MinMaxNet
 from sklearn_robust.attacks import PGD
 from sklearn_robust.callbacks import WeightPerturbation
 from sklearn_robust.nets import AdversarialNet, BaseNet
-from tests.cases import NETS, Linear, blobs, quick, same_weights
+from tests.cases import blobs, quick, same_weights
+from tests.nets.small import SMALL
 
 X, Y = blobs()
-SMALL = {"module": Linear, "attack__eps": 0.1, "eps_warm_up": 0}
-
-# -- objectives ----------------------------------------------------------------------------------
 
 
 class Mixed(AdversarialNet):
@@ -35,11 +30,6 @@ class Mixed(AdversarialNet):
         x_adv = self.perturb(x, y)
         loss, z = super().batch_loss(x, y)
         return (1 - self.share) * loss + self.share * super().batch_loss(x_adv, y)[0], z
-
-
-def test_the_base_alone_is_natural_training():
-    base, natural = (quick(net, module=Linear).fit(X, Y) for net in (BaseNet, NaturalNet))
-    assert same_weights(base, natural)
 
 
 def test_a_net_of_the_user_is_a_net_in_all_respects():
@@ -95,95 +85,6 @@ def test_hooks_are_called_when_they_say():
     calls.clear()
     net.partial_fit(X, Y)
     assert calls == ["check_parameters", ("begin_training", 2, 2)]
-
-
-# -- old names -----------------------------------------------------------------------------------
-
-
-def test_the_old_name_of_perturb_works_and_warns():
-    net, x, y = quick(MinMaxNet, **SMALL).fit(X, Y), torch.tensor(X), torch.tensor(Y)
-    with pytest.warns(FutureWarning, match=r"craft is now perturb, .*: type net.perturb\(x, y\)"):
-        old = net.craft(x, y)
-    assert torch.equal(old, net.perturb(x, y))
-    with pytest.warns(FutureWarning, match="crafting_once is now replay_batch"):
-        with net.crafting_once() as cache:
-            first = net.perturb(x, y)
-            cache.rewind()
-            assert net.perturb(x, y) is first
-
-
-GIVEN = {"ClusterRegNet": {"superclasses": [0, 1]}, "GAIRATNet": {"burn_in": 0}}
-
-
-@pytest.mark.parametrize("net", [net for net in NETS if issubclass(net, AdversarialNet)])
-def test_an_override_by_the_old_name_is_honoured(net):
-    seen = []
-    with pytest.warns(FutureWarning, match="Old overrides craft, which is now perturb"):
-
-        class Old(net):
-            def craft(self, x, y, **kwargs):
-                with pytest.warns(FutureWarning, match="craft is now perturb"):
-                    x_adv = super().craft(x, y, **kwargs)
-                seen.append(len(x))
-                return x_adv
-
-    params = {"module": Linear, "max_epochs": 1, **GIVEN.get(net.__name__, {})}
-    fitted = quick(Old, **params).fit(X, Y)
-    parameter = "adversarial" if net.attack_parameter == "adversarial" else "attack"
-    searches = fitted.get_params()[parameter] is not None and net.__name__ != "FreeATNet"
-    assert seen == ([16] * 3 if searches else [])
-    assert same_weights(fitted, quick(net, **params).fit(X, Y))
-
-
-@pytest.mark.parametrize("base", ["at", "fat"])
-def test_gairat_trains_on_what_an_override_of_perturb_gives(base):
-    class Clean(GAIRATNet):
-        def perturb(self, x, y, *, observe=None):
-            super().perturb(x, y, observe=observe)
-            return x
-
-    params = {**SMALL, "base": base, "burn_in": 2}
-    with pytest.warns(UserWarning, match="no sample is ever weighted"):
-        net = quick(Clean, **params).fit(X, Y)
-    assert same_weights(net, quick(NaturalNet, module=Linear).fit(X, Y))
-    assert sum(net.history[-1]["kappa_counts"]) == len(X)
-
-
-# -- what a fit leaves ---------------------------------------------------------------------------
-
-
-class Copies(Callback):
-    """Copies its net in every way while it trains."""
-
-    def on_epoch_end(self, net, **kwargs):
-        assert net._fit_state is not None and not [
-            k for k in net.get_params() if "state" in k[-6:-1]
-        ]
-        for copied in (clone(net), copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
-            assert copied._fit_state is None
-
-
-def test_what_a_fit_needs_is_on_no_copy_and_gone_at_its_end():
-    net = quick(MinMaxNet, module=Linear, callbacks=[Copies()])
-    before = set(vars(quick(MinMaxNet, module=Linear).fit(X, Y)))
-    assert set(vars(net.fit(X, Y))) == before
-    assert net._fit_state is None
-    with pytest.raises(RuntimeError, match="this MinMaxNet is not training: call fit"):
-        _ = net.fit_state
-
-
-def test_a_fit_that_fails_leaves_no_state():
-    class Fails(NaturalNet):
-        def batch_loss(self, x, y):
-            raise ArithmeticError
-
-    net = quick(Fails)
-    with pytest.raises(ArithmeticError):
-        net.fit(X, Y)
-    assert net._fit_state is None
-
-
-# -- calls ---------------------------------------------------------------------------------------
 
 
 class Reached(Exception):

@@ -71,7 +71,10 @@ def test_two_thousand_random_modules(recipe):
 def test_each_twist_alone(twist):
     layers = {"row": ("Linear", "Tanh"), "image": ("Conv2d", "Tanh"), "sequence": ("GRU",)}
     for kind, names in layers.items():
-        holds(Recipe(kind, names, frozenset([twist]), "view"))
+        flatten = (
+            "reshape" if kind == "sequence" else "view"
+        )  # torch's GRU has no contiguous output
+        holds(Recipe(kind, names, frozenset([twist]), flatten))
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -42,3 +42,9 @@ def digits(run):
     """Three nets on a few images."""
     nets = ("NaturalNet", "AdvTrainNet", "JacobianRegNet")
     return run("digits", nets, train_samples=1000, samples=40, eps=(0.05, 0.1), files=True)
+
+
+@pytest.fixture(params=["moons", "digits"])
+def report(request):
+    """Either report."""
+    return request.getfixturevalue(request.param)

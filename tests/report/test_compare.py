@@ -1,24 +1,17 @@
 """A whole comparison, from the request to the page."""
 
-import csv
-import json
 import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
-from sklearn_robust import NaturalNet, load_net
-from sklearn_robust.attacks import BIM, FGSM
+from sklearn_robust import NaturalNet
 from sklearn_robust.exceptions import TrainingDivergedError
 from sklearn_robust.report import BadInput, Settings, compare
 from sklearn_robust.report import _work as work
 from sklearn_robust.report._attack import ATTACKS, PAPER_ATTACKS, WORST
 from sklearn_robust.report._compare import _radii
-from sklearn_robust.report._data import load_data
-from sklearn_robust.report._files import read_results
-from sklearn_robust.report._page import write_page
-from sklearn_robust.report._train import make_net, train_net
 
 VOID = {"meta", "colgroup", "br", "hr", "img", "input", "link"}
 
@@ -50,11 +43,6 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.words.append(data)
-
-
-@pytest.fixture(params=["moons", "digits"])
-def report(request):
-    return request.getfixturevalue(request.param)
 
 
 def test_the_page_stands_alone(report):
@@ -94,41 +82,6 @@ def test_the_page_shows_the_numbers(report):
     assert results["about"]["command"] in words
 
 
-def test_json_holds_all_that_the_page_shows(moons, tmp_path, monkeypatch):
-    monkeypatch.setattr("sklearn_robust.report._page.to_png", lambda *_: None)
-    results, folder = moons
-    again = read_results(folder)
-    assert again.plain == json.loads(json.dumps(results.plain))
-    (tmp_path / "figures").mkdir()
-    page = write_page(again, tmp_path)
-    assert page.read_text(encoding="utf-8") == (folder / "index.html").read_text(encoding="utf-8")
-
-
-def test_csv_holds_the_same_numbers(report):
-    results, folder = report
-    with open(folder / "results.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == len(results.trained) * (1 + len(ATTACKS) * len(results["radii"]))
-    for row in rows:
-        if row["attack"] == "natural":
-            assert float(row["accuracy"]) == results["nets"][row["net"]]["natural"]
-        else:
-            found = results.accuracy(row["net"], row["attack"], float(row["eps"]))
-            assert float(row["accuracy"]) == found
-
-
-def test_saved_nets_have_the_accuracies_of_the_report(report):
-    results, folder = report
-    asked = results["settings"]
-    data = load_data(asked["data"], samples=asked["samples"])
-    for name in results.trained:
-        net = load_net(folder / results["nets"][name]["file"])
-        assert net.score(data.X_test, data.y_test) == results["nets"][name]["natural"]
-        fooled = FGSM(eps=results["eps"][0]).evaluate(net, data.X_test, data.y_test).fooled
-        found = results.accuracy(name, "FGSM", results["eps"][0])
-        assert found == pytest.approx(1 - fooled.mean())
-
-
 def test_the_worst_case_is_worst_and_never_rises(report):
     results = report[0]
     for name in results.trained:
@@ -138,28 +91,6 @@ def test_the_worst_case_is_worst_and_never_rises(report):
             single = np.array([results.mask(name, eps, attack) for eps in results["radii"]])
             assert not np.any(worst & ~single)
         assert results.curve(name, WORST) == worst.mean(1).tolist()
-
-
-def test_adversarial_nets_train_with_the_middle_strength():
-    settings = Settings(data="digits", train_eps=0.07, epochs=3, seed=5)
-    for name, eps in {"MinMaxNet": 0.07, "AdvTrainNet": 0.07, "NaturalNet": None}.items():
-        params = make_net(name, settings).get_params()
-        assert params.get("attack__eps") == eps
-        assert (params["max_epochs"], params["random_state"]) == (3, 5)
-
-
-def test_watching_a_net_does_not_change_it():
-    data = load_data("moons", train_samples=150, samples=50)
-    settings = Settings(data="moons", train_eps=0.05, epochs=3)
-    told = []
-    net, facts = train_net("MinMaxNet", data, settings, lambda: told.append(1), lambda: False)
-    alone = make_net("MinMaxNet", settings).fit(data.X_train, data.y_train)
-    for name, value in net.module_.state_dict().items():
-        assert value.equal(alone.module_.state_dict()[name])
-    assert len(told) == facts["epochs"] == len(facts["attacked_accuracy"]) == 3
-    fooled = BIM(eps=0.05).evaluate(net, data.X_test, data.y_test).fooled
-    assert facts["attacked_accuracy"][-1] == pytest.approx(1 - fooled.mean())
-    assert facts["natural_accuracy"][-1] == net.score(data.X_test, data.y_test)
 
 
 @pytest.mark.parametrize(
@@ -249,25 +180,3 @@ def test_rows_of_many_features_need_strengths_and_have_no_picture(tmp_path, run)
     assert results["data"]["bounds"] is None
     text = (folder / "index.html").read_text(encoding="utf-8")
     assert not re.findall(r"id=.(?:examples|regions)", text)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"nets": ("NaturalNet", "Nett")}, "there is no net Nett; choose from"),
-        ({"nets": ()}, "there is no net nothing"),
-        ({"nets": ("NaturalNet", "NaturalNet")}, "names a net twice"),
-        ({"device": "gpu"}, "device is 'gpu'"),
-    ],
-)
-def test_requests_without_sense_are_refused(changes, words, tmp_path):
-    with pytest.raises(BadInput, match=words):
-        compare(Settings(data="moons", output=str(tmp_path), verbosity=0, **changes))
-
-
-def test_a_page_of_somebody_else_is_kept(tmp_path):
-    page = tmp_path / "index.html"
-    page.write_text("mine")
-    with pytest.raises(BadInput, match="has an index.html that is not of a report"):
-        compare(Settings(data="moons", output=str(tmp_path), verbosity=0))
-    assert page.read_text() == "mine" and list(tmp_path.iterdir()) == [page]
