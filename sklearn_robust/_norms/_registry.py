@@ -21,6 +21,8 @@ def norm_names(*, with_dual: bool = False) -> list[str]:
 def check_norm(norm: str | float) -> str:
     """Return the name of a norm, such as "linf" for ``np.inf``."""
     try:
+        if isinstance(norm, bool):
+            raise TypeError
         return NAMES[norm]
     except (KeyError, TypeError):
         *others, last = map(repr, NORMS)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from .._functional import REENTRANT
-from .._validation import first_tensor, shown
+from .._validation import check_flag, first_tensor, shown
 from ._fast.copying import copy_module, into_eval, without_gradients
 from ._fast.dry_run import draws_random_numbers, dry_run_lock
 from ._outputs import log_of, looks_like_probabilities
@@ -63,6 +63,8 @@ class AnyDtype(nn.Module):
         while isinstance(module, (nn.DataParallel, DistributedDataParallel)):
             module = module.module
         self.module = without_gradients(into_eval(copy_module(module)))
+        if logits is not None:
+            check_flag("logits", logits)
         self.probabilities = None if logits is None else not logits
         self._others: dict[torch.dtype, nn.Module] = {}
         self._reentrant: bool | None = None

@@ -68,8 +68,8 @@ def check_sizes(name: str, sizes: Any, *, at_least: int = 1) -> tuple[int, ...]:
             "for each layer."
         )
     for size in axes:
-        if type(size) is not int or not 0 < size < 10**6:
-            check_count(f"each number of {name}", size, high=10**6)
+        if type(size) is not int or not 0 < size <= 10**9:
+            check_count(f"each number of {name}", size)
     return tuple(map(int, axes))
 
 

@@ -74,7 +74,7 @@ class CIFARConvNet(BaseModule):
         activation: Callable[[], nn.Module] = nn.ReLU,
     ) -> None:
         super().__init__()
-        check_count("n_classes", n_classes, high=10**6)
+        check_count("n_classes", n_classes)
         check_flag("batch_norm", batch_norm)
         channels = check_sizes("channels", channels)
         width, _, _ = image_shape(input_shape, self, min_side=2 ** (len(channels) // 2))

@@ -60,8 +60,8 @@ class MLP(BaseModule):
     ) -> None:
         super().__init__()
         shape = check_shape("input_shape", input_shape)
-        if type(n_classes) is not int or not 0 < n_classes < 10**6:
-            check_count("n_classes", n_classes, high=10**6)
+        if type(n_classes) is not int or not 0 < n_classes <= 10**9:
+            check_count("n_classes", n_classes)
         widths = (hidden,) if isinstance(hidden, Integral) else hidden
         check_activation(activation)
         width = math.prod(shape)

@@ -82,8 +82,8 @@ class MNISTConvNet(BaseModule):
         activation: Callable[[], nn.Module] = nn.ReLU,
     ) -> None:
         super().__init__()
-        check_count("n_classes", n_classes, high=10**6)
-        check_count("hidden", hidden, high=10**6)
+        check_count("n_classes", n_classes)
+        check_count("hidden", hidden)
         check_count("kernel_size", kernel_size, high=10**3)
         channels = check_sizes("channels", channels)
         width, height, breadth = image_shape(input_shape, self, min_side=2 ** len(channels))

@@ -52,7 +52,7 @@ class ResidualNet(BaseModule):
         activation: Callable[[], nn.Module],
     ) -> None:
         super().__init__()
-        check_count("n_classes", n_classes, high=10**6)
+        check_count("n_classes", n_classes)
         width, _, _ = image_shape(input_shape, self)
         check_activation(activation)
         layers = [*channel_axis(input_shape), nn.Conv2d(width, stem, 3, padding=1, bias=False)]

@@ -38,9 +38,12 @@ class Trainer(TrainingLoop):
         """Raise if a parameter makes no sense; a subclass calls ``super()`` and adds its own."""
         check_shared(self)
         check_callbacks(self.callbacks)
-        check_lr_schedule(self.lr_schedule)
-        check_init_from(self.init_from)
-        check_checkpoint(self.checkpoint)
+        if self.lr_schedule is not None:
+            check_lr_schedule(self.lr_schedule)
+        if self.init_from is not None:
+            check_init_from(self.init_from)
+        if self.checkpoint is not None:
+            check_checkpoint(self.checkpoint)
 
     def check_whole_fit(self) -> None:
         """Raise for what one call of ``fit`` cannot carry out, though several of partial_fit may.
