@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find sklearn_robust -name '*.py')
 
 .PHONY: demo test test-lowest lint docs bench compare-attacks sweep-regularization table-clustering table-surface \
-	table-training clean
+	table-training table-models clean
 .DELETE_ON_ERROR: # an environment made halfway is made again
 
 demo: $(VENV)/installed
@@ -76,6 +76,10 @@ table-surface: $(VENV)/installed-test
 # The same for CIFAR-10 and the clusters of classes.
 table-clustering: $(VENV)/installed-test
 	$(BIN)/python examples/tables/table_clustering.py $(if $(DATA),--data $(DATA)) $(ARGS)
+
+# Which public function is right for which kind of model: each cell beside plain torch.
+table-models: $(VENV)/installed-test
+	$(BIN)/python examples/tables/table_models.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(LOWEST) build report docs/_build docs/auto_examples docs/generated
