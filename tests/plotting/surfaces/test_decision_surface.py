@@ -173,7 +173,7 @@ BAD = [
     ({"direction": "pca"}, ValueError, "such as trajectory=PGD"),
     ({"trajectory": PGD}, TypeError, "give an attack instance"),
     ({"batch_size": 0}, ValueError, "batch_size is 0"),
-    ({"norm": "l0"}, ValueError, "norm is 'l0'"),
+    ({"norm": "l7"}, ValueError, "norm is 'l7'"),
     (
         {"other": "pca", "trajectory": FGSM(eps=0.1, bounds=None)},
         ValueError,
