@@ -16,7 +16,7 @@ NET_TEXTS = {
     "JSON that is cut": "its net.json holds no description; save the net again",
     "no UTF-8": "its net.json holds no description; save the net again",
     "a number of 100,000 digits": "its net.json holds no description; save the net again",
-    "a billion hidden units": "cannot be built .*each number of hidden is 1000000000",
+    "a billion hidden units": "they take .* bytes and the module 2.*: load another file",
     "100,000 x 100,000 hidden units": "they take .* bytes and the module 400.*: load another",
     "100,000 layers": "it is larger than its weights in the file: load another file",
     "a billion features": "they take .* bytes and the module 160.*: load another file",
