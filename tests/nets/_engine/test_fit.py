@@ -162,7 +162,7 @@ BAD = [
     ({"batch_size": 1.5}, "batch_size is 1.5"),
     ({"device": "gpu"}, "device is 'gpu'; give 'auto', 'cpu' or 'cuda'"),
     ({"device": 3.5}, "device is 3.5"),
-    ({"random_state": -1}, "Seed must be between"),
+    ({"random_state": -1}, "random_state is -1; give an integer from 0 to"),
     ({"train_split": 0.2}, r"train_split is 0.2; give a split such as skorch.dataset.ValidSplit"),
     ({"callbacks": EpochScoring("accuracy")}, "callbacks is <skorch.*EpochScoring.*; give a list"),
     ({"callbacks": "all"}, "callbacks is 'all'; give a list"),

@@ -78,12 +78,16 @@ def test_the_first_of_several_outputs_is_the_logits(net):
     assert fitted.decision_function(X).shape == Y.shape
 
 
+def test_logits_are_found_by_their_name():
+    named, plain = (quick(NaturalNet, module=module).fit(X, Y) for module in (Named, Linear))
+    assert same_weights(named, plain)
+
+
 BAD_MODULES = [
     (nn.Sequential(nn.Linear(4, 2), nn.Softmax(1)), "look like probabilities .*last Softmax"),
     (Linear(3), r"output of shape \(16, 3\) for 16 samples, but there are 2 classes"),
     (nn.Linear(4, 1), r"output of shape \(16, 1\) for 16 samples"),
     (nn.Sequential(nn.Linear(4, 2), nn.Flatten(0)), r"output of shape \(32,\)"),
-    (Named, "the module returns a dict: it must return the logits, a tensor"),
     ("mlp", r"module is 'mlp'; choose one of \['auto'\]"),
 ]
 
