@@ -84,7 +84,8 @@ class AnyDtype(nn.Module):
     def recognised(self, z: torch.Tensor) -> torch.Tensor:
         """Logits, of what the module returned for a first batch."""
         if self.probabilities is None and len(z):
-            self.probabilities = looks_like_probabilities(z)
+            with torch._C.DisableTorchFunction():
+                self.probabilities = looks_like_probabilities(z)
             return log_of(z) if self.probabilities else z
         return z
 
@@ -108,7 +109,8 @@ class AnyDtype(nn.Module):
         if x.dtype not in self._others:
             with dry_run_lock():
                 if x.dtype not in self._others:
-                    with torch.inference_mode(False):
+                    # Whatever mode the caller computes in, the choice is made on plain tensors.
+                    with torch.inference_mode(False), torch._C.DisableTorchFunction():
                         self._others[x.dtype] = self._chosen(x.detach().clone())
         return self._others[x.dtype]
 
@@ -119,7 +121,8 @@ class AnyDtype(nn.Module):
             return CastAround(self.module, low, first_tensor)
         ways = list(self._ways(x))
         if not len(x) or draws_random_numbers(ways[0], x[:1].clone()):
-            return next((way for way in ways if _output(way, x[:1]) is not None), ways[0])
+            with torch.random.fork_rng(devices=[]):
+                return next((way for way in ways if _output(way, x[:1]) is not None), ways[0])
         x = x[:_N_TRIED]
         outputs = [_output(way, x) for way in ways]
         wanted = outputs[-1]

@@ -227,12 +227,22 @@ def test_what_returns_no_logits_is_refused():
     with pytest.raises(ValueError, match="at least two classes"):
         class_weight_matrix(nn.Linear(4, 1), input_shape=(4,))
 
+    class Nameless(nn.Linear):
+        def forward(self, x):
+            return {0, 1}
+
+    with pytest.raises(ValueError, match="Nameless returns set; a classifier returns logits"):
+        class_weight_matrix(Nameless(4, 3), input_shape=(4,))
+
+
+def test_logits_are_found_by_their_name():
     class Named(nn.Linear):
         def forward(self, x):
             return {"logits": super().forward(x)}
 
-    with pytest.raises(ValueError, match="Named returns dict; a classifier returns logits"):
-        class_weight_matrix(Named(4, 3), input_shape=(4,))
+    network = Named(4, 3)
+    W = class_weight_matrix(network, input_shape=(4,))
+    np.testing.assert_allclose(W, network.weight.detach().numpy(), rtol=1e-6)
 
 
 def test_an_estimator_that_is_not_fitted_is_refused():
