@@ -400,9 +400,10 @@ def test_inference_mode_changes_nothing(name):
 NO_LOGITS = {
     "one output": (lambda z: z[:, :1], r"shape \(12, 1\).*torch.cat"),
     "no axis of classes": (lambda z: z[:, 0], r"shape \(12,\)"),
-    "three axes": (lambda z: z[:, :, None], r"shape \(12, 3, 1\)"),
-    "a dict": (lambda z: {"logits": z}, "dict.*logits of shape"),
+    "three axes": (lambda z: z[:, None].expand(-1, 2, -1), r"shape \(12, 2, 3\)"),
+    "a set": (lambda z: {0, 1}, "set.*logits of shape"),
 }
+WRAPPED = {"one more axis": lambda z: z[:, :, None], "by name": lambda z: {"logits": z}}
 
 
 @pytest.mark.parametrize("kind", NO_LOGITS)
@@ -413,6 +414,15 @@ def test_what_are_no_logits_gets_a_sentence(name, kind):
     attack = brief(name, eps=0.1, norm="linf")
     with pytest.raises(ValueError, match=f"logits returns .*{match}"):
         attack.perturb(lambda v: spoil(model(v)), x, predicted(model, x))
+
+
+@pytest.mark.parametrize("kind", WRAPPED)
+@pytest.mark.parametrize("name", [*BALL, *NEAREST])
+def test_logits_are_found_in_what_holds_them(name, kind):
+    model, x = linear(), samples()
+    attack, y = brief(name, eps=0.1, norm="linf", random_state=0), predicted(model, x)
+    wrapped = attack.perturb(lambda v: WRAPPED[kind](model(v)), x, y)
+    assert torch.equal(wrapped, attack.perturb(model, x, y))
 
 
 @pytest.mark.parametrize("name", [*BALL, *NEAREST])
