@@ -12,6 +12,8 @@ from hypothesis import settings
 
 torch.set_num_threads(1)
 
+BUILT_IN = ("linf", "l2", "l1")
+
 # The same examples on every run and on every machine, however slow it is.
 settings.register_profile("deterministic", derandomize=True, deadline=None)
 settings.load_profile("deterministic")
@@ -47,3 +49,20 @@ def pyplot():
 
     yield pyplot
     pyplot.close("all")
+
+
+@pytest.fixture(autouse=True)
+def norms():
+    """Hide the norms that examples have registered, and leave the registry as it was."""
+    from sklearn_robust._norms import _registry
+
+    tables = (_registry.NORMS, _registry.NAMES)
+    saved = [dict(table) for table in tables]
+    names = {key for key, name in _registry.NAMES.items() if name in BUILT_IN}
+    for table, kept in zip(tables, (BUILT_IN, names), strict=True):
+        for key in table.keys() - set(kept):
+            del table[key]
+    yield
+    for table, before in zip(tables, saved, strict=True):
+        table.clear()
+        table.update(before)

@@ -25,7 +25,7 @@ from tests._norms.cases import EPS, L0, rows
 from tests.attacks.models import linear, predicted, samples
 
 
-def test_a_norm_of_the_user_works_with_every_gradient_attack(registry):
+def test_a_norm_of_the_user_works_with_every_gradient_attack():
     assert register_norm(L0) is L0
     x = samples(30)
     model = linear()
@@ -50,7 +50,7 @@ def test_a_norm_of_the_user_works_with_every_gradient_attack(registry):
     assert ThreatModel(2, norm="l0", bounds=(0, 1)).covering_radius(x.float().numpy()) == 6
 
 
-def test_what_a_norm_cannot_do_is_told(registry):
+def test_what_a_norm_cannot_do_is_told():
     register_norm(L0)
     x, y = samples(2), torch.zeros(2, dtype=torch.int64)
     for attack in (FAB, DeepFool, CarliniWagner, Square, APGD):
@@ -62,7 +62,7 @@ def test_what_a_norm_cannot_do_is_told(registry):
         check_norm("l3")
 
 
-def test_defaults_suit_a_norm_of_another_order(registry):
+def test_defaults_suit_a_norm_of_another_order():
     """l3 in a few lines: its dual is l1.5, and its steps and samples come from the base."""
 
     @register_norm

@@ -20,7 +20,7 @@ def test_names_and_aliases():
         check_norm([2])
 
 
-def test_norms_that_cannot_be_registered(registry):
+def test_norms_that_cannot_be_registered():
     register_norm(L0)
     with pytest.raises(ValueError, match=r"A norm called 'l0' is registered already \(L0\)"):
         register_norm(L0)
