@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import torch
+
+from .._functional import ascent_gradient
+from ._batch import AttackBatch, AttackResult, Objective
 from ._gradient import GradientAttack
+from ._losses import make_objective
 from ._parameters import attack_class
 
 __all__ = ["PGD"]
@@ -48,6 +53,11 @@ class PGD(GradientAttack):
     model's margin falls by 96 to 100 % of what it could. ``random_start=False``, or more and
     longer steps (``max_iter=50, step_size=eps / 10``), gains the rest.
 
+    A verdict (``evaluate``, ``robust_mask`` and all scores) tries one point more for each sample
+    that the steps left: that of the ball where the margin, linearised at the last iterate, is
+    worst. On a linear model it is the worst point of the ball for the competing class that is
+    strongest there, which cross-entropy, a mixture of all classes, may pass by.
+
     Used as a step of a Pipeline the attack also acts at prediction time. To score robustness,
     attack in the scorer instead: :func:`sklearn_robust.metrics.make_robust_scorer`.
 
@@ -73,3 +83,28 @@ class PGD(GradientAttack):
     step_size: float | None = None
     n_restarts: int = 1
     random_start: bool = True
+
+    def _finish(
+        self,
+        batch: AttackBatch,
+        result: AttackResult,
+        objective: Objective,
+        rows: torch.Tensor,
+        x_adv: torch.Tensor,
+    ) -> None:
+        """Judge the last iterate, and where it fails the worst point of the linearised margin."""
+        super()._finish(batch, result, objective, rows, x_adv)
+        if not batch.stop:
+            return
+        left = ~result.fooled[rows]
+        if not bool(left.any()):
+            return
+        rows, x_adv = rows[left], x_adv[left].detach().requires_grad_(True)
+        margin = make_objective("margin", batch.targeted, batch.y, batch.clean)
+        grad = ascent_gradient(margin(batch.forward(x_adv, rows), rows), x_adv).detach()
+        x = batch.x[rows]
+        x_adv = batch.confine(x + batch.ball.ascent_step(x, grad, 1.0, batch.box), x)
+        with torch.no_grad():
+            x_adv, z, fooled = batch.judge_last(x_adv, rows)
+            hit = rows[fooled]
+            result.record(hit, x_adv[fooled], objective(z[fooled], hit), fooled[fooled])

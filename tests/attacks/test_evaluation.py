@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 import sklearn_robust
 from sklearn_robust import robust_score
-from sklearn_robust.attacks import FAB, FGSM, PGD, DeepFool, Square, WorstCase
+from sklearn_robust.attacks import FAB, FGSM, PGD, DeepFool, Square, WorstCase, _worst_case
 from sklearn_robust.attacks._evaluation import (
     choose_attack,
     minimal_distances,
@@ -112,9 +112,9 @@ def test_a_call_opens_its_model_once(call, monkeypatch):
 
 
 def test_a_score_copies_few_attacks(monkeypatch):
-    copies, clone = [], sklearn_robust.attacks._worst_case.clone
+    copies, clone = [], _worst_case.clone
     counting = lambda attack: (copies.append(attack), clone(attack))[1]  # noqa: E731
-    monkeypatch.setattr("sklearn_robust.attacks._worst_case.clone", counting)
+    monkeypatch.setattr(_worst_case, "clone", counting)
     robust_score(PIPE, X, Y, attack=WorstCase(batch_size=5, random_state=0))
     assert len(copies) <= 12
 

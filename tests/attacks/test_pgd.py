@@ -98,3 +98,21 @@ def test_restarts_never_lower_the_best_loss(stop):
         model(many.perturb(model, x, y)), y
     )
     assert gain.min() >= 0 and gain.max() > 0
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_verdict_on_a_linear_model_of_several_classes_is_exact(norm):
+    """Cross-entropy alone climbs a mixture of the classes, and leaves rows that can be fooled."""
+    eps, missed, can_be_fooled = 3 * EPS[norm], 0, 0
+    for seed in range(5):
+        model, x = linear(3, seed=seed), samples(60)
+        y = predicted(model, x)
+        weight, z = model.weight, model(x).detach()
+        gap = z.gather(1, y[:, None]) - z
+        reach = eps * torch.linalg.vector_norm(weight[y][:, None] - weight, DUAL[norm], dim=2)
+        exact = ((gap > reach) | (torch.arange(3) == y[:, None])).all(1)
+        robust = PGD(eps=eps, norm=norm, bounds=None, random_state=0).robust_mask(model, x, y)
+        assert not (exact & ~robust).any()
+        missed += int((robust & ~exact).sum())
+        can_be_fooled += int((~exact).sum())
+    assert can_be_fooled > 60 and missed <= 0.02 * can_be_fooled
