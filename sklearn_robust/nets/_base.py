@@ -7,28 +7,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from skorch import NeuralNet, NeuralNetClassifier
-from skorch.utils import is_dataset
 from torch import Tensor, nn
 
 from .. import _validation as check
-from ..attacks import auto_batch_size
-from ..differentiable._fast.copying import frozen_twin
-from ..differentiable._state import without_graph
-from ._engine import datasets as _data
-from ._engine.datasets import is_coded
-from ._engine.fit import Trainer
-from ._engine.module_checks import (
-    check_dtype,
-    check_logits,
-    check_shape,
-    refuse_output,
-    uncompiled,
-)
+from ._engine.module_checks import check_dtype, refuse_output, uncompiled
 from ._engine.precision import bfloat16_pass
+from ._engine.predict import Predictor
 from ._engine.recipes import recipe_given
-from ._engine.replayed_outputs import ReplayedOutputs
 from ._engine.signature import merge_signatures
 from ._persistence import save_load as _io
 
@@ -37,7 +24,7 @@ __all__ = ["BaseNet"]
 _SKORCHS_OWN = {"initialized_", "virtual_params_"}  # with which skorch copies a net
 
 
-class BaseNet(Trainer):
+class BaseNet(Predictor):
     """Base of all nets: a classifier whose training objective a subclass writes.
 
     A subclass writes :meth:`batch_loss`, and where it needs them the hooks
@@ -250,103 +237,6 @@ class BaseNet(Trainer):
         self._refuse(fit_params)
         with recipe_given(self, warn=True):
             return self._train(X, y, classes, restart=not self.initialized_)
-
-    # -- predict ----------------------------------------------------------------------------
-
-    def decision_function(self, X: Any) -> NDArray:
-        """Logits of the samples.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, ...)
-            Samples of the shape seen in fit.
-
-        Returns
-        -------
-        z : array of shape (n_samples, n_classes), or (n_samples,) when there are two classes
-            Logits; for two classes their difference, positive for ``classes_[1]``.
-        """
-        z = self._logits(X)
-        return z[:, 1] - z[:, 0] if z.shape[1] == 2 else z
-
-    def predict_proba(self, X: Any) -> NDArray:
-        """Softmax of the logits, shape (n_samples, n_classes)."""
-        return torch.from_numpy(self._logits(X)).softmax(1).numpy()
-
-    def predict(self, X: Any) -> NDArray:
-        """Most likely label of each sample, shape (n_samples,)."""
-        codes = self._logits(X).argmax(1)
-        # skorch's callbacks hand over datasets or batches whose labels are codes, and compare.
-        return codes if is_coded(X) or self._is_replayed() else self.classes_[codes]
-
-    @property
-    def forward_iter(self) -> Any:
-        """Method that yields the outputs of batches; see skorch.
-
-        skorch's scoring callbacks put computed outputs in its place while they score. Those serve
-        the thread that computed them alone.
-        """
-        return (
-            self.__dict__["forward_iter"].outputs if self._is_replayed() else super().forward_iter
-        )
-
-    @forward_iter.setter
-    def forward_iter(self, outputs: Any) -> None:
-        self.__dict__["forward_iter"] = ReplayedOutputs(outputs)
-
-    def _is_replayed(self) -> bool:
-        """Whether a scoring callback of this thread has put outputs in place of forward passes."""
-        replayed = self.__dict__.get("forward_iter")
-        return replayed is not None and replayed.serves_this_thread()
-
-    def _logits(self, X: Any) -> NDArray:
-        self.check_is_fitted()
-        if self._is_replayed():
-            return torch.cat(list(self.forward_iter(X, device="cpu"))).numpy()
-        X = _data.samples_of(X) if is_dataset(X) else X
-        X = check.validate_samples(self, X, reset=False)
-        check.check_sample_shape(X, self.input_shape_, type(self).__name__)
-        return self._frozen()._forward_batches(X)
-
-    def _frozen(self) -> BaseNet:
-        """Copy of the net with a frozen twin of its module, which no other thread uses."""
-        net = object.__new__(type(self))
-        net.__dict__.update(vars(self), module_=frozen_twin(self.module_), _fit_state=None)
-        return net
-
-    def _forward_batches(self, X: NDArray) -> NDArray:
-        """Logits (n, n_classes) of checked samples, in batches of the size that suits the device.
-
-        For a frozen net alone.
-        """
-        device = self.device_
-        size = auto_batch_size(X[0].size, device)
-
-        def batches() -> Tensor:
-            parts = [
-                self.compute_logits(torch.tensor(X[start : start + size], device=device)).detach()
-                for start in range(0, len(X), size)
-            ]
-            return torch.cat(parts).cpu()
-
-        z = without_graph(batches)
-        check_shape(z, len(X), len(self.classes_))
-        check_logits(z)
-        return z.numpy()
-
-    @property
-    def classes_(self) -> NDArray:
-        """Labels in the order of the logits' columns."""
-        if "labels_" not in vars(self):
-            raise AttributeError(f"this {type(self).__name__} is not fitted yet")
-        return self.labels_
-
-    @property
-    def n_iter_(self) -> int:
-        """Number of epochs trained."""
-        if not self.initialized_:
-            raise AttributeError(f"this {type(self).__name__} is not fitted yet")
-        return max(len(self.history), 1)
 
     # -- files ------------------------------------------------------------------------------
 
