@@ -23,6 +23,10 @@ _TOLERANCE = (
 )
 _TINY = 1e-20  # size of a gradient that float32 would not hold with all its digits
 _ROUNDING = 1e4  # error of the value of an affine network, in roundings of its terms
+_INSTEAD = (
+    "Average the gradients of the network itself instead, "
+    "class_weight_matrix(estimator, X, method='mean_jacobian')."
+)
 _PAIRS = 8  # of inputs to try where a function may not be affine
 
 
@@ -125,10 +129,16 @@ class Linearized(nn.Module):
         try:
             with check.wrap_shape_errors(self.name, x.shape[1:]):
                 z, pull_back, *_ = torch.func.vjp(lambda x: self.run(x, ops), x)
+            n = z.shape[1]
+            weights = torch.linspace(1, 2, n, dtype=z.dtype, device=z.device).sqrt()
+            return _Evaluation(x, weights * z, pull_back(weights.expand_as(z))[0])
         except NotLinearizableError as error:
             raise NotLinearizableError(f"{self.name} cannot be linearised: {error}") from error
-        weights = torch.linspace(1, 2, z.shape[1], dtype=z.dtype, device=z.device).sqrt()
-        return _Evaluation(x, weights * z, pull_back(weights.expand_as(z))[0])
+        except RuntimeError as error:
+            raise NotLinearizableError(
+                f"{self.name} cannot be linearised: torch cannot transform one of its "
+                f"operations ({str(error).splitlines()[0][:100]}). {_INSTEAD}"
+            ) from error
 
     def _refuse_unless_affine(
         self, size: float, change: float, error: float, ops: LinearOps
@@ -142,10 +152,7 @@ class Linearized(nn.Module):
             reason = f"what is left is still not affine, because of {suspects or 'its own code'}"
         else:
             reason = "its gradient overflows"
-        raise NotLinearizableError(
-            f"{self.name} cannot be linearised: {reason}. Average the gradients of the network "
-            "itself instead, class_weight_matrix(estimator, X, method='mean_jacobian')."
-        )
+        raise NotLinearizableError(f"{self.name} cannot be linearised: {reason}. {_INSTEAD}")
 
 
 def _compare(first: _Evaluation, other: _Evaluation) -> list[float]:

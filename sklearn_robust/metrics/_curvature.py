@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .. import _functional as F
 from ..attacks import auto_batch_size
+from ..differentiable._twice import explain_first_order, twice_differentiable
 from ._indicator_input import Value, gradient
 from ._jacobian import logit_jacobian
 from ._lanczos import eigenvalues
@@ -39,17 +39,17 @@ class HessianProduct:
 
     def __init__(self, value: Value, x: torch.Tensor, y: Any) -> None:
         self.x = x.detach().requires_grad_(True)
-        # Fused attention kernels have no second derivative.
-        with sdpa_kernel(SDPBackend.MATH):
+        with twice_differentiable():
             self.gradient = gradient(value, self.x, y, create_graph=True)
 
     def __call__(self, v: torch.Tensor) -> torch.Tensor:
         """Products (n, n_features) with the vectors ``v`` of that shape."""
         if not self.gradient.requires_grad:
             return torch.zeros_like(v)
-        (product,) = torch.autograd.grad(
-            self.gradient, self.x, v.view_as(self.x), retain_graph=True, allow_unused=True
-        )
+        with explain_first_order():
+            (product,) = torch.autograd.grad(
+                self.gradient, self.x, v.view_as(self.x), retain_graph=True, allow_unused=True
+            )
         return torch.zeros_like(v) if product is None else product.flatten(1)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .. import _functional as F
 from .. import _validation as check
 from .._norms import Norm, get_norm, norm_names
 from .._random import RowNoise, seed_of
+from ..differentiable._twice import twice_differentiable
 from ._adversarial import AdversarialNet
 from ._engine.replay import draw_once
 
@@ -170,8 +170,7 @@ class JacobianRegNet(AdversarialNet):
         """Clean loss, penalty, and adversarial loss where there is an attack."""
         mixed = self.attack_ is not None and self.adv_weight > 0
         x_adv = self.perturb(x, y) if mixed else None
-        # Fused attention kernels have no second derivative.
-        with sdpa_kernel(SDPBackend.MATH) if self.lam else nullcontext():
+        with twice_differentiable() if self.lam else nullcontext():
             loss, z = self._penalised_loss(x, y)
         if x_adv is not None:
             adversarial, _ = super().batch_loss(x_adv, y)

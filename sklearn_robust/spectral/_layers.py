@@ -107,7 +107,7 @@ def _layer(node: Node, number: int, linear: LinearMap) -> Layer:
     name = node.call.name if node.call else "model"
     kind = type(node.call.module).__name__ if node.call else node.op
     shape = node.shapes[0][1:]
-    if node.call and node.op == "addmm" and len(node.call.shape) > 2:
+    if node.call and node.op in ("addmm", "mm") and len(node.call.shape) > 2:
         shape = node.call.shape[1:]
     return Layer(name, kind, tuple(shape), linear, number, call=node.call)
 

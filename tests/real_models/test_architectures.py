@@ -31,12 +31,6 @@ def subject_of(architecture):
 
 
 # Cells that are neither right nor refused in a sentence.
-NOT_YET = {
-    ("LSTM, own zero state", "linearize"): "linearize ends in torch's own message",
-    ("Swin-T", "layer_spectra"): "the input shape in the report is one axis of the layer's input",
-}
-
-
 def cells(architectures):
     for architecture in architectures:
         marks = [
@@ -49,9 +43,7 @@ def cells(architectures):
         for function in FUNCTIONS:
             if applies(architecture, function):
                 name = f"{architecture.name}-{function}"
-                reason = NOT_YET.get((architecture.name, function))
-                known = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
-                yield pytest.param(architecture, function, id=name, marks=[*marks, *known])
+                yield pytest.param(architecture, function, id=name, marks=marks)
 
 
 @pytest.mark.filterwarnings("ignore")  # of the libraries that make the models
