@@ -5,7 +5,8 @@ random weights, columns are functions; a cell says "right" where the numbers are
 torch in float64, "refused" where one sentence says what to do instead, else "wrong" or "raw
 error". Models of libraries that are not installed are left out. ``--models GRU LSTM`` takes those
 whose names begin so, ``--full`` adds torchvision's nets at their full size, ``--brief`` looks at
-the first four functions alone, ``--notes`` says why a cell is not right.
+the first four functions alone, ``--summary`` prints one line for each model, and ``--notes`` says
+why a cell is not right.
 """
 
 import argparse
@@ -26,6 +27,7 @@ def parse(arguments=None):
     parser.add_argument("--models", nargs="+", default=[""], help="beginnings of names")
     parser.add_argument("--full", action="store_true", help="torchvision's nets at full size too")
     parser.add_argument("--brief", action="store_true", help="the first four functions alone")
+    parser.add_argument("--summary", action="store_true", help="one line of words per model")
     parser.add_argument("--notes", action="store_true", help="print why cells are not right")
     return parser.parse_args(arguments)
 
@@ -59,6 +61,23 @@ def as_rst(rows, functions):
     return "\n".join(lines)
 
 
+def as_summary(rows):
+    """Text of a table with a line for each model: in how many functions it is right, and where not."""
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    cells = [("model", "right", "refused in a sentence")]
+    for name, found in rows:
+        asked = {function: v.kind for function, v in found.items() if v.kind != ABSENT}
+        right = [function for function, kind in asked.items() if kind == RIGHT]
+        other = [function for function in asked if function not in right]
+        cells.append((name, f"{len(right)} of {len(asked)}", ", ".join(other)))
+    for row in cells:
+        lines += [
+            f"   {'* -' if not number else '  -'} {text}".rstrip()
+            for number, text in enumerate(row)
+        ]
+    return "\n".join(lines)
+
+
 def main():
     """Print the table and the number of cells of each kind."""
     options = parse()
@@ -69,7 +88,7 @@ def main():
     ]
     functions = list(FUNCTIONS)[: 4 if options.brief else None]
     rows = list(rows_of(chosen, functions, options.notes))
-    print(as_rst(rows, functions))
+    print(as_summary(rows) if options.summary else as_rst(rows, functions))
     kinds = [v.kind for _, found in rows for v in found.values() if v.kind != ABSENT]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in (RIGHT, REFUSED, WRONG, RAW))
     print(f"\n{len(kinds)} cells: {counts}.")
