@@ -62,7 +62,7 @@ def as_rst(rows, functions):
 
 
 def as_summary(rows):
-    """Text of a table with a line for each model: how many functions are right, and which are not."""
+    """Text of a table with a line for each model: how many functions are right, which are not."""
     lines = [".. list-table::", "   :header-rows: 1", ""]
     cells = [("model", "right", "refused in a sentence")]
     for name, found in rows:
