@@ -255,6 +255,7 @@ COMMON: dict[str, Constraint] = {
     "axes": optional(check_many_axes),
     "colorbar": check_flag,
     "batch_size": optional(check_count),
+    "cache": optional(check_path),
     "n_jobs": check_jobs,
     "name": optional(check_text),
     "random_state": check_seed,

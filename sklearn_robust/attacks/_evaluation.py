@@ -5,6 +5,7 @@ Scores, curves, reports, scorers, callbacks and the command all find it here.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -23,6 +24,7 @@ from .._random import seed_of
 from ..differentiable import Model, open_model
 from ..exceptions import BlackBoxWarning
 from ._base import BaseAttack
+from ._cache import VerdictCache, in_chunks
 from ._square import Square
 from ._worst_case import WorstCase
 
@@ -109,6 +111,7 @@ def robust_mask(
     correct: NDArray[np.bool_] | None = None,
     n_jobs: int | None = None,
     index: NDArray[np.int64] | None = None,
+    cache: str | os.PathLike[str] | None = None,
 ) -> NDArray[np.bool_]:
     """Say which samples are classified correctly whatever the attack does to them.
 
@@ -128,6 +131,8 @@ def robust_mask(
         Processes that share the samples.
     index : int array of shape (n_samples,), default=None
         Numbers that errors name the samples by; None counts them from 0.
+    cache : path-like, default=None
+        Folder of verdicts that are kept, as for :class:`._cache.VerdictCache`.
 
     Returns
     -------
@@ -135,7 +140,7 @@ def robust_mask(
         Clean errors are not robust.
     """
     _check_radius(attack)
-    robust, fooled = _attacked(model, X, codes, attack, "fooled", correct, n_jobs, index)
+    robust, fooled = _attacked(model, X, codes, attack, "fooled", correct, n_jobs, index, cache)
     robust[robust] = ~fooled
     return robust
 
@@ -147,12 +152,13 @@ def minimal_distances(
     attack: BaseAttack,
     *,
     n_jobs: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
 ) -> NDArray[np.float64]:
     """How far an attack for the nearest point had to go: 0 for clean errors, inf for failures.
 
     Parameters
     ----------
-    model, X, codes, n_jobs
+    model, X, codes, n_jobs, cache
         As for :func:`robust_mask`.
     attack : MinimumNormAttack
         Its norm is that of the distances.
@@ -162,7 +168,7 @@ def minimal_distances(
     distance : array of shape (n_samples,), float64
         Upper bounds of the distances to the decision boundary.
     """
-    correct, found = _attacked(model, X, codes, attack, "distance", None, n_jobs, None)
+    correct, found = _attacked(model, X, codes, attack, "distance", None, n_jobs, None, cache)
     distance = np.zeros(len(correct))
     distance[correct] = found
     return distance
@@ -211,6 +217,7 @@ def _attacked(
     correct: NDArray[np.bool_] | None,
     n_jobs: int | None,
     index: NDArray[np.int64] | None,
+    cache: str | os.PathLike[str] | None,
 ) -> tuple[NDArray[np.bool_], NDArray[Any]]:
     """Which samples are classified correctly, and what came of attacking those."""
     attack = clone(attack)
@@ -226,9 +233,14 @@ def _attacked(
     correct = np.array(correct, dtype=bool)
     # The box is that of the whole call, and every process draws alike.
     bounds = check.check_bounds(attack.bounds, X)
+    if cache is not None and attack.random_state is None:
+        raise ValueError(
+            f"cache={os.fspath(cache)!r} keeps nothing for an attack that draws anew each time: "
+            f"give it a seed, {type(attack).__name__}(..., random_state=0)."
+        )
     attack.random_state = seed_of(attack.random_state)
     index = (np.arange(len(X)) if index is None else index)[correct]
-    found = _shared(attack, model, X[correct], codes[correct], bounds, index, n_jobs, key)
+    found = _shared(attack, model, X[correct], codes[correct], bounds, index, n_jobs, key, cache)
     return correct, found
 
 
@@ -241,10 +253,22 @@ def _shared(
     index: NDArray[np.int64],
     n_jobs: int | None,
     key: str,
+    cache: str | os.PathLike[str] | None,
 ) -> NDArray[Any]:
     """Attack in ``n_jobs`` processes, each of which opens the estimator for itself."""
     if not len(X):
         return np.zeros(0, dtype=bool)
+    if cache is not None:
+        kept = VerdictCache(cache, model.estimator, attack, bounds, key)
+
+        def recall(rows: slice) -> NDArray[Any]:
+            data = (X[rows], codes[rows])
+            opened = model if joblib.effective_n_jobs(n_jobs) == 1 else model.estimator
+            return kept.recall(
+                *data, lambda: _chunk(attack, opened, *data, bounds, index[rows], key)
+            )
+
+        return in_chunks(len(X), n_jobs, recall)
     n_chunks = min(joblib.effective_n_jobs(n_jobs), len(X))
     if n_chunks == 1:
         return _chunk(attack, model, X, codes, bounds, index, key)

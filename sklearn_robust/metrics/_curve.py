@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ def robustness_curve(
     eps: ArrayLike,
     attack: BaseAttack | None = None,
     n_jobs: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
 ) -> NDArray[np.float64]:
     """Accuracy under attack for several radii.
 
@@ -45,6 +47,8 @@ def robustness_curve(
         the nearest point (DeepFool, FAB, CarliniWagner) runs once for all radii.
     n_jobs : int, default=None
         Processes that share the samples.
+    cache : path-like, default=None
+        Folder of verdicts that are kept, as for :func:`robust_score`.
 
     Returns
     -------
@@ -83,14 +87,14 @@ def robustness_curve(
     attack.set_params(bounds=check.check_bounds(attack.bounds, X))
     if isinstance(attack, MinimumNormAttack):
         attack.set_params(eps=None)
-        distance = minimal_distances(model, X, codes, attack, n_jobs=n_jobs)
+        distance = minimal_distances(model, X, codes, attack, n_jobs=n_jobs, cache=cache)
         return (distance > radii[:, None]).mean(1)
     left, correct = np.arange(len(X)), model.predict_codes(X) == codes
     accuracy = np.empty(len(radii))
     for place in np.argsort(radii, kind="stable"):
         attack.set_params(eps=float(radii[place]))
-        rows = {"correct": correct[left], "index": left}
-        left = left[robust_mask(model, X[left], codes[left], attack, n_jobs=n_jobs, **rows)]
+        options = {"correct": correct[left], "index": left, "n_jobs": n_jobs, "cache": cache}
+        left = left[robust_mask(model, X[left], codes[left], attack, **options)]
         accuracy[place] = len(left) / len(X)
     return accuracy
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ def share_of_robust(
     sample_weight: ArrayLike | None,
     n_jobs: int | None,
     unseen: bool = False,
+    cache: str | os.PathLike[str] | None = None,
 ) -> float:
     """Weighted share of samples that are robust; labels ``unseen`` in fit may count as errors."""
     model = open_model(estimator)
@@ -32,7 +34,7 @@ def share_of_robust(
         choose_attack(attack, model)
     X, codes = open_samples(model, X, y, unseen=unseen)
     attack = choose_attack(attack, model)  # the samples have told whether there is a gradient
-    robust = robust_mask(model, X, codes, attack, n_jobs=n_jobs)
+    robust = robust_mask(model, X, codes, attack, n_jobs=n_jobs, cache=cache)
     weights = check.check_weights(sample_weight, len(robust))
     return float(np.average(robust.astype(float), weights=weights))
 
@@ -45,6 +47,7 @@ def robust_score(
     attack: BaseAttack | None = None,
     sample_weight: ArrayLike | None = None,
     n_jobs: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
 ) -> float:
     """Accuracy that is left when an attack may move every sample inside its ball.
 
@@ -66,6 +69,11 @@ def robust_score(
         Weight of each sample.
     n_jobs : int, default=None
         Processes that share the samples; the result is that of one process.
+    cache : path-like, default=None
+        Folder that keeps the verdicts of each hundred samples as soon as they are found. An
+        evaluation that was killed and is started again by the same line finds the missing ones
+        alone, and ends with the same number. Another model, sample, attack or version is another
+        entry, so that one folder may serve all. The attack needs a seed.
 
     Returns
     -------
@@ -100,7 +108,7 @@ def robust_score(
     """
     check.validate(locals())
     check.check_labels(y)
-    return share_of_robust(estimator, X, y, attack, sample_weight, n_jobs)
+    return share_of_robust(estimator, X, y, attack, sample_weight, n_jobs, cache=cache)
 
 
 def prediction_stability(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
@@ -26,11 +27,19 @@ class RobustScorer:
         Whose success counts.
     n_jobs : int or None
         Processes that share the samples.
+    cache : path-like or None
+        Folder of verdicts that are kept.
     """
 
-    def __init__(self, attack: BaseAttack | None = None, n_jobs: int | None = None) -> None:
+    def __init__(
+        self,
+        attack: BaseAttack | None = None,
+        n_jobs: int | None = None,
+        cache: str | os.PathLike[str] | None = None,
+    ) -> None:
         self.attack = attack
         self.n_jobs = n_jobs
+        self.cache = cache
         self._weights: bool | str | None = None
 
     def __call__(
@@ -39,7 +48,14 @@ class RobustScorer:
         """Robust accuracy; labels that a fold's training part lacked count as errors."""
         check.check_labels(y)
         return share_of_robust(
-            estimator, X, y, self.attack, sample_weight, self.n_jobs, unseen=True
+            estimator,
+            X,
+            y,
+            self.attack,
+            sample_weight,
+            self.n_jobs,
+            unseen=True,
+            cache=self.cache,
         )
 
     def _accept_sample_weight(self) -> bool:
@@ -71,11 +87,15 @@ class RobustScorer:
 
     def __repr__(self) -> str:
         n_jobs = "" if self.n_jobs is None else f", n_jobs={self.n_jobs!r}"
-        return f"make_robust_scorer({self.attack!r}{n_jobs})"
+        cache = "" if self.cache is None else f", cache={self.cache!r}"
+        return f"make_robust_scorer({self.attack!r}{n_jobs}{cache})"
 
 
 def make_robust_scorer(
-    attack: BaseAttack | None = None, *, n_jobs: int | None = None
+    attack: BaseAttack | None = None,
+    *,
+    n_jobs: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
 ) -> RobustScorer:
     """Make a scorer of robust accuracy, for ``scoring=`` of any search or cross-validation.
 
@@ -86,6 +106,8 @@ def make_robust_scorer(
         all candidates face the same attack.
     n_jobs : int, default=None
         Processes that share the samples of one call.
+    cache : path-like, default=None
+        Folder of verdicts that are kept, as for :func:`robust_score`.
 
     Returns
     -------
@@ -114,4 +136,4 @@ def make_robust_scorer(
     (3,)
     """
     check.validate(locals())
-    return RobustScorer(None if attack is None else check.check_attack(attack), n_jobs)
+    return RobustScorer(None if attack is None else check.check_attack(attack), n_jobs, cache)
