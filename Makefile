@@ -3,12 +3,13 @@
 #   make test   run the test suite           make lint    check style and types
 #   make docs   build docs/_build/html       make bench   run examples/benchmarks/*.py
 #   make test-lowest   run the fast tests on the lowest versions that pyproject.toml promises
+#   make dist   build wheel and source archive, check them, and try the wheel in a fresh environment
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find sklearn_robust -name '*.py')
 
-.PHONY: demo test test-lowest lint docs bench compare-attacks sweep-regularization table-clustering table-surface \
+.PHONY: demo test test-lowest lint docs dist bench compare-attacks sweep-regularization table-clustering table-surface \
 	table-training table-models clean
 .DELETE_ON_ERROR: # an environment made halfway is made again
 
@@ -46,6 +47,20 @@ docs: $(VENV)/installed-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 	@echo "The pages are in $(CURDIR)/docs/_build/html: open index.html in a browser."
 
+# The archive of the pages is for machines without a network.
+dist: $(BIN)/python
+	rm -rf build dist
+	$(BIN)/python -m pip install "build>=1.2" "twine>=5"
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+	if [ -d docs/_build/html ]; then cd docs/_build && $(PYTHON) -m zipfile -c $(CURDIR)/dist/docs.zip html; fi
+	$(PYTHON) -m venv dist/trial
+	dist/trial/bin/python -m pip install dist/*.whl
+	cd dist && trial/bin/sklearn-robust --version && trial/bin/python -c \
+	  "from sklearn_robust import NaturalNet, load_net; from sklearn_robust.datasets import load_moons; \
+	  X, y = load_moons(); NaturalNet(max_epochs=1).fit(X, y).save('moons.net'); print(load_net('moons.net').score(X, y))"
+	rm -rf dist/trial dist/moons.net
+
 # MNIST=mnist.npz and CIFAR10=cifar10.npz spare the download; nets are trained once and kept.
 IMAGES = $(if $(MNIST),--mnist $(MNIST)) $(if $(CIFAR10),--cifar10 $(CIFAR10))
 
@@ -82,7 +97,7 @@ table-models: $(VENV)/installed-test
 	$(BIN)/python examples/tables/table_models.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(LOWEST) build report docs/_build docs/auto_examples docs/generated
+	rm -rf $(VENV) $(LOWEST) build dist report docs/_build docs/auto_examples docs/generated
 
 # Stamps: nothing is installed twice unless what it depends on has changed. `make demo` installs
 # the package as a user does, a copy that goes stale with the sources; the other targets install
