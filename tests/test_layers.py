@@ -16,6 +16,7 @@ FLOORS = [
     {"_norms"},
     {"_validation"},
     {"_threat_model"},
+    {"_units"},
     {"differentiable", "modules", "datasets"},
     {"attacks", "clustering"},
     {"nets", "callbacks"},

@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 from .. import _validation as check
 from .._norms import Bounds
 from .._random import seed_of
+from .._units import check_units
 from ..differentiable import Model, open_model
 from ..exceptions import BlackBoxWarning
 from ._base import BaseAttack
@@ -109,6 +110,7 @@ def robust_mask(
     correct: NDArray[np.bool_] | None = None,
     n_jobs: int | None = None,
     index: NDArray[np.int64] | None = None,
+    units_known: bool = False,
 ) -> NDArray[np.bool_]:
     """Say which samples are classified correctly whatever the attack does to them.
 
@@ -128,6 +130,8 @@ def robust_mask(
         Processes that share the samples.
     index : int array of shape (n_samples,), default=None
         Numbers that errors name the samples by; None counts them from 0.
+    units_known : bool, default=False
+        Whether the caller itself says what the radius means in the units of X.
 
     Returns
     -------
@@ -135,7 +139,8 @@ def robust_mask(
         Clean errors are not robust.
     """
     _check_radius(attack)
-    robust, fooled = _attacked(model, X, codes, attack, "fooled", correct, n_jobs, index)
+    given = (correct, n_jobs, index, units_known)
+    robust, fooled = _attacked(model, X, codes, attack, "fooled", *given)
     robust[robust] = ~fooled
     return robust
 
@@ -162,7 +167,7 @@ def minimal_distances(
     distance : array of shape (n_samples,), float64
         Upper bounds of the distances to the decision boundary.
     """
-    correct, found = _attacked(model, X, codes, attack, "distance", None, n_jobs, None)
+    correct, found = _attacked(model, X, codes, attack, "distance", None, n_jobs, None, True)
     distance = np.zeros(len(correct))
     distance[correct] = found
     return distance
@@ -211,6 +216,7 @@ def _attacked(
     correct: NDArray[np.bool_] | None,
     n_jobs: int | None,
     index: NDArray[np.int64] | None,
+    units_known: bool,
 ) -> tuple[NDArray[np.bool_], NDArray[Any]]:
     """Which samples are classified correctly, and what came of attacking those."""
     attack = clone(attack)
@@ -219,6 +225,8 @@ def _attacked(
     attack.check_parameters()
     attack.logits_of(model)
     attack.threat_model.check_resolution(X)
+    if not units_known:
+        check_units(attack.threat_model, X, default=attack.has_default_radius)
     if codes is None:
         codes, correct = model.predict_codes(X), np.ones(len(X), dtype=bool)
     elif correct is None:

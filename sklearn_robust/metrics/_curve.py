@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from .. import _validation as check
+from .._units import check_units
 from ..attacks import BaseAttack
 from ..attacks._evaluation import choose_attack, minimal_distances, open_samples, robust_mask
 from ..attacks._minimum_norm import MinimumNormAttack
@@ -80,6 +82,8 @@ def robustness_curve(
     check.check_labels(y)
     X, codes = open_samples(model, X, y)
     attack = clone(choose_attack(attack, model))
+    if not isinstance(attack, MinimumNormAttack):
+        check_units(replace(attack.threat_model, eps=radii.max()), X)
     attack.set_params(bounds=check.check_bounds(attack.bounds, X))
     if isinstance(attack, MinimumNormAttack):
         attack.set_params(eps=None)
@@ -89,7 +93,7 @@ def robustness_curve(
     accuracy = np.empty(len(radii))
     for place in np.argsort(radii, kind="stable"):
         attack.set_params(eps=float(radii[place]))
-        rows = {"correct": correct[left], "index": left}
+        rows = {"correct": correct[left], "index": left, "units_known": True}
         left = left[robust_mask(model, X[left], codes[left], attack, n_jobs=n_jobs, **rows)]
         accuracy[place] = len(left) / len(X)
     return accuracy
