@@ -42,8 +42,12 @@ from tests.real_models.verdicts import is_ours
 pytestmark = pytest.mark.filterwarnings("ignore")
 RNG = np.random.RandomState
 
-# Tables, frames and units: what users expect, and what is not supported yet.
-not_yet = pytest.mark.xfail(reason="tables of mixed kinds are not supported yet", strict=False)
+# What users of tables expect, and what is not supported yet.
+codes_move = pytest.mark.xfail(reason="codes of categories are moved without a word")
+no_past = pytest.mark.xfail(reason="there is no gradient past an encoder of columns that stay")
+words = pytest.mark.xfail(reason="frames with words, dates and the like are not supported yet")
+samplers = pytest.mark.xfail(reason="samplers of imbalanced-learn have no differentiable model")
+rounded = pytest.mark.xfail(reason="features that stay are rounded to float32")
 
 
 # -- a class that a fold lacks (22) ---------------------------------------------------------------
@@ -154,7 +158,7 @@ def silent(call, right, match=("mask", "integer"), atol=0.01):
     assert said or abs(got - right) <= atol, f"score {got}, exact {right}, no word about it"
 
 
-@not_yet
+@codes_move
 @pytest.mark.parametrize("name", ENCODERS)
 def test_codes_are_held_still_or_the_mask_is_asked_for(name):
     model, A, y, exact = encoded(name)
@@ -163,7 +167,7 @@ def test_codes_are_held_still_or_the_mask_is_asked_for(name):
     silent(lambda: robust_score(model, A, y, attack=attack), exact(0.3), atol=0.02)
 
 
-@not_yet
+@codes_move
 def test_categorical_bayes_is_not_asked_about_fractions():
     rng = RNG(0)
     X = rng.randint(0, 4, (200, 3)).astype(float)
@@ -172,8 +176,9 @@ def test_categorical_bayes_is_not_asked_about_fractions():
     silent(lambda: robust_score(model, X, y), model.score(X, y), atol=1e-9)
 
 
-@not_yet
-@pytest.mark.parametrize("attack", [Square, PGD, APGD])
+@pytest.mark.parametrize(
+    "attack", [Square, pytest.param(PGD, marks=no_past), pytest.param(APGD, marks=no_past)]
+)
 @pytest.mark.parametrize("name", ENCODERS)
 def test_masked_codes_do_not_stand_in_the_way(name, attack):
     model, A, y, exact = encoded(name)
@@ -182,7 +187,7 @@ def test_masked_codes_do_not_stand_in_the_way(name, attack):
     assert robust_score(model, A, y, attack=attack) == pytest.approx(exact(0.1), abs=0.01)
 
 
-@not_yet
+@no_past
 def test_masked_bins_do_not_stand_in_the_way():
     numbers, kind, y = coded()
     A = np.c_[numbers, kind + 0.1 * RNG(1).randn(300)]
@@ -203,9 +208,13 @@ WORDS = {
 }
 
 
-@not_yet
-@pytest.mark.parametrize("attack", [Square, PGD])
-@pytest.mark.parametrize("name", WORDS)
+WORKS = [("booleans", Square)]
+OTHERS = [(n, a) for n in WORDS for a in (Square, PGD) if (n, a) not in WORKS]
+
+
+@pytest.mark.parametrize(
+    ("name", "attack"), [*WORKS, *(pytest.param(*other, marks=words) for other in OTHERS)]
+)
 def test_frames_of_words_and_numbers(name, attack):
     numbers, kind, y = coded()
     X = pd.DataFrame({"age": numbers[:, 0], "income": numbers[:, 1], "town": WORDS[name](kind)})
@@ -222,7 +231,7 @@ def test_frames_of_words_and_numbers(name, attack):
     assert robust_score(model, X, y, attack=attack) == pytest.approx(right, abs=0.01)
 
 
-@not_yet
+@words
 @pytest.mark.parametrize("name", ["strings", "dates"])
 def test_words_that_may_move_are_refused_by_name(name):
     numbers, kind, y = coded()
@@ -283,7 +292,7 @@ def test_answers_of_other_shapes_are_understood(kind, n_classes):
     assert prediction_stability(model, X, attack=attack) >= right
 
 
-@not_yet
+@samplers
 @pytest.mark.parametrize("name", ["over", "under", "SMOTE", "two samplers", "nested"])
 def test_resamplers_act_in_fit_alone(name):
     pytest.importorskip("imblearn")
@@ -331,7 +340,7 @@ STILL = {
 }
 
 
-@not_yet
+@rounded
 @pytest.mark.parametrize("attack", [PGD, WorstCase, Square])
 @pytest.mark.parametrize("how", STILL)
 @pytest.mark.parametrize("what", LARGE)
@@ -359,7 +368,6 @@ def digit_classifier():
     return small, large, shades[:150], y[:150]
 
 
-@not_yet
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "int64", "float32", "float64"])
 def test_shades_up_to_255_are_not_scored_in_silence(dtype):
     _, large, shades, y = digit_classifier()
@@ -414,7 +422,6 @@ IMAGES = {
 }
 
 
-@not_yet
 @pytest.mark.parametrize("net", [NaturalNet, MinMaxNet])
 @pytest.mark.parametrize("kind", IMAGES)
 def test_images_with_their_channels_last_get_a_word(kind, net):
@@ -447,7 +454,6 @@ class Lazy:
         return self._array.astype(dtype or self.dtype)
 
 
-@not_yet
 def test_arrays_on_disk_are_read():
     X, y = RNG(0).rand(30, 4).astype("f"), np.arange(30) % 2
     net = NaturalNet(max_epochs=1, random_state=0)
@@ -462,7 +468,6 @@ def test_arrays_on_disk_are_read():
         refused(call, "255")
 
 
-@not_yet
 def test_arrays_of_h5py_are_read(tmp_path):
     h5py = pytest.importorskip("h5py")
     X, y = RNG(0).rand(30, 4).astype("f"), np.arange(30) % 2
@@ -493,7 +498,6 @@ WEIGHTS = {
 }
 
 
-@not_yet
 @pytest.mark.parametrize("net", [NaturalNet, MinMaxNet])
 @pytest.mark.parametrize("kind", WEIGHTS)
 def test_weights_of_classes_come_in_any_dtype(kind, net):
@@ -512,7 +516,6 @@ def test_weights_of_classes_come_in_any_dtype(kind, net):
     )
 
 
-@not_yet
 @pytest.mark.parametrize("weight", [torch.ones(3), torch.ones(2, 2), "heavy"], ids=str)
 def test_weights_of_classes_that_do_not_fit_are_refused(weight):
     X, y, _ = weighted()
@@ -608,7 +611,6 @@ def by_grid(model, X, y, eps):
     return np.mean([(model.predict(x + grid) == t).all() for x, t in zip(X, y, strict=True)])
 
 
-@not_yet
 def test_missing_values_stay_missing_or_are_refused_with_advice():
     X, y = with_holes()
     model, eps = HistGradientBoostingClassifier(max_iter=10).fit(X, y), 0.2
@@ -621,7 +623,6 @@ def test_missing_values_stay_missing_or_are_refused_with_advice():
     assert got == pytest.approx(right, abs=0.03)
 
 
-@not_yet
 @pytest.mark.parametrize("attack", [Square, PGD])
 def test_an_imputer_in_the_pipeline_takes_missing_values(attack):
     X, y = with_holes()
@@ -655,7 +656,6 @@ def _in_inference(X):
         return X.clone()
 
 
-@not_yet
 @pytest.mark.parametrize("kind", TENSORS)
 def test_tensors_of_any_kind_are_samples(kind):
     rng = RNG(0)

@@ -21,7 +21,7 @@ from .callbacks import check_callbacks
 from .device import resolve_device
 from .fit_state import FitState
 from .loop import TrainingLoop
-from .module_checks import check_outputs
+from .module_checks import check_layout, check_outputs
 from .parameters import check_shared
 from .precision import check_amp
 from .progress import EpochBar
@@ -104,6 +104,7 @@ class Trainer(TrainingLoop):
     def _begin_afresh(self, data: Any) -> None:
         """Build all components; a net that cannot be built is not fitted."""
         try:
+            check_layout(self.module, self.input_shape_)
             self.initialize()
             if self.init_from is not None:
                 begin_with(self.module_, self.init_from, self.classes_)
