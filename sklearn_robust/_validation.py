@@ -228,7 +228,8 @@ def encode_labels(
     elif np.any(unknown):
         raise ValueError(
             f"y contains labels that {who} was not fitted on: "
-            f"{np.unique(y[unknown])[:5].tolist()}; known are {classes[:10].tolist()}."
+            f"{np.unique(y[unknown])[:5].tolist()}; known are {classes[:10].tolist()}. "
+            "Leave those samples out, or give them a label that is known."
         )
     return codes.astype(np.int64)
 

@@ -19,6 +19,7 @@ from sklearn.model_selection import (
     LeaveOneGroupOut,
     cross_val_score,
     cross_validate,
+    learning_curve,
 )
 from sklearn.naive_bayes import CategoricalNB
 from sklearn.pipeline import make_pipeline
@@ -35,7 +36,13 @@ from torch import nn
 
 from sklearn_robust import MinMaxNet, NaturalNet, make_robust_scorer, robust_score
 from sklearn_robust.attacks import APGD, PGD, AutoAttack, Square, WorstCase
-from sklearn_robust.metrics import prediction_stability, robustness_curve, robustness_report
+from sklearn_robust.metrics import (
+    decision_margin,
+    make_indicator_scorer,
+    prediction_stability,
+    robustness_curve,
+    robustness_report,
+)
 from tests.real_models.exact import linear_score, refused
 from tests.real_models.verdicts import is_ours
 
@@ -105,6 +112,45 @@ def test_searches_and_several_scores_over_such_folds():
         NaturalNet(max_epochs=1, random_state=0), X, y, cv=KFold(3), scoring=scoring["robust"]
     )
     assert np.isfinite(nets).all()
+
+
+def test_learning_curves_over_such_folds():
+    X, y = rare()
+    scorer = make_robust_scorer(PGD(eps=0.1, bounds=None, random_state=0))
+    sizes, _, robust = learning_curve(
+        LogisticRegression(), X, y, cv=KFold(3), train_sizes=[0.8, 1.0], scoring=scorer
+    )
+    clean = learning_curve(LogisticRegression(), X, y, cv=KFold(3), train_sizes=[0.8, 1.0])[2]
+    assert np.isfinite(robust).all() and (robust <= clean + 1e-12).all()
+
+
+WITH_LABELS = {
+    "curve": lambda m, X, y: robustness_curve(m, X, y, eps=[0.0, 0.1]),
+    "report": lambda m, X, y: robustness_report(m, X, y, attack=PGD(eps=0.1)),
+    "score": lambda m, X, y: robust_score(m, X, y, attack=PGD(eps=0.1)),
+    "evaluate": lambda m, X, y: PGD(eps=0.1).evaluate(m, X, y),
+    "margin": lambda m, X, y: decision_margin(m, X, y),
+}
+
+
+@pytest.mark.parametrize("what", WITH_LABELS)
+def test_outside_of_scorers_labels_never_seen_are_refused_by_name(what):
+    X, y = rare()
+    model = LogisticRegression().fit(X[:60], y[:60])
+    refused(lambda: WITH_LABELS[what](model, X, y), "was not fitted on: [2]")
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("kind", ["an indicator", "shades without a radius"])
+def test_scores_that_cannot_be_are_no_silent_nan(kind):
+    X, y = rare()
+    scorer, cv = make_indicator_scorer("decision_margin"), KFold(3)
+    if kind == "shades without a radius":
+        X, y = np.round(RNG(0).rand(62, 64) * 255), y % 2
+        X[0, 0], cv, scorer = 255, 2, make_robust_scorer(PGD())
+    with pytest.warns(UserWarning, match="Scoring failed(.|\n)*(not fitted on|no eps is given)"):
+        found = cross_val_score(LogisticRegression(max_iter=3000), X, y, cv=cv, scoring=scorer)
+    assert np.isnan(found).any()
 
 
 # -- categories (24, 25, 26) ----------------------------------------------------------------------
@@ -353,6 +399,16 @@ def test_a_feature_that_stays_keeps_its_digits(what, how, attack):
     right = np.mean(np.where(y == 1, f, -f) > 0.001 * abs(w[1]))
     search = attack(bounds=None, random_state=0, **STILL[how])
     silent(lambda: robust_score(model, X, y, attack=search), right, ("float32",), 1e-9)
+
+
+@pytest.mark.parametrize("what", ["tables", "in float32", pytest.param("large", marks=rounded)])
+def test_the_curve_begins_at_accuracy(what):
+    rng, n = RNG(0), 200
+    X = np.c_[LARGE["identifiers"](n), rng.randn(n)] if what == "large" else rng.randn(n, 2)
+    X = X.astype(np.float32) if what == "in float32" else X
+    y = (np.arange(n) > 100) if what == "large" else (X[:, 0] > 0)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=1e6, max_iter=5000)).fit(X, y)
+    assert robustness_curve(model, X, y, eps=[0.1, 0])[1] == model.score(X, y)
 
 
 # -- pixels in shades (32, 33, 34) ----------------------------------------------------------------

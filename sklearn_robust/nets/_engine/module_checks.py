@@ -15,6 +15,7 @@ from ...differentiable._outputs import looks_like_probabilities
 from ...modules import CIFARConvNet, MNISTConvNet, PreActResNet18, WideResNet
 from .batching import Rows
 
+_ONE_LOGIT = " Turn one logit z (n_samples, 1) into torch.cat([-z, z], 1) / 2."
 _CHANNELS_FIRST = (MNISTConvNet, CIFARConvNet, PreActResNet18, WideResNet)
 
 __all__ = [
@@ -121,4 +122,5 @@ def check_shape(z: Tensor | NDArray, n_samples: int, n_classes: int) -> None:
         raise ValueError(
             f"the module returns an output of shape {tuple(z.shape)} for {n_samples} samples, but "
             f"there are {n_classes} classes: it must return logits (n_samples, {n_classes})."
+            + (_ONE_LOGIT if z.numel() == n_samples and n_classes == 2 else "")
         )
