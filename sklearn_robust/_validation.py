@@ -123,11 +123,20 @@ def refuse_bytes(X: Any) -> None:
 
 
 def _as_array(X: Any) -> Any:
-    X = np.asarray(X) if isinstance(X, Sequence) and isinstance(X, _ArrayLike) else X
+    if isinstance(X, torch.Tensor):
+        X = _tensor_as_array(X)
+    elif isinstance(X, _ArrayLike) and not isinstance(X, (np.ndarray, _Frame)):
+        X = np.asarray(X) if isinstance(X, (Sequence, _Typed)) else X  # such as a file's array
     refuse_bytes(X)
-    if isinstance(X, torch.Tensor) and X.dtype == torch.bfloat16:  # unknown to numpy
-        X = X.float()
-    return X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
+    return X
+
+
+def _tensor_as_array(X: torch.Tensor) -> NDArray[Any]:
+    """Array of a tensor of any device, dtype and view."""
+    if X.layout != torch.strided:
+        raise ValueError(f"X is a sparse tensor ({X.layout}): type X.to_dense().")
+    X = X.detach().cpu().resolve_conj().resolve_neg()
+    return (X.float() if X.dtype == torch.bfloat16 else X).numpy()  # unknown to numpy
 
 
 def validate_samples(estimator: Any, X: Any, y: Any = "no_validation", **kwargs: Any) -> Any:
@@ -148,7 +157,16 @@ def check_samples(
     The columns of a frame must be those that the estimator ``of`` was fitted on.
     """
     _check_columns(X, of)
-    return check_array(_as_array(X), dtype=dtype, order="C", allow_nd=True, input_name="X")
+    X = _as_array(X)
+    try:
+        return check_array(X, dtype=dtype, order="C", allow_nd=True, input_name="X")
+    except ValueError as error:
+        if "contains NaN" not in str(error):
+            raise
+        raise ValueError(
+            "Input X contains NaN, and an attack moves numbers: fill the cells, e.g. by "
+            "sklearn.impute.SimpleImputer, or leave those samples out."
+        ) from error
 
 
 def _check_columns(X: Any, estimator: Any) -> None:
@@ -210,7 +228,8 @@ def encode_labels(
     elif np.any(unknown):
         raise ValueError(
             f"y contains labels that {who} was not fitted on: "
-            f"{np.unique(y[unknown])[:5].tolist()}; known are {classes[:10].tolist()}."
+            f"{np.unique(y[unknown])[:5].tolist()}; known are {classes[:10].tolist()}. "
+            "Leave those samples out, or give them a label that is known."
         )
     return codes.astype(np.int64)
 

@@ -7,6 +7,7 @@ __all__ = [
     "NotLinearizableError",
     "StopTraining",
     "TrainingDivergedError",
+    "UnitsWarning",
     "ZeroGradientWarning",
 ]
 
@@ -46,6 +47,10 @@ class CatastrophicOverfittingWarning(UserWarning):
 
 class ZeroGradientWarning(UserWarning):
     """An attack stood still at samples where the gradient of its loss is exactly zero."""
+
+
+class UnitsWarning(UserWarning):
+    """A radius is tiny in the units of the data: nobody gave it, or it is meant for others."""
 
 
 class TrainingDivergedError(FloatingPointError):

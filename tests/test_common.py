@@ -10,6 +10,9 @@ from skorch import NeuralNet
 from sklearn_robust.attacks import CarliniWagner
 from tests.cases import ATTACKS, CRAFTING, NETS
 
+# The checks bring data in units of their own, on which the default eps is small.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn_robust.exceptions.UnitsWarning")
+
 SKORCH = {
     "check_no_attributes_set_in_init": (
         "skorch's own __init__ sets history_, initialized_, virtual_params_"

@@ -11,11 +11,12 @@ PACKAGE = Path(sklearn_robust.__path__[0])
 
 # From the ground up: a room imports from the floors below its own, never from a neighbour.
 FLOORS = [
-    {"_version", "exceptions", "_docstrings", "_parameters"},
+    {"_version", "exceptions", "_docstrings", "_layouts", "_parameters"},
     {"_archive", "_functional", "_random"},
     {"_norms"},
     {"_validation"},
     {"_threat_model"},
+    {"_units"},
     {"differentiable", "modules", "datasets"},
     {"attacks", "clustering"},
     {"nets", "callbacks"},

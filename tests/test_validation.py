@@ -249,3 +249,38 @@ def test_what_is_no_choice_is_refused(value):
 def test_a_mask_of_another_rank_is_refused(mask):
     match = r"mask has shape .* give a boolean array of the samples' shape, or indices"
     refused(check.check_features, "mask", mask, (4,), match=match)
+
+
+# -- tensors and arrays of other kinds -------------------------------------------------------------
+
+
+VIEWS = {
+    "negative": lambda X: torch._neg_view(-X),
+    "conjugate": lambda X: torch.complex(X, -X).conj().imag,
+    "bfloat16": lambda X: X.bfloat16(),
+    "with gradient": lambda X: X.clone().requires_grad_(True),
+}
+
+
+@pytest.mark.parametrize("kind", VIEWS)
+def test_tensors_of_any_view_are_read(kind):
+    X = torch.tensor([[0.5, 0.25], [1, 2]])
+    assert np.array_equal(check.check_samples(VIEWS[kind](X)), X.numpy())
+
+
+def test_sparse_tensors_are_refused_with_what_to_type():
+    with pytest.raises(ValueError, match=r"X is a sparse tensor \(.*\): type X.to_dense\(\)"):
+        check.check_samples(torch.eye(3).to_sparse())
+
+
+def test_missing_values_are_refused_with_what_to_type():
+    with pytest.raises(ValueError, match="Input X contains NaN, .*SimpleImputer, or leave"):
+        check.check_samples([[1.0, np.nan]])
+
+
+def test_arrays_of_zarr_are_read():
+    zarr = pytest.importorskip("zarr")
+    X = np.array([[0, 2], [255, 7]])
+    assert np.array_equal(check.check_samples(zarr.array(X.astype("f"))), X)
+    with pytest.raises(ValueError, match="uint8 with values up to 255: divide by 255"):
+        check.check_samples(zarr.array(X.astype("uint8")))

@@ -73,6 +73,11 @@ class AutoAttack(WorstCase):
     version: str = "standard"
     n_eot: int = 20
 
+    @property
+    def has_default_radius(self) -> bool:
+        """Whether the radius is the one that stands for None, 8/255."""
+        return self.eps is None
+
     def _given(self) -> dict[str, Any]:
         given = super()._given()
         if self.eps is None:  # minimum-norm members would take None for no limit

@@ -15,6 +15,7 @@ from sklearn.utils import Bunch
 from .. import _validation as check
 from .._norms import Bounds, Box
 from .._random import RowNoise, seed_of
+from .._units import check_units
 from ..differentiable import Model, open_model
 from ..differentiable._state import records, seeded
 from ..exceptions import ZeroGradientWarning
@@ -226,6 +227,7 @@ class BaseAttack(AttackTransformer):
         self.logits_of(model)  # a model without a gradient is refused first
         check.check_sample_shape(X, model.input_shape, model.name)
         self.threat_model.check_resolution(X)
+        check_units(self.threat_model, X, default=self.has_default_radius)
         if y is None:
             if self.targeted:
                 raise ValueError("A targeted attack needs y, the class that each sample goes to.")

@@ -94,6 +94,11 @@ class TensorAttack:
             self.eps, norm=self.norm, bounds=self.bounds, mask=self.mask, integer=self.integer
         )
 
+    @property
+    def has_default_radius(self) -> bool:
+        """Whether the radius is the one that stands for None, 8/255."""
+        return self.threat_model.eps is None
+
     # -- tensors ----------------------------------------------------------------------------
 
     def perturb(

@@ -21,6 +21,7 @@ from torch.utils.data import Dataset
 from .. import _validation as check
 from .._norms import Bounds
 from .._random import seed_of
+from .._units import check_units
 from ..differentiable import Model, open_model
 from ..exceptions import BlackBoxWarning
 from ._base import BaseAttack
@@ -112,6 +113,7 @@ def robust_mask(
     n_jobs: int | None = None,
     index: NDArray[np.int64] | None = None,
     cache: str | os.PathLike[str] | None = None,
+    units_known: bool = False,
 ) -> NDArray[np.bool_]:
     """Say which samples are classified correctly whatever the attack does to them.
 
@@ -133,6 +135,8 @@ def robust_mask(
         Numbers that errors name the samples by; None counts them from 0.
     cache : path-like, default=None
         Folder of verdicts that are kept, as for :class:`._cache.VerdictCache`.
+    units_known : bool, default=False
+        Whether the caller itself says what the radius means in the units of X.
 
     Returns
     -------
@@ -140,7 +144,8 @@ def robust_mask(
         Clean errors are not robust.
     """
     _check_radius(attack)
-    robust, fooled = _attacked(model, X, codes, attack, "fooled", correct, n_jobs, index, cache)
+    given = (correct, n_jobs, index, units_known, cache)
+    robust, fooled = _attacked(model, X, codes, attack, "fooled", *given)
     robust[robust] = ~fooled
     return robust
 
@@ -168,7 +173,8 @@ def minimal_distances(
     distance : array of shape (n_samples,), float64
         Upper bounds of the distances to the decision boundary.
     """
-    correct, found = _attacked(model, X, codes, attack, "distance", None, n_jobs, None, cache)
+    given = (None, n_jobs, None, True, cache)
+    correct, found = _attacked(model, X, codes, attack, "distance", *given)
     distance = np.zeros(len(correct))
     distance[correct] = found
     return distance
@@ -217,6 +223,7 @@ def _attacked(
     correct: NDArray[np.bool_] | None,
     n_jobs: int | None,
     index: NDArray[np.int64] | None,
+    units_known: bool,
     cache: str | os.PathLike[str] | None,
 ) -> tuple[NDArray[np.bool_], NDArray[Any]]:
     """Which samples are classified correctly, and what came of attacking those."""
@@ -226,6 +233,8 @@ def _attacked(
     attack.check_parameters()
     attack.logits_of(model)
     attack.threat_model.check_resolution(X)
+    if not units_known:
+        check_units(attack.threat_model, X, default=attack.has_default_radius)
     if codes is None:
         codes, correct = model.predict_codes(X), np.ones(len(X), dtype=bool)
     elif correct is None:

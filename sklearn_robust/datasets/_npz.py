@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from .._archive import Archive, UnreadableError, open_file
+from .._layouts import has_channels_last
+from .._validation import check_choice
 from ._images import scale_pixels
 
 NAMES = ("X_train", "y_train", "X_test", "y_test")
@@ -21,7 +23,7 @@ WANTED = "wanted are " + ", ".join(NAMES)
 _DAMAGE = (zipfile.BadZipFile, zlib.error)
 
 
-def load_npz(path: str | PathLike[str]) -> Bunch:
+def load_npz(path: str | PathLike[str], *, channels: str | None = None) -> Bunch:
     """Load training and test data from one ``.npz`` file.
 
     Write such a file with ``numpy.savez_compressed(path, X_train=..., y_train=...,
@@ -33,6 +35,11 @@ def load_npz(path: str | PathLike[str]) -> Bunch:
         A file with the arrays ``X_train``, ``y_train``, ``X_test`` and ``y_test``; others are
         ignored. X holds samples along its first axis; images have their
         channels before their rows, ``(n, C, H, W)``, or none, ``(n, H, W)``.
+    channels : {None, "first", "last"}, default=None
+        Where images have their channels. "last" moves them before the rows. None means first,
+        and refuses arrays that look otherwise: a last axis of 1, 3 or 4 after two that are at
+        least 8 and at most four times each other (for uint8, after any that is no such number).
+        "first" takes those as they are.
 
     Returns
     -------
@@ -71,10 +78,12 @@ def load_npz(path: str | PathLike[str]) -> Bunch:
     >>> data.X_train.shape, float(data.X_train.max()), data.y_train.tolist()
     ((3, 1, 8, 8), 1.0, ['cat', 'dog', 'cat'])
     """
+    if channels is not None:
+        check_choice("channels", channels, ("first", "last"))
     if isinstance(path, (str, PathLike)):
         path = Path(fspath(path)).expanduser()
     with open_file(path, f"{WANTED} in one .npz file") as stream:
-        return _read(stream, Path(path))
+        return _read(stream, Path(path), channels)
 
 
 class _Header(NamedTuple):
@@ -84,15 +93,16 @@ class _Header(NamedTuple):
     dtype: np.dtype[Any]
 
 
-def _read(stream: IO[bytes], path: Path) -> Bunch:
+def _read(stream: IO[bytes], path: Path, channels: str | None) -> Bunch:
     """Read the four arrays once their headers fit each other."""
     archive = _open(stream, path)
     headers = {name: _header(archive, name, path) for name in NAMES}
-    _check_headers(headers, path)
+    _check_headers(headers, path, channels)
     data = Bunch()
     for part in ("train", "test"):
         y = _labels(_array(archive, f"y_{part}", path), f"y_{part}", path)
-        X = _samples(_array(archive, f"X_{part}", path), f"X_{part}", path)
+        X = _array(archive, f"X_{part}", path)
+        X = _samples(np.moveaxis(X, -1, 1) if channels == "last" else X, f"X_{part}", path)
         data |= {f"X_{part}": X, f"y_{part}": y}
     return data
 
@@ -157,11 +167,12 @@ def _shape_and_dtype(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
-def _check_headers(headers: dict[str, _Header], path: Path) -> None:
+def _check_headers(headers: dict[str, _Header], path: Path, channels: str | None) -> None:
     """Raise unless the shapes and dtypes of all arrays fit each other."""
     for part in ("train", "test"):
         X, y = headers[f"X_{part}"], headers[f"y_{part}"]
         _check_samples(X, f"X_{part}", path)
+        _check_layout(X, f"X_{part}", path, channels)
         _check_labels(y, f"y_{part}", path)
         if X.shape[0] != y.shape[0]:
             raise ValueError(
@@ -187,17 +198,27 @@ def _check_samples(X: _Header, name: str, path: Path) -> None:
             f"{path}: {name} has shape {X.shape} and so holds no number; save at least one sample "
             "with at least one feature."
         )
-    pixels = X.dtype == np.uint8
-    channels_last = len(X.shape) == 4 and X.shape[-1] in (1, 3, 4) and X.shape[1] not in (1, 3, 4)
-    if pixels and channels_last:
-        raise ValueError(
-            f"{path}: {name} has shape {X.shape}, the channels last; wanted is (n, C, H, W), "
-            f"save numpy.moveaxis({name}, -1, 1)."
-        )
-    if not pixels and not np.issubdtype(X.dtype, np.floating):
+    if X.dtype != np.uint8 and not np.issubdtype(X.dtype, np.floating):
         raise ValueError(
             f"{path}: {name} has dtype {str(X.dtype)[:50]}; wanted is uint8 for pixels from 0 to "
             f"255, or floating-point numbers, save {name}.astype('float32')."
+        )
+
+
+def _check_layout(X: _Header, name: str, path: Path, channels: str | None) -> None:
+    """Raise if images do not have their channels where they are said to be."""
+    if channels == "last" and len(X.shape) != 4:
+        raise ValueError(
+            f"{path}: {name} has shape {X.shape}, and channels is 'last': give it for images "
+            "(n, H, W, C) alone."
+        )
+    small = X.dtype == np.uint8 and len(X.shape) == 4
+    small = small and X.shape[-1] in (1, 3, 4) and X.shape[1] not in (1, 3, 4)
+    if channels is None and (small or has_channels_last(X.shape[1:])):
+        raise ValueError(
+            f"{path}: {name} has shape {X.shape}, the channels last; wanted is (n, C, H, W), "
+            f"save numpy.moveaxis({name}, -1, 1), or type load_npz(path, channels='last'), or "
+            "channels='first' if its shape is right."
         )
 
 
@@ -232,7 +253,7 @@ def _samples(X: NDArray[Any], name: str, path: Path) -> NDArray[np.float32]:
     if X.dtype == np.uint8:
         return scale_pixels(X)
     with np.errstate(over="ignore"):
-        found = X.astype(np.float32)
+        found = X.astype(np.float32, order="C")
     if not np.isfinite(found.min()) or not np.isfinite(found.max()):
         high = bool(np.isfinite(X.min()) and np.isfinite(X.max()))
         if high:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from .. import _validation as check
+from .._units import check_units
 from ..attacks import BaseAttack
 from ..attacks._evaluation import choose_attack, minimal_distances, open_samples, robust_mask
 from ..attacks._minimum_norm import MinimumNormAttack
@@ -84,6 +86,8 @@ def robustness_curve(
     check.check_labels(y)
     X, codes = open_samples(model, X, y)
     attack = clone(choose_attack(attack, model))
+    if not isinstance(attack, MinimumNormAttack):
+        check_units(replace(attack.threat_model, eps=radii.max()), X)
     attack.set_params(bounds=check.check_bounds(attack.bounds, X))
     if isinstance(attack, MinimumNormAttack):
         attack.set_params(eps=None)
@@ -94,6 +98,7 @@ def robustness_curve(
     for place in np.argsort(radii, kind="stable"):
         attack.set_params(eps=float(radii[place]))
         options = {"correct": correct[left], "index": left, "n_jobs": n_jobs, "cache": cache}
+        options["units_known"] = True
         left = left[robust_mask(model, X[left], codes[left], attack, **options)]
         accuracy[place] = len(left) / len(X)
     return accuracy

@@ -12,6 +12,7 @@ from .. import _functional as F
 from .. import _validation as check
 from .._norms import Bounds
 from .._random import seed_of
+from .._units import check_units
 from ..attacks import APGD
 from ._indicator_input import IndicatorInput
 
@@ -119,6 +120,7 @@ def prediction_divergence(
         n_restarts=n_restarts,
         random_state=seed_of(random_state),
     )
+    check_units(attack.threat_model, inputs.X)
     logits = _normalized(inputs) if logit_normalization else inputs.logits
 
     def largest(x, _):

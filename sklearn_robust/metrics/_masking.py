@@ -84,7 +84,8 @@ class MaskingProbe:
         settings = {"on_nan": self.on_nan, "random_state": self.seed}
         attack = attack_class(**{**self.threat.params(), **settings, **params})
         X, codes = self.X[rows], self.codes[rows]
-        return robust_mask(self.model, X, codes, attack, correct=np.ones(len(X), dtype=bool))
+        correct = np.ones(len(X), dtype=bool)
+        return robust_mask(self.model, X, codes, attack, correct=correct, units_known=True)
 
     def robust_to_pgd(self, loss: str) -> Mask:
         """Tell which samples are robust to 40 steps of PGD, found once for each loss."""

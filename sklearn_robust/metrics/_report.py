@@ -13,6 +13,7 @@ from sklearn.base import clone
 from .. import _validation as check
 from .._random import seed_of
 from .._threat_model import ThreatModel
+from .._units import units_caveat
 from ..attacks import PGD, BaseAttack, Square, WorstCase
 from ..attacks._evaluation import choose_attack, open_samples, robust_mask
 from ..differentiable import Model, open_model
@@ -86,11 +87,18 @@ def robustness_report(
     report : str or dict
         The dict has "clean", "worst_case" and "attacks" (name to accuracy), "interval" (Wilson's
         95 % interval of the worst case), "per_class" (label to clean, worst_case, support),
-        "eps", "norm", "n_samples", "trusted" (bool) and "warnings" (name of a check to what
-        it saw).
+        "eps", "norm", "n_samples", "trusted" (bool), "warnings" (name of a check to what it
+        saw) and "caveats" (what to know about the radius in the units of X).
+
+    Raises
+    ------
+    ValueError
+        If X holds pixels in whole shades from 0 to 255 and no eps is given.
 
     Warns
     -----
+    UnitsWarning
+        If the report has a caveat about units.
     BlackBoxWarning
         If no gradient reaches the input, so that only scores were searched.
 
@@ -110,6 +118,9 @@ def robustness_report(
     is judged by what it took itself. If one trips, do not trust the number: a stronger or adapted
     attack will lower it.
 
+    A default radius that is less than 2 % of the standard deviation of half of the features makes
+    the number one not to trust, and of a few features a caveat.
+
     Of members whose radii differ the report names the largest, and the checks use it.
 
     References
@@ -121,10 +132,11 @@ def robustness_report(
     --------
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_robust.attacks import WorstCase
     >>> from sklearn_robust.metrics import robustness_report
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = LogisticRegression(max_iter=1000).fit(X, y)
-    >>> report = robustness_report(model, X, y, output_dict=True)
+    >>> model, attack = LogisticRegression(max_iter=1000).fit(X, y), WorstCase(eps=0.1)
+    >>> report = robustness_report(model, X, y, attack=attack, output_dict=True)
     >>> report["worst_case"] <= report["clean"], report["trusted"]
     (True, True)
     """
@@ -151,20 +163,25 @@ def _measured(
 ) -> dict[str, Any]:
     """Return all numbers of the report; ``main`` is the attack that ``attack`` means."""
     threat = _threat_of(main, X)
+    units = units_caveat(main.threat_model, X, default=main.has_default_radius)
+    if units is not None:
+        units.tell()
     correct = np.asarray(model.predict_codes(X) == codes)
     robust, masks = np.array(correct), {}
     attacks = _named_attacks(attack, not model.differentiable)
     for name, one in attacks.items():
-        masks[name] = robust_mask(model, X, codes, one, correct=correct, n_jobs=n_jobs)
+        masks[name] = robust_mask(
+            model, X, codes, one, correct=correct, n_jobs=n_jobs, units_known=True
+        )
         robust &= masks[name]
-    signs = {}
+    signs = {"units": units.text} if units is not None and units.misleading else {}
     if not model.differentiable:
         signs["black box"] = "no gradient reaches the input: the number is an upper bound"
     elif correct.any():
         rows = np.flatnonzero(correct)[:_N_PROBED]
         members = [(one, masks[name][rows]) for name, one in attacks.items()]
         probe = MaskingProbe(model, X[rows], codes[rows], threat, members, main.on_nan)
-        signs = masking_signs(probe)
+        signs |= masking_signs(probe)
     return {
         "clean": float(correct.mean()),
         "worst_case": float(robust.mean()),
@@ -184,6 +201,7 @@ def _measured(
         "n_samples": len(X),
         "trusted": not signs,
         "warnings": signs,
+        "caveats": [] if units is None else [units.text],
     }
 
 
@@ -232,4 +250,6 @@ def _text(numbers: dict[str, Any], who: str) -> str:
     else:
         lines.append("Do not trust this number:")
         lines += [f"- {name}: {sign}" for name, sign in numbers["warnings"].items()]
+    told = numbers["warnings"].values()
+    lines += [f"Caveat: {caveat}" for caveat in numbers["caveats"] if caveat not in told]
     return "\n".join(lines)

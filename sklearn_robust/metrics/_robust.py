@@ -85,6 +85,14 @@ def robust_score(
     ------
     NotDifferentiableError
         If the attack needs a gradient and none reaches the input.
+    ValueError
+        If X holds pixels in whole shades from 0 to 255 and no eps is given.
+
+    Warns
+    -----
+    UnitsWarning
+        If no eps is given, X leaves [0, 1], and 8/255 is less than 2 % of the standard deviation
+        of some feature.
 
     See Also
     --------
@@ -147,10 +155,11 @@ def prediction_stability(
     --------
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_robust.attacks import PGD
     >>> from sklearn_robust.metrics import prediction_stability
     >>> X, y = load_iris(return_X_y=True)
     >>> model = LogisticRegression(max_iter=1000).fit(X, y)
-    >>> bool(prediction_stability(model, X) > 0.9)
+    >>> bool(prediction_stability(model, X, attack=PGD(eps=0.05)) > 0.9)
     True
     """
     check.validate(locals())

@@ -121,10 +121,11 @@ def evaluate(
             "there are no usual strengths for these data; give some, such as --eps 0.1 0.2."
         )
     with blame_input(ValueError, NotDifferentiableError):
-        module = open_model(model).module
+        opened = open_model(model)
+        module = opened.module
         check_sample_shape(X, module.input_shape, module.name)
-        natural = float(np.mean(model.predict(X) == y))
-        encode_labels(y, model.classes_, module.name)
+        codes = encode_labels(y, opened.classes_, module.name)
+        natural = float(np.mean(opened.predict_codes(X) == codes))
     rounds = attack_net(
         model,
         X,

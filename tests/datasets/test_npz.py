@@ -109,3 +109,30 @@ def test_a_file_cut_short_or_damaged_is_refused(path):
     path.write_bytes(whole[:at] + b"\xff" + whole[at + 1 :])
     with pytest.raises(OSError, match="pets.npz is damaged: X_(train|test) cannot be read"):
         load_npz(path)
+
+
+# -- channels -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@pytest.mark.parametrize("n_channels", [1, 3, 4])
+def test_channels_last_are_refused_or_moved(path, n_channels, dtype):
+    X = np.arange(2 * 8 * 10 * n_channels).reshape(2, 8, 10, n_channels).astype(dtype)
+    write(path, X_train=X, X_test=X)
+    words = r"channels last.*moveaxis\(X_train, -1, 1\), or type load_npz\(path, channels='last'\)"
+    with pytest.raises(ValueError, match=words):
+        load_npz(path)
+    scale = 255 if dtype == "uint8" else 1
+    moved = load_npz(path, channels="last").X_train
+    np.testing.assert_allclose(moved, X.transpose(0, 3, 1, 2) / scale, rtol=1e-6)
+    assert moved.flags.c_contiguous
+    assert load_npz(path, channels="first").X_train.shape == X.shape
+
+
+def test_channels_are_asked_for_of_images_alone(path):
+    rows = np.zeros((2, 5))
+    write(path, X_train=rows, X_test=rows)
+    with pytest.raises(ValueError, match=r"shape \(2, 5\), and channels is 'last': give it for"):
+        load_npz(path, channels="last")
+    with pytest.raises(ValueError, match="channels is 'middle'; choose one of"):
+        load_npz(path, channels="middle")

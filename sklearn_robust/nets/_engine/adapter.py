@@ -24,6 +24,7 @@ from ...differentiable._fast.copying import copy_module
 from ...modules import auto_module
 from .batching import Batches, JoinedLast, as_rows
 from .callbacks import AveragesWeights, HoldsOut, check_callbacks
+from .criterion import criterion_in_float32, criterion_params, in_float32
 from .datasets import coded, is_coded, seeded_split
 from .device import device_given, resolve_device
 from .fit_state import FitState
@@ -119,10 +120,20 @@ class SkorchAdapter(NeuralNetClassifier):
             raise unfit("module", self.module, self.module_, MODULE)
         return self
 
+    def get_params_for(self, prefix: str) -> dict[str, Any]:
+        """skorch's; floating-point tensors for the criterion and the module come in float32."""
+        params = super().get_params_for(prefix)
+        if prefix == "criterion":
+            return criterion_params(params, self.criterion, vars(self).get("labels_"))
+        return in_float32(params) if prefix == "module" else params
+
     def initialize_criterion(self) -> SkorchAdapter:
         """Build the criterion; what is no loss is refused."""
+        params = self.get_params_for("criterion")
         try:
             super().initialize_criterion()
+            if not params:
+                self.criterion_ = criterion_in_float32(self.criterion_)
         except (TypeError, ValueError) as error:
             raise check.cannot_use("criterion", self.criterion, error, CRITERION) from error
         if not callable(self.criterion_) or isinstance(self.criterion_, type):

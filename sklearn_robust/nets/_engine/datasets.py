@@ -16,6 +16,7 @@ from skorch.utils import is_dataset, is_skorch_dataset
 from torch.utils.data import Dataset, Subset
 
 from ... import _validation as check
+from ..._units import warn_of_shades
 from .batching import Rows, as_rows
 
 __all__ = ["CodedDataset", "coded", "is_coded", "open_data", "samples_of", "seeded_split"]
@@ -59,6 +60,7 @@ def _open_rows(net, X, y, reset):
     X, y = check.validate_samples(net, X, y, reset=reset, ensure_min_features=1)
     check_classification_targets(y)
     check.check_sample_shape(X, None if reset else net.input_shape_, type(net).__name__)
+    warn_of_shades(X, type(net).__name__)
     return X, y
 
 

@@ -8,17 +8,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ..._random import rng_lock, seed_of, torch_seed
+from ..._units import check_units
 from .._persistence.checkpoint import Checkpoints, check_checkpoint
 from .._persistence.warm_start import begin_with, check_init_from
 from . import datasets as _data
 from .augmentation import check_augment
+from .batching import Rows
 from .callbacks import check_callbacks
 from .device import resolve_device
 from .fit_state import FitState
 from .loop import TrainingLoop
-from .module_checks import check_outputs
+from .module_checks import check_layout, check_outputs
 from .parameters import check_shared
 from .precision import check_amp
 from .progress import EpochBar
@@ -101,10 +104,15 @@ class Trainer(TrainingLoop):
     def _begin_afresh(self, data: Any) -> None:
         """Build all components; a net that cannot be built is not fitted."""
         try:
+            check_layout(self.module, self.input_shape_)
             self.initialize()
             if self.init_from is not None:
                 begin_with(self.module_, self.init_from, self.classes_)
             check_outputs(self, data)
+            if self.attack_ is not None:
+                rows = data.X if isinstance(data, Rows) else _between(self.extremes_)
+                threat, default = self.attack_.threat_model, self.attack_.has_default_radius
+                check_units(threat, rows, default=default)
         except BaseException:
             self.initialized_ = False
             raise
@@ -138,3 +146,8 @@ class Trainer(TrainingLoop):
             low, high = zip(known, ends, strict=True)
             self.extremes_ = np.stack([np.minimum(*low), np.maximum(*high)])
         return data
+
+
+def _between(ends: NDArray[Any]) -> NDArray[Any]:
+    """Rows of the same ends as unseen ones, spread over a quarter of the range as most data are."""
+    return np.concatenate([ends, np.repeat(ends.mean(axis=0, keepdims=True), 6, axis=0)])

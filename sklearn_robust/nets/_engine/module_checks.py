@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -9,12 +10,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..._layouts import MOVE_CHANNELS, has_channels_last
 from ...differentiable._outputs import looks_like_probabilities
+from ...modules import CIFARConvNet, MNISTConvNet, PreActResNet18, WideResNet
 from .batching import Rows
+
+_ONE_LOGIT = " Turn one logit z (n_samples, 1) into torch.cat([-z, z], 1) / 2."
+_CHANNELS_FIRST = (MNISTConvNet, CIFARConvNet, PreActResNet18, WideResNet)
 
 __all__ = [
     "check_batch_loss",
     "check_dtype",
+    "check_layout",
     "check_logits",
     "check_outputs",
     "check_shape",
@@ -26,6 +33,21 @@ __all__ = [
 def uncompiled(module: nn.Module) -> Any:
     """Return the module that ``torch.compile`` was given, or the module itself."""
     return dict(module.named_children()).get("_orig_mod", module)
+
+
+def check_layout(module: Any, input_shape: Sequence[int] | None) -> None:
+    """Raise if a network of this library is built for images whose channels are last.
+
+    MLP takes samples of any shape, and a module of the user's own knows its layout.
+    """
+    factory = module if isinstance(module, type) else type(module)
+    ours = module == "auto" if isinstance(module, str) else factory in _CHANNELS_FIRST
+    if ours and input_shape is not None and has_channels_last(input_shape):
+        raise ValueError(
+            f"X has samples of shape {tuple(input_shape)}, which look like images with their "
+            f"channels last, and networks take channels first: type {MOVE_CHANNELS}. "
+            "If the shape is right, choose the network by module=MLP, say, or by a module of yours."
+        )
 
 
 def check_outputs(net: Any, data: Any, n_probe: int = 16) -> None:
@@ -100,4 +122,5 @@ def check_shape(z: Tensor | NDArray, n_samples: int, n_classes: int) -> None:
         raise ValueError(
             f"the module returns an output of shape {tuple(z.shape)} for {n_samples} samples, but "
             f"there are {n_classes} classes: it must return logits (n_samples, {n_classes})."
+            + (_ONE_LOGIT if z.numel() == n_samples and n_classes == 2 else "")
         )

@@ -68,9 +68,10 @@ class Checkpoints:
 
     def resume(self, net: Any) -> int:
         """Put the newest whole state back into the net; return the epochs it has trained."""
-        for path in (self.folder / _LAST, self.folder / _PREVIOUS):
-            if not os.path.exists(path):
-                continue
+        own = [path for path in (self.folder / _LAST, self.folder / _PREVIOUS) if path.exists()]
+        if not own:
+            self._tell_of_unfinished(type(net).__name__)
+        for path in own:
             try:
                 content = _read(path)
                 self._check_same(content["about"], path)
@@ -88,6 +89,25 @@ class Checkpoints:
                     stacklevel=2,
                 )
         return 0
+
+    def _tell_of_unfinished(self, who: str) -> None:
+        """Warn if the newest fit of this kind in a shared folder was cut short, and is another."""
+        others = [path for path in self.folder.parent.glob(f"{who}-*/{_LAST}") if path.is_file()]
+        newest = max(others, key=lambda path: path.stat().st_mtime, default=None)
+        if newest is None or (newest.parent / _ENDED).exists():
+            return
+        try:
+            content = _read(newest)
+        except (OSError, _Damaged):
+            return
+        theirs, done = content["about"], len(content["net"]["history_"])
+        parts = differences(self.about, theirs)
+        if parts and done < int(theirs.get("max_epochs", done)):
+            warnings.warn(
+                f"{who} starts afresh: the unfinished fit in {newest.parent} is another one, since "
+                f"{'; '.join(parts[:3])}.",
+                stacklevel=2,
+            )
 
     def _put_back_or_undo(self, net: Any, content: dict[str, Any]) -> None:
         """Put a state into the net; one that does not fit leaves it as it was."""

@@ -169,3 +169,34 @@ def test_a_net_that_has_seen_no_data_cannot_be_built(module):
 def test_odd_modules_can_be_given_as_instances():
     net = quick(NaturalNet, module=Odd(6)).fit(X, Y)
     assert net.module_.layers[0].out_features == 6
+
+
+# -- layout of images -----------------------------------------------------------------------------
+
+
+IMAGES = np.random.RandomState(0).rand(6, 8, 10, 3).astype("f")
+CODES = np.arange(6) % 2
+
+
+@pytest.mark.parametrize("as_pairs", [False, True], ids=["arrays", "dataset"])
+@pytest.mark.parametrize("module", ["auto", MNISTConvNet])
+def test_images_with_their_channels_last_are_refused(module, as_pairs):
+    data = (Pairs(IMAGES, CODES),) if as_pairs else (IMAGES, CODES)
+    words = (
+        r"samples of shape \(8, 10, 3\), .* channels last, .* type np.moveaxis\(X, -1, 1\), or "
+        r"X.transpose\(0, 3, 1, 2\). If the shape is right, choose the network by module=MLP"
+    )
+    with pytest.raises(ValueError, match=words):
+        quick(NaturalNet, module=module).fit(*data)
+    quick(NaturalNet, module="auto").fit(np.moveaxis(IMAGES, -1, 1), CODES)
+
+
+def test_who_chooses_the_network_has_chosen_the_layout():
+    quick(NaturalNet, module=MLP).fit(IMAGES, CODES)
+    own = nn.Sequential(nn.Flatten(), nn.Linear(240, 2))
+    quick(NaturalNet, module=own).fit(IMAGES, CODES)
+
+
+def test_one_logit_of_a_module_is_told_how_to_become_two():
+    with pytest.raises(ValueError, match=r"shape \(16, 1\).*Turn one logit z .*torch.cat\(\[-z, z"):
+        quick(NaturalNet, module=nn.Linear(X.shape[1], 1)).fit(X, Y)

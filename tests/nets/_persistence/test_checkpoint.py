@@ -388,3 +388,13 @@ def test_without_a_seed_the_same_samples_stay_held_out(tmp_path):
     params = {"random_state": None, "train_split": ValidSplit(0.25), "callbacks": [Notes()]}
     go_on(quick(NaturalNet, **params), tmp_path, X, Y)
     assert len(set(held_out[EPOCHS:])) == 1
+
+
+def test_an_unfinished_fit_that_is_another_one_is_told(tmp_path):
+    params = {**PARAMS, "checkpoint": tmp_path}
+    interrupt(quick(NaturalNet, **params), X, Y, after=8)
+    match = "starts afresh: the unfinished fit in .* is another one, since lr is 0.5 and was"
+    with pytest.warns(UserWarning, match=match):
+        quick(NaturalNet, **{**params, "lr": 0.5}).fit(X, Y)
+    # The newest has ended: nothing to tell.
+    quick(NaturalNet, **{**params, "lr": 0.25}).fit(X, Y)
