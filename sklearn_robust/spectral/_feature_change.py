@@ -89,7 +89,7 @@ def feature_change_report(
     Raises
     ------
     ValueError
-        If no such layer exists, or the attack moves no sample.
+        If no such layer exists, the model has no linear layer, or the attack moves no sample.
 
     See Also
     --------
@@ -160,7 +160,12 @@ def _choose(
     """Names and classes of the modules to measure."""
     trace = trace_of(model, model.tensor(X[:2]).to(own_dtype(model)))
     if layers is None:
-        return hidden_layers(trace)
+        found = hidden_layers(trace)
+        if not found:
+            names = [call.name for call in trace.calls]
+            choice = f"name some of {names} as layers" if names else "give a network of layers"
+            raise ValueError(f"{model.name} has no linear layer whose features change: {choice}.")
+        return found
     layers = (
         [layers]
         if isinstance(layers, str)

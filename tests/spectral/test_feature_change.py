@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.naive_bayes import GaussianNB
 from torch import nn
 
 from sklearn_robust import NaturalNet
@@ -114,3 +115,7 @@ def test_bad_input_is_told_what_to_type(digits):
         feature_change_report(net, X[:5], noise="cube")
     with pytest.raises(TypeError, match="give an attack instance"):
         feature_change_report(net, X[:5], attack=PGD)
+    points = np.random.default_rng(0).normal(size=(50, 2))
+    bayes = GaussianNB().fit(points, np.arange(50) % 2)
+    with pytest.raises(ValueError, match="GaussianNB has no linear layer whose features change"):
+        feature_change_report(bayes, points)
