@@ -44,6 +44,8 @@ def test_changes_of_a_linear_net_are_those_of_its_matrices():
         np.testing.assert_allclose(report.adversarial[row], change, rtol=1e-6)
         assert report.adversarial_mean[row] == pytest.approx(change.mean())
         assert report.adversarial_std[row] == pytest.approx(change.std(), rel=1e-5)
+        relative = change / np.linalg.norm(h[row], axis=1)
+        assert report.adversarial_relative_std[row] == pytest.approx(relative.std(), rel=1e-5)
         assert report.adversarial_max[row] == pytest.approx(change.max())
         assert report.adversarial_gain[row] == pytest.approx((change / length).mean())
         relative = change / h[row].norm(dim=1).numpy()
