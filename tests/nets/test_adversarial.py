@@ -40,6 +40,7 @@ def test_batches_are_attacked_in_the_mode_that_is_named(attack_mode):
     x, y = torch.tensor(X, dtype=torch.float64), torch.tensor(Y)
     params = {"attack_mode": attack_mode, "attack__eps": 0.2, "attack__bounds": None}
     net = in_training(MinMaxNet, module, x, y, attack=BIM, attack__max_iter=4, **params)
+    net._fit_state = FitState.begin(0, net.device_)
     net.module_.train()
     before = {name: value.clone() for name, value in net.module_.state_dict().items()}
     found = net.perturb(x, y)
