@@ -40,11 +40,13 @@ class WeightPerturbation(TrainingCallback):
 
     Notes
     -----
-    ``min over w of L(w + v)`` with ``v_l = gamma ||w_l|| g_l / ||g_l||`` for every tensor ``w_l``
-    of more than one dimension, and ``g = grad_w L`` of the same loss on the same adversarial
-    batch. One more forward and backward pass a batch. Biases and the weights of normalisation
-    stay; its running statistics do not see the additional pass. The saved tensors are put back
-    before the optimiser steps, so that it moves the weights themselves and not a rounded copy.
+    ``min over w of L(w + v)`` with ``v_l = gamma ||w_l|| g_l / ||g_l||`` for every weight ``w_l``,
+    and ``g = grad_w L`` of the same loss on the same adversarial
+    batch. One more forward and backward pass a batch. Weights are the parameters of more than one
+    dimension that have "weight" in their names, as in the authors' code: biases, normalisation,
+    embeddings of positions and class tokens stay; running statistics do not see the additional
+    pass. The saved tensors are put back before the optimiser steps, so that it moves the weights
+    themselves and not a rounded copy.
     ``train_loss`` is the loss at ``w + v``.
 
     References
@@ -92,7 +94,7 @@ class WeightPerturbation(TrainingCallback):
         if self.gamma == 0 or len(net.history) <= self.warm_up:
             yield
             return
-        weights = [w for w in net.module_.parameters() if w.requires_grad and w.ndim > 1]
+        weights = _weights_of(net.module_)
         with net.replay_batch() as cache:
             ascent = _gradients(net, weights, x, y)
             cache.rewind()
@@ -111,6 +113,15 @@ class WeightPerturbation(TrainingCallback):
             size = 0 if g is None else g.norm().item()
             if size:
                 w.add_(g * (self.gamma * w.norm() / size))
+
+
+def _weights_of(module: torch.nn.Module) -> list[Tensor]:
+    """Weights of layers: parameters of more than one axis with "weight" in their names.
+
+    A module that names none of its parameters so has all of more than one axis moved.
+    """
+    named = [(n, p) for n, p in module.named_parameters() if p.requires_grad and p.ndim > 1]
+    return [p for name, p in named if "weight" in name] or [p for _, p in named]
 
 
 def _gradients(net: Any, weights: list[Tensor], x: Tensor, y: Tensor) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -127,7 +128,8 @@ class Linearized(nn.Module):
     def _evaluate(self, x: Tensor, ops: LinearOps) -> _Evaluation:
         """Logits at ``x``, each with a weight of its own, and the gradient of their sum."""
         try:
-            with check.wrap_shape_errors(self.name, x.shape[1:]):
+            shapes = check.wrap_shape_errors(self.name, x.shape[1:])
+            with shapes, _following(self.body, ops.stack):
                 z, pull_back, *_ = torch.func.vjp(lambda x: self.run(x, ops), x)
             n = z.shape[1]
             weights = torch.linspace(1, 2, n, dtype=z.dtype, device=z.device).sqrt()
@@ -153,6 +155,29 @@ class Linearized(nn.Module):
         else:
             reason = "its gradient overflows"
         raise NotLinearizableError(f"{self.name} cannot be linearised: {reason}. {_INSTEAD}")
+
+
+@contextmanager
+def _following(body: nn.Module, stack: list[str]) -> Iterator[None]:
+    """Context in which the modules that run put their names on a stack."""
+    handles = []
+    for name, module in body.named_modules():
+        own = name.removeprefix("module.")
+        own = "" if own == "module" else own
+
+        def enter(module: nn.Module, args: Any, name: str = own) -> None:
+            stack.append(name)
+
+        def leave(module: nn.Module, args: Any, output: Any) -> None:
+            stack.pop()
+
+        handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
+    try:
+        yield
+    finally:
+        stack.clear()
+        for handle in handles:
+            handle.remove()
 
 
 def _compare(first: _Evaluation, other: _Evaluation) -> list[float]:

@@ -127,7 +127,9 @@ class LinearOps(TorchFunctionMode):
     Attributes
     ----------
     suspects : set of str
-        Functions of the input seen that may not be affine.
+        Functions of the input seen that may not be affine, with the module that called them.
+    stack : list of str
+        Names of the modules that run, outermost first; kept by who runs the network.
     dropped : set of str
         Normalisations left out.
     """
@@ -137,6 +139,7 @@ class LinearOps(TorchFunctionMode):
         self.batch_norm = batch_norm
         self.suspects: set[str] = set()
         self.dropped: set[str] = set()
+        self.stack: list[str] = []
         self.softmax_left_out = False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -170,7 +173,8 @@ class LinearOps(TorchFunctionMode):
         if "max_pool" in call.name:
             return _average_pool(call.name, *call.args, **call.kwargs)
         if not call.is_affine():
-            self.suspects.add(call.name.strip("_"))
+            where = f" in {self.stack[-1]}" if self.stack and self.stack[-1] else ""
+            self.suspects.add(call.name.strip("_") + where)
         return call.run()
 
     def _batch_norm(

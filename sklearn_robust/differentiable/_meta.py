@@ -28,7 +28,8 @@ def _pipeline(pipeline):
     for number, (name, step) in enumerate(steps, 1):
         with naming(f"Step {name!r} of the pipeline"):
             parts.append(build(step) if number == len(steps) else transformer(step))
-    return Chain(parts[:-1], parts[-1] if parts else nn.Identity())
+    names = [name for name, _ in steps]
+    return Chain(parts[:-1], parts[-1] if parts else nn.Identity(), names)
 
 
 @register(FrozenEstimator)

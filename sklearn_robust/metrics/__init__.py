@@ -9,6 +9,7 @@ from ._curve import robustness_curve
 from ._divergence import prediction_divergence
 from ._hessian import hessian_eigvals
 from ._hessian_norm import hessian_norm
+from ._hessian_sparsity import hessian_sparsity
 from ._indicator import robustness_indicator
 from ._indicator_scorer import make_indicator_scorer
 from ._jacobian import input_jacobian, jacobian_norm, jacobian_sparsity
@@ -24,6 +25,7 @@ __all__ = [
     "decision_margin",
     "hessian_eigvals",
     "hessian_norm",
+    "hessian_sparsity",
     "input_jacobian",
     "jacobian_norm",
     "jacobian_sparsity",

@@ -29,7 +29,7 @@ def prediction_divergence(
     eps: ArrayLike | None = None,
     norm: str | float = "linf",
     max_iter: int = 20,
-    n_restarts: int = 1,
+    n_restarts: int = 5,
     divergence: str = "kl",
     logit_normalization: str | None = None,
     bounds: str | Bounds = "auto",
@@ -53,8 +53,9 @@ def prediction_divergence(
         Norm of the ball.
     max_iter : int, default=20
         Steps of each of two searches: one climbs the divergence, one crosses the boundary.
-    n_restarts : int, default=1
-        Random starts. There is always one: the gradient at the sample itself is zero.
+    n_restarts : int, default=5
+        Random starts. There is always one: the gradient at the sample itself is zero. One alone
+        may end at a summit that is not the highest.
     divergence : {"kl", "js", "tv"}, default="kl"
         Kullback-Leibler, Jensen-Shannon (at most log 2), or total variation (at most 1).
     logit_normalization : {None, "std"}, default=None

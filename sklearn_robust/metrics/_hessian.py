@@ -65,8 +65,9 @@ def hessian_eigvals(
         "gauss_newton" ignores the curvature of the logits: exact, and very fast, where they
         are piecewise linear ("loss" and "smooth_margin" only). "finite_difference" takes
         differences of the gradient over ``step``: curvature at a scale, not a Hessian, but useful
-        where that is zero. "auto" finds out whether the logits are piecewise linear and takes the
-        fastest exact way.
+        where that is zero. "auto" looks at the curvature near every sample: where all logits are
+        linear it takes the closed form, and the whole matrix (or Lanczos) otherwise. The order of
+        the samples plays no part, and a method that is named is the one that is used.
     tau : float, default=1.0
         Temperature of the smooth margin.
     step : float, default=None

@@ -55,7 +55,7 @@ def hessian_norm(
     of : {"margin", "loss", "smooth_margin"} or callable, default="margin"
         Whose Hessian, as for :func:`hessian_eigvals`.
     method : {"auto", "exact", "stochastic"}, default="auto"
-        "exact" takes all eigenvalues, in closed form where the logits are piecewise linear.
+        "exact" takes all eigenvalues, in closed form where the logits are linear near every sample.
         "stochastic" multiplies the Hessian with ``n_probes`` random vectors of signs; "spectral" is
         found by Lanczos then. "auto" is exact in closed form and for up to 256 features.
     n_probes : int, default=16
@@ -142,6 +142,8 @@ def norm_of(
     d = inputs.n_features
     options: dict[str, Any] = {"of": of, "tau": tau, "batch_size": batch_size, "verbose": verbose}
     chosen = choose_method(inputs, of=of, k=None, method="auto")
+    if method == "stochastic" and chosen == "gauss_newton":
+        chosen = "exact"  # the method that was asked for, not the closed form
     random = method == "stochastic" or (method == "auto" and d > DENSE)
     share = {"nuclear": 1, "fro": 0.5, "spectral": 0}[norm] if average else 0
     if chosen == "exact" and random and norm == "spectral":

@@ -32,6 +32,7 @@ def robustness_indicator(
     estimator: Any,
     X: ArrayLike,
     y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
     *,
     n_samples: int | None = 100,
     curvature_of: str = "auto",
@@ -50,6 +51,8 @@ def robustness_indicator(
         Samples.
     y : array-like of shape (n_samples,)
         True labels.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the samples in the means.
     n_samples : int or None, default=100
         How many of the samples to look at, drawn at random; None means all.
     curvature_of : {"auto", "margin", "loss", "smooth_margin"}, default="auto"
@@ -70,8 +73,9 @@ def robustness_indicator(
         Means over the samples: ``jacobian`` (of ``|J_i|``), ``curvature`` (of ``|lam_i|``),
         ``margin``, ``jacobian_sparsity`` (share of ``|J_i| <= 1e-3``), ``hessian_sparsity`` (share
         of ``|lam_i| <= 1e-6 max |lam|``; NaN where the spectrum is only estimated).
-        ``curvature_of`` says whose Hessian it was, ``samples`` holds the same numbers for each
-        sample, ``index`` which samples these are.
+        ``standard_errors`` holds the standard error of each mean: another draw of as many samples
+        moves it by about as much. ``curvature_of`` says whose Hessian it was, ``samples`` holds the
+        same numbers for each sample, ``index`` which samples these are.
 
     Warns
     -----
@@ -84,6 +88,10 @@ def robustness_indicator(
 
     Notes
     -----
+    The standard error is that of a weighted mean, ``sqrt(n / (n - 1) sum w_i^2 (v_i - mean)^2) /
+    sum w_i``: the standard deviation over ``sqrt(n)`` without weights. With the default of 100
+    samples it is often 5 % of the mean, so differences of that size need more samples.
+
     The paper's indicator is the pair of ``mean |J_i|`` and ``mean |lam_i|``, the lower the more
     robust. Neither knows the margin that must be overcome, and both grow with the logits: compare
     nets that were trained alike, and read them beside :func:`robust_score`.
@@ -104,10 +112,13 @@ def robustness_indicator(
     >>> strong = robustness_indicator(strong, X, y, random_state=0)
     >>> bool(weak.jacobian < strong.jacobian), weak.curvature_of
     (True, 'loss')
+    >>> bool(weak.standard_errors.jacobian < 0.1 * weak.jacobian)
+    True
     """
     check.validate(locals(), n_samples=check.optional(check.check_count))
     rng = check_random_state(random_state)
     inputs = IndicatorInput(estimator, X, y)
+    weights = check.check_weights(sample_weight, len(inputs.X))
     warn_if_constant(inputs)
     index = pick_samples(len(inputs.X), n_samples, rng)
     inputs = inputs.take(index)
@@ -115,8 +126,35 @@ def robustness_indicator(
     curvature_of = curved(inputs, curvature_of)
     samples = _first_order(inputs, options)
     samples |= second_order(inputs, curvature_of, method, rng.randint(2**31 - 1), options)
-    means = {name: float(np.mean(values)) for name, values in samples.items()}
-    return Bunch(**means, curvature_of=curvature_of, samples=Bunch(**samples), index=index)
+    weights = np.ones(len(index)) if weights is None else weights[index]
+    pairs = {name: _mean_and_error(values, weights) for name, values in samples.items()}
+    return Bunch(
+        **{name: mean for name, (mean, _) in pairs.items()},
+        standard_errors=Bunch(**{name: error for name, (_, error) in pairs.items()}),
+        curvature_of=curvature_of,
+        samples=Bunch(**samples),
+        index=index,
+    )
+
+
+def _mean_and_error(
+    values: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Weighted mean and its standard error, NaN for a single sample.
+
+    With equal weights the error is the sample's standard deviation over sqrt(n).
+    """
+    n, total = len(values), weights.sum()
+    if total == 0:
+        raise ValueError(
+            "sample_weight is 0 for all the samples that were drawn: give n_samples=None, or other "
+            "weights."
+        )
+    mean = float(np.average(values, weights=weights))
+    if n < 2:
+        return mean, float("nan")
+    square = np.sum((weights * (values - mean)) ** 2) * n / (n - 1)
+    return mean, float(np.sqrt(square) / total)
 
 
 def pick_samples(n: int, n_samples: int | None, rng: np.random.RandomState) -> NDArray[np.int64]:
@@ -139,10 +177,10 @@ def warn_if_constant(inputs: IndicatorInput) -> None:
         )
 
 
-def curved(inputs: IndicatorInput, of: str) -> str:
+def curved(inputs: IndicatorInput, of: Any) -> Any:
     """Resolve "auto": the margin, or the loss where the margin is piecewise linear."""
     if not isinstance(of, str):
-        check.check_takes("curvature_of", of, "z, y")
+        check.check_takes("of", of, "z, y")
         return of
     if of != "auto":
         return of

@@ -17,10 +17,12 @@ from .. import _validation as check
 from ._boundary import boundary_distance
 from ._divergence import prediction_divergence
 from ._hessian_norm import hessian_norm
+from ._hessian_sparsity import hessian_sparsity
 from ._indicator import curved, pick_samples, second_order, warn_if_constant
 from ._indicator_input import IndicatorInput
 from ._jacobian import jacobian_norm, jacobian_sparsity
 from ._margin import decision_margin
+from ._scorer import WeightedScorer
 from ._taylor import taylor_bound
 from ._taylor_radius import taylor_radius
 
@@ -50,14 +52,6 @@ def curvature(
     return second_order(inputs, curved(inputs, of), method, random_state, {})["curvature"]
 
 
-def hessian_sparsity(
-    estimator: Any, X: ArrayLike, y: ArrayLike, *, of: str = "auto"
-) -> NDArray[np.float64]:
-    """Share of each sample's Hessian eigenvalues that are nearly zero, (n_samples,)."""
-    inputs = IndicatorInput(estimator, X, y)
-    return second_order(inputs, curved(inputs, of), "exact", 0, {})["hessian_sparsity"]
-
-
 def capped_boundary_distance(
     estimator: Any, X: ArrayLike, y: ArrayLike, *, max_distance: float, **options: Any
 ) -> NDArray[np.float64]:
@@ -71,12 +65,22 @@ _GREATER_IS_BETTER: dict[Any, bool] = {
     boundary_distance: True,
     decision_margin: True,
     hessian_norm: False,
+    hessian_sparsity: True,
     jacobian_norm: False,
     jacobian_sparsity: True,
     prediction_divergence: False,
     taylor_bound: False,
     taylor_radius: True,
 }
+
+# Indicators that do not point where robust models are, and what to score by.
+_WITHDRAWN: dict[Any, str] = {
+    "decision_margin": "it grows with the scale of the logits, which natural training makes "
+    "largest: give 'taylor_radius', the margin over its gradient",
+    "hessian_sparsity": "it counts the rank of the Hessian, which says nothing of its size: give "
+    "'neg_curvature'",
+}
+_WITHDRAWN |= {f: _WITHDRAWN[f.__name__] for f in (decision_margin, hessian_sparsity)}
 
 _READY: dict[str, tuple[Callable[..., Any], bool, dict[str, Any]]] = {
     "boundary_distance": (capped_boundary_distance, True, {}),
@@ -93,7 +97,7 @@ _READY: dict[str, tuple[Callable[..., Any], bool, dict[str, Any]]] = {
 
 
 @dataclass(repr=False)
-class IndicatorScorer:
+class IndicatorScorer(WeightedScorer):
     """Scorer ``(estimator, X, y) -> float``; made by :func:`make_indicator_scorer`.
 
     Parameters
@@ -119,10 +123,18 @@ class IndicatorScorer:
     random_state: int = 0
     options: dict[str, Any] = field(default_factory=dict)
 
-    def __call__(self, estimator: Any, X: ArrayLike, y: ArrayLike) -> float:
-        """Aggregate of the indicator, negated if less of it is better."""
+    def __call__(
+        self, estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Aggregate of the indicator, negated if less of it is better; weights are for a mean."""
         function, greater, options = self._resolve()
         inputs = IndicatorInput(estimator, X, y)
+        weights = check.check_weights(sample_weight, len(inputs.X))
+        if weights is not None and self.aggregate != "mean":
+            raise ValueError(
+                f"{self!r} takes no sample_weight, because only a mean has weights here: type "
+                "aggregate='mean', or leave the weights out."
+            )
         warn_if_constant(inputs)
         index = pick_samples(len(inputs.X), self.n_samples, check_random_state(self.random_state))
         # Our own functions take the opened model; others get the estimator itself.
@@ -133,7 +145,8 @@ class IndicatorScorer:
                 f"{self!r} gave an array of shape {values.shape} for {len(index)} samples: a "
                 "scorer needs an indicator with one number per sample."
             )
-        score = self._summary(values.astype(np.float64).ravel())
+        values = values.astype(np.float64).ravel()
+        score = self._summary(values, None if weights is None else weights[index])
         return score if greater else -score
 
     def _is_known(self) -> bool:
@@ -154,7 +167,9 @@ class IndicatorScorer:
             options.setdefault("random_state", self.random_state)
         return function, greater, options
 
-    def _summary(self, values: NDArray[np.float64]) -> float:
+    def _summary(
+        self, values: NDArray[np.float64], weights: NDArray[np.float64] | None = None
+    ) -> float:
         endless = int(np.isinf(values).sum())
         if endless:
             warnings.warn(
@@ -163,13 +178,11 @@ class IndicatorScorer:
                 stacklevel=3,
             )
             return np.nan
+        if weights is not None:
+            return float(np.average(values, weights=weights)) if weights.any() else np.nan
         if self.aggregate in _AGGREGATES:
             return float(_AGGREGATES[self.aggregate](values))
         return float(np.quantile(values, self.aggregate))
-
-    def _accept_sample_weight(self):
-        # scikit-learn's multi-metric scorer asks its members before it passes weights on.
-        return False
 
     def __repr__(self) -> str:
         default = IndicatorScorer(None)
@@ -204,9 +217,9 @@ def make_indicator_scorer(
     ----------
     indicator : str or callable
         A ready one: "neg_jacobian_l1", "neg_jacobian_l2", "jacobian_sparsity", "neg_curvature",
-        "hessian_sparsity", "decision_margin", "taylor_radius", "taylor_robust_accuracy" (needs
-        ``eps``), "neg_prediction_divergence", "boundary_distance" (needs ``max_distance``). Or one
-        of this package's functions, or any ``indicator(estimator, X, y) -> (n_samples,)``.
+        "taylor_radius", "taylor_robust_accuracy" (needs ``eps``), "neg_prediction_divergence",
+        "boundary_distance" (needs ``max_distance``). Or one of this package's functions, or any
+        ``indicator(estimator, X, y) -> (n_samples,)``.
     aggregate : {"mean", "median"} or float, default="mean"
         From one number per sample to one; a number from 0 to 1 is that quantile.
     greater_is_better : bool, default=None
@@ -222,8 +235,8 @@ def make_indicator_scorer(
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y) -> float``, picklable, greater is better. NaN, with a warning, if
-        the indicator of a sample is infinite.
+        ``scorer(estimator, X, y, sample_weight=None) -> float``, picklable, greater is better. NaN,
+        with a warning, if the indicator of a sample is infinite.
 
     Raises
     ------
@@ -231,6 +244,12 @@ def make_indicator_scorer(
         If the name is unknown, or the direction of a function is.
     TypeError
         If the indicator lacks an argument, or does not know one.
+
+    Warns
+    -----
+    FutureWarning
+        For "decision_margin" and "hessian_sparsity" and the functions of these names, which rank
+        natural networks first. Scorers of them will be refused in the release after the next.
 
     See Also
     --------
@@ -277,6 +296,13 @@ def make_indicator_scorer(
         )
     if greater_is_better is not None and indicator in (*_READY, *_GREATER_IS_BETTER):
         raise ValueError(f"{scorer!r}: the direction of this one is known; leave it out.")
+    if indicator in _WITHDRAWN:
+        warnings.warn(
+            f"{scorer!r} is withdrawn, because greater is not better here: "
+            f"{_WITHDRAWN[indicator]}.",
+            FutureWarning,
+            stacklevel=2,
+        )
     if not isinstance(aggregate, str) or aggregate not in _AGGREGATES:
         check.check_number("aggregate", aggregate, high=1)
     if n_samples is not None:

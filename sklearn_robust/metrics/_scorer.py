@@ -15,48 +15,13 @@ from ._robust import share_of_robust
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["RobustScorer", "make_robust_scorer"]
+__all__ = ["RobustScorer", "WeightedScorer", "make_robust_scorer"]
 
 
-class RobustScorer:
-    """Scorer ``(estimator, X, y) -> float``; made by :func:`make_robust_scorer`.
+class WeightedScorer:
+    """Base of scorers that take ``sample_weight``, also under metadata routing."""
 
-    Parameters
-    ----------
-    attack : attack or None
-        Whose success counts.
-    n_jobs : int or None
-        Processes that share the samples.
-    cache : path-like or None
-        Folder of verdicts that are kept.
-    """
-
-    def __init__(
-        self,
-        attack: BaseAttack | None = None,
-        n_jobs: int | None = None,
-        cache: str | os.PathLike[str] | None = None,
-    ) -> None:
-        self.attack = attack
-        self.n_jobs = n_jobs
-        self.cache = cache
-        self._weights: bool | str | None = None
-
-    def __call__(
-        self, estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> float:
-        """Robust accuracy; labels that a fold's training part lacked count as errors."""
-        check.check_labels(y)
-        return share_of_robust(
-            estimator,
-            X,
-            y,
-            self.attack,
-            sample_weight,
-            self.n_jobs,
-            unseen=True,
-            cache=self.cache,
-        )
+    _weights: bool | str | None = None
 
     def _accept_sample_weight(self) -> bool:
         # scikit-learn's multi-metric scorer asks its members before it passes weights on.
@@ -84,6 +49,38 @@ class RobustScorer:
         request = MetadataRequest(owner=repr(self))
         request.score.add_request(param="sample_weight", alias=self._weights)
         return request
+
+
+class RobustScorer(WeightedScorer):
+    """Scorer ``(estimator, X, y) -> float``; made by :func:`make_robust_scorer`.
+
+    Parameters
+    ----------
+    attack : attack or None
+        Whose success counts.
+    n_jobs : int or None
+        Processes that share the samples.
+    cache : path-like or None
+        Folder of verdicts that are kept.
+    """
+
+    def __init__(
+        self,
+        attack: BaseAttack | None = None,
+        n_jobs: int | None = None,
+        cache: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.attack = attack
+        self.n_jobs = n_jobs
+        self.cache = cache
+
+    def __call__(
+        self, estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Robust accuracy; labels that a fold's training part lacked count as errors."""
+        check.check_labels(y)
+        given = (self.attack, sample_weight, self.n_jobs)
+        return share_of_robust(estimator, X, y, *given, unseen=True, cache=self.cache)
 
     def __repr__(self) -> str:
         n_jobs = "" if self.n_jobs is None else f", n_jobs={self.n_jobs!r}"

@@ -6,7 +6,8 @@ import copy
 import inspect
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,10 @@ class AdversarialNet(BaseNet):
         Epochs over which the attack's eps grows linearly from 0; 0 starts with the full ball.
         Large balls need it: with eps = 0.3 on MNIST a net that meets the full ball at once stays
         at chance for long.
+    attack_mode : {"eval", "train"}, default="eval"
+        Mode of the module while a batch is attacked in training. "train", the way of FastAT's and
+        of some other released code, normalises by the batch's own statistics and drops units out;
+        running statistics stay as they are in both.
     **kwargs
         Shared parameters.
 
@@ -92,10 +97,12 @@ class AdversarialNet(BaseNet):
         module: str | type[nn.Module] | nn.Module = "auto",
         *,
         eps_warm_up: float = 1,
+        attack_mode: str = "eval",
         **kwargs: Any,
     ) -> None:
         super().__init__(module, **kwargs)
         self.eps_warm_up = eps_warm_up
+        self.attack_mode = attack_mode
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -122,7 +129,8 @@ class AdversarialNet(BaseNet):
         Returns
         -------
         x_adv : tensor of shape (n, *input_shape_)
-            Found in eval mode: neither BatchNorm's statistics nor any gradient move.
+            Found in eval mode, or in fit in ``attack_mode``: neither BatchNorm's running statistics
+            nor any gradient move.
         """
         return self._search(self.current_attack(), x, y, observe)
 
@@ -130,6 +138,7 @@ class AdversarialNet(BaseNet):
         """Raise if a parameter makes no sense."""
         super().check_parameters()
         check.check_number("eps_warm_up", self.eps_warm_up)
+        check.check_choice("attack_mode", self.attack_mode, ["eval", "train"])
 
     def check_whole_fit(self) -> None:
         """Warn if training would end before the warm-up of eps does."""
@@ -206,6 +215,9 @@ class AdversarialNet(BaseNet):
         noise = None if self._fit_state is None else self._fit_state.noise
         # In its own fit a net lends its module; at other times threads may share it.
         net = self if self._fit_state is not None else self._frozen()
+        if self.attack_mode == "train" and net is self:
+            with _as_in_training(net.module_):
+                return attack.perturb(net.compute_logits, x, y, observe=observe, noise=noise)
         with frozen(net.module_):
             logits = fused_logits(net, attack)
             return attack.perturb(logits, x, y, observe=observe, noise=noise)
@@ -235,6 +247,22 @@ class AdversarialNet(BaseNet):
 
 
 honour_old_name(AdversarialNet, "craft", "perturb")
+
+
+@contextmanager
+def _as_in_training(module: nn.Module) -> Iterator[None]:
+    """Context in which a module has no gradients, keeps its mode, and moves no buffer for good."""
+    modes = [(part, part.training) for part in module.modules()]
+    buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    with frozen(module):
+        for part, mode in modes:
+            part.training = mode
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for buffer, value in buffers:
+                    buffer.copy_(value)
 
 
 def _is_attack(given: object) -> bool:

@@ -28,7 +28,12 @@ from ._trades import check_start
 
 __all__ = ["GAIRATNet"]
 
-_OBJECTIVES = {"at": min_max, "fat": min_max, "trades": trades, "mart": mart}
+_OBJECTIVES: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
+    "at": min_max,
+    "fat": min_max,
+    "trades": trades,
+    "mart": mart,
+}
 
 
 class GAIRATNet(AdversarialNet):
@@ -133,6 +138,7 @@ class GAIRATNet(AdversarialNet):
         kappa: str = "count",
         tau: Any = 0,
         beta: float = 6.0,
+        weighted_term: str = "loss",
         max_epochs: int = 50,
         **kwargs: Any,
     ) -> None:
@@ -145,6 +151,7 @@ class GAIRATNet(AdversarialNet):
         self.kappa = kappa
         self.tau = tau
         self.beta = beta
+        self.weighted_term = weighted_term
 
     def check_parameters(self) -> None:
         """Raise if a parameter makes no sense."""
@@ -156,6 +163,12 @@ class GAIRATNet(AdversarialNet):
             check.check_takes("weight_fn", self.weight_fn, "kappa, max_iter")
         check.check_choice("kappa", self.kappa, ["count", "first"])
         check.check_number("beta", self.beta)
+        check.check_choice("weighted_term", self.weighted_term, ["loss", "divergence", "both"])
+        if self.weighted_term != "loss" and self.base != "trades":
+            raise ValueError(
+                f"weighted_term={self.weighted_term!r} is for base='trades', whose loss has a "
+                f"divergence; base is {self.base!r}: leave weighted_term out."
+            )
         check_each_epoch("lam", self.lam, self.max_epochs, _check_lam)
         check_each_epoch("tau", self.tau, self.max_epochs, partial(check.check_count, low=0))
         check_burn_in(self.burn_in)
@@ -211,7 +224,8 @@ class GAIRATNet(AdversarialNet):
 
         weighted = lam != math.inf and epoch > burn_in_epochs(self)
         self.history.record("weighted", weighted)
-        return _OBJECTIVES[self.base](self, x, x_adv, y, weigh if weighted else equal)
+        given = {"weighted_term": self.weighted_term} if self.base == "trades" else {}
+        return _OBJECTIVES[self.base](self, x, x_adv, y, weigh if weighted else equal, **given)
 
     def _record_kappa(self, kappa: Tensor) -> None:
         self.history.record_batch("kappa_mean", kappa.mean().item())

@@ -50,7 +50,8 @@ class JacobianRegNet(AdversarialNet):
         Adds adversarial samples to the clean ones (the paper's "Ours + AdvTrain"); its parameters
         are ``adversarial__eps`` and so on.
     adv_weight : float in [0, 1], default=0.5
-        Share of the adversarial loss when there is an attack.
+        Share w of the adversarial loss in ``(1 - w) CE(x) + w CE(x_adv) + lam * penalty``: the
+        penalty, on the clean samples, keeps its full strength.
     warm_up : int, default=0
         Epochs over which the strength grows linearly to ``lam``; avoids a collapse to a
         constant when ``lam`` is large.
@@ -69,7 +70,8 @@ class JacobianRegNet(AdversarialNet):
 
     Notes
     -----
-    ``CE + lam * mean ||dS/dx||`` with S(x) = z_y - max_{i != y} z_i (paper 001, eqs. 2, 11, 12),
+    ``CE(x) + lam * mean ||dS/dx||``, or ``(1 - adv_weight) CE(x) + adv_weight CE(x_adv) + lam *
+    mean ||dS/dx||`` with an attack, with S(x) = z_y - max_{i != y} z_i (paper 001, eqs. 2, 11, 12),
     differentiated twice through one shared forward pass (of the plain module under ``compile``,
     since a compiled one has no second derivative). The paper's c = 500 belongs to another
     scale of inputs and penalty and collapses here. With BatchNorm in training mode a sample's
@@ -171,16 +173,18 @@ class JacobianRegNet(AdversarialNet):
         mixed = self.attack_ is not None and self.adv_weight > 0
         x_adv = self.perturb(x, y) if mixed else None
         with twice_differentiable() if self.lam else nullcontext():
-            loss, z = self._penalised_loss(x, y)
+            loss, penalty, z = self._loss_and_penalty(x, y)
         if x_adv is not None:
             adversarial, _ = super().batch_loss(x_adv, y)
             loss = (1 - self.adv_weight) * loss + self.adv_weight * adversarial
-        return loss, z
+        return loss if penalty is None else loss + penalty, z
 
-    def _penalised_loss(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def _loss_and_penalty(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Clean loss, ``lam`` times the mean norm (None where lam is 0), and logits."""
         lam = self.lam * min(1.0, len(self.history) / (self.warm_up + 1))
         if lam == 0:
-            return super().batch_loss(x, y)
+            loss, z = super().batch_loss(x, y)
+            return loss, None, z
         n_part = round(self.penalty_fraction * len(x))
         if not 2 <= n_part <= len(x) - 2:  # BatchNorm needs two rows on either side
             n_part = len(x)
@@ -195,7 +199,7 @@ class JacobianRegNet(AdversarialNet):
                 z = torch.cat([z_part, self.compute_logits(x[n_part:])])
         penalty = self._penalty(part, z_part, y[:n_part])
         self.history.record_batch("jacobian_penalty", penalty.item())
-        return self.criterion_(z, y) + lam * penalty, z
+        return self.criterion_(z, y), lam * penalty, z
 
     def _penalty(self, x: Tensor, z: Tensor, y: Tensor) -> Tensor:
         """Mean norm of the input gradient, with a graph to the weights."""

@@ -34,12 +34,23 @@ def min_max(
 
 
 def trades(
-    net: Any, x: Tensor, x_adv: Tensor, y: Tensor, weigh: Weigh = equal
+    net: Any,
+    x: Tensor,
+    x_adv: Tensor,
+    y: Tensor,
+    weigh: Weigh = equal,
+    weighted_term: str = "loss",
 ) -> tuple[Tensor, Tensor]:
-    """TRADES: criterion of the clean samples, on which weights act, and beta KL(p || p_adv)."""
+    """TRADES: criterion of the clean samples and beta KL(p || p_adv).
+
+    Weights act on the "loss", the criterion, on the "divergence", or on "both".
+    """
     z, z_adv = net.compute_logits(x), net.compute_logits(x_adv)
-    loss = _criterion(net, z, y, weigh(z_adv))
-    return loss + net.beta * F.kl(z_adv, z).mean(), z
+    weights, divergence = weigh(z_adv), F.kl(z_adv, z)
+    loss = _criterion(net, z, y, None if weighted_term == "divergence" else weights)
+    if weights is None or weighted_term == "loss":
+        return loss + net.beta * divergence.mean(), z
+    return loss + net.beta * (weights * divergence).sum(), z
 
 
 def mart(

@@ -13,7 +13,7 @@ from .. import _validation as check
 from ..spectral import feature_change_report
 from ._display import Display, label_of, named, shared_docs
 from ._layer_lines import draw_over_layers, shared_layers
-from ._style import INK
+from ._style import INK, line_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,9 @@ class FeatureChangeDisplay(Display):
     ----------
     %(axes_attributes)s
     lines_ : list of matplotlib Line2D
-        For each model the change under attack and, dashed, under noise.
+        For each model the mean change under attack and, dashed, under noise.
+    bands_ : list of matplotlib collections
+        One standard deviation over the samples on either side of each line.
 
     See Also
     --------
@@ -173,7 +175,7 @@ class FeatureChangeDisplay(Display):
         ylabel: str | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw the changes over the layers.
+        """Draw the means of the changes over the layers, with bands of one standard deviation.
 
         Parameters
         ----------
@@ -193,12 +195,15 @@ class FeatureChangeDisplay(Display):
         kind = check.check_choice("kind", kind or self.kind, KINDS)
         layers = shared_layers(self.reports)
         ax = self.open_axes(ax)
+        self.bands_: list[Any] = []
         curves = []
         for number, (label, report) in enumerate(self.reports.items()):
             if kind == "anisotropy":
                 curves.append((label, number, report.anisotropy, kwargs))
                 continue
             faint = {"linestyle": "--", "markerfacecolor": "none", **kwargs}
+            for way in ("adversarial", "random"):
+                self._draw_band(ax, number, report, way, kind)
             curves.append((f"{label}, attack", number, report[f"adversarial_{kind}"], kwargs))
             curves.append((f"{label}, noise", number, report[f"random_{kind}"], faint))
         self.lines_ = draw_over_layers(ax, layers, curves)
@@ -212,3 +217,14 @@ class FeatureChangeDisplay(Display):
         ax.set_ylim(bottom=0)
         ax.legend()
         return self
+
+    def _draw_band(self, ax: Axes, number: int, report: Bunch, way: str, kind: str) -> None:
+        """Shade one standard deviation over the samples around a mean."""
+        mean = report[f"{way}_{kind}"]
+        std = report.get(f"{way}_std" if kind == "mean" else f"{way}_{kind}_std")
+        if std is None:  # a report of an earlier release
+            return
+        color = line_style(number)["color"]
+        low, high = np.maximum(mean - std, 0), mean + std
+        places, alpha = np.arange(len(mean)), 0.16 if way == "adversarial" else 0.08
+        self.bands_.append(ax.fill_between(places, low, high, color=color, alpha=alpha, lw=0))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["JacobianDisplay"]
 
+_CHANNELS = ("red", "green", "blue")
+
 
 class JacobianDisplay(Display):
     """Images beside their input Jacobians.
@@ -29,8 +31,9 @@ class JacobianDisplay(Display):
     ----------
     images : array of shape (n_samples, H, W) or (n_samples, H, W, 3)
         Samples as images.
-    jacobians : dict of str to array of shape (n_samples, H, W)
-        Gradients by the names of their estimators, added up over colour channels.
+    jacobians : dict of str to array of shape (n_samples, H, W) or (n_samples, H, W, 3)
+        Gradients by the names of their estimators; those of colour images have a row of panels for
+        each channel, because gradients of opposite signs cancel in a sum.
     labels : array of shape (n_samples,)
         True labels.
 
@@ -39,7 +42,7 @@ class JacobianDisplay(Display):
     ax_ : matplotlib Axes
         Axes around all panels.
     axes_ : array of matplotlib Axes, (n_rows, n_samples)
-        Images above, then one row of gradients for each estimator.
+        Images above, then one row of gradients for each estimator and colour channel.
     figure_ : matplotlib Figure
         Figure of these axes.
 
@@ -51,7 +54,8 @@ class JacobianDisplay(Display):
     -----
     The gradients of robust networks tend to show the object, those of others look like noise
     (Figs. 8 and 10 of the paper below). More brightness helps the true class where a gradient is
-    blue, and harms it where the gradient is red.
+    blue, and harms it where the gradient is red. The number below a panel is the largest magnitude
+    of its scale, in logits per unit of X; rows that share a scale have a colour bar in its place.
 
     References
     ----------
@@ -186,8 +190,7 @@ class JacobianDisplay(Display):
         jacobians = {}
         for name, model in models.items():
             J = input_jacobian(model, probe.X[rows], labels, of=of, batch_size=batch_size)
-            J = as_images(J, image_shape)
-            jacobians[name] = J.sum(-1) if J.ndim == 4 else J
+            jacobians[name] = as_images(J, image_shape)
         return cls(images=images, jacobians=jacobians, labels=labels)
 
     def plot(
@@ -222,24 +225,48 @@ class JacobianDisplay(Display):
             Itself, with ``ax_``, ``axes_`` and ``figure_``.
         """
         check.check_choice("scale", scale, ("each", "row", "all"))
-        n = len(self.images)
-        self.ax_, self.axes_ = panels(ax, self, 1 + len(self.jacobians), n, size)
+        n, rows = len(self.images), self.rows_of_gradients()
+        self.ax_, self.axes_ = panels(ax, self, 1 + len(rows), n, size)
         self.figure_ = self.ax_.figure
         for axis, image, label in zip(self.axes_[0], self.images, self.labels, strict=True):
             axis.imshow(image, cmap=image_cmap)
             axis.set_title(str(label))
-        top = max(abs(J).max() for J in self.jacobians.values())
-        for axes, (name, J) in zip(self.axes_[1:], self.jacobians.items(), strict=True):
-            limits = {"each": abs(J).max(axis=(1, 2)), "row": np.full(n, abs(J).max())}
-            for axis, gradient, limit in zip(
-                axes, J, limits.get(scale, np.full(n, top)), strict=True
-            ):
-                limit = limit or 1.0
-                axis.imshow(gradient, **{"cmap": cmap, "vmin": -limit, "vmax": limit} | kwargs)
+        limits = self._limits(scale)
+        for axes, (name, key, J) in zip(self.axes_[1:], rows, strict=True):
+            for axis, gradient, limit in zip(axes, J, limits[key], strict=True):
+                look = {"cmap": cmap, "vmin": -limit, "vmax": limit} | kwargs
+                picture = axis.imshow(gradient, **look)
+                if scale == "each":
+                    axis.set_xlabel(f"±{limit:.2g}", fontsize=8.5, labelpad=1)
+            if scale == "row":
+                self.figure_.colorbar(picture, ax=list(axes), label="gradient", shrink=0.9)
             _name_row(axes[0], name)
+        if scale == "all":
+            self.figure_.colorbar(picture, ax=list(self.axes_[1:].flat), label="gradient")
         for axis in self.axes_.flat:
             axis.set(xticks=[], yticks=[])
         return self
+
+    def rows_of_gradients(self) -> list[tuple[str, str, NDArray[Any]]]:
+        """Name, estimator and gradients (n_samples, H, W) of each row of panels."""
+        rows = []
+        for name, J in self.jacobians.items():
+            if J.ndim == 3:
+                rows.append((name, name, J))
+                continue
+            rows += [(f"{name}, {c}", name, J[..., k]) for k, c in enumerate(_CHANNELS)]
+        return rows
+
+    def _limits(self, scale: str) -> dict[str, NDArray[Any]]:
+        """Return the ends of the colour scales, shared by the channels of an estimator."""
+        top = max(abs(J).max() for J in self.jacobians.values())
+        limits = {}
+        for name, J in self.jacobians.items():
+            each = abs(J).reshape(len(J), -1).max(1)
+            own = {"each": each, "row": np.full(len(J), each.max())}
+            limit = own.get(scale, np.full(len(J), top))
+            limits[name] = np.where(limit > 0, limit, 1.0)
+        return limits
 
 
 def _name_row(axis: Axes, name: str) -> None:
@@ -247,7 +274,7 @@ def _name_row(axis: Axes, name: str) -> None:
     if axis.figure.get_layout_engine() is not None:
         axis.set_ylabel(name, rotation=0, ha="right", va="center")
     else:
-        axis.set_ylabel(fill(name, 18), fontsize="x-small")
+        axis.set_ylabel(fill(name, 18), fontsize=8)
 
 
 def _rows(indices: Any, n_samples: int) -> NDArray[np.intp]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_over_layers", "shared_layers"]
 
+_NAMES = 24  # of layers along an axis
+
 
 def shared_layers(reports: Mapping[str, Bunch]) -> list[str]:
     """Names of the layers, which all reports must have in common."""
@@ -32,6 +34,8 @@ def draw_over_layers(
     ax: Axes, layers: Sequence[str], curves: Sequence[tuple[str, int, Any, dict[str, Any]]]
 ) -> list[Line2D]:
     """Draw one line for each curve over the layers, whose names stand on the x axis.
+
+    Of more than 24 layers every second, third or further one is named, in legible letters.
 
     Parameters
     ----------
@@ -56,8 +60,10 @@ def draw_over_layers(
     turn: dict[str, Any] = (
         {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if steep else {}
     )
-    if len(layers) > 24:
-        turn = {"rotation": 90, "fontsize": max(3, 240 / len(layers))}
-    ax.set_xticks(x, layers, **turn)
+    step = -(-len(layers) // _NAMES)  # more names would not be legible beside each other
+    if len(layers) > 12:
+        turn = {"rotation": 90, "fontsize": 8.5}
+    ax.set_xticks(x, minor=True)
+    ax.set_xticks(x[::step], list(layers)[::step], **turn)
     ax.set_xlim(-0.3, len(layers) - 0.7)
     return lines

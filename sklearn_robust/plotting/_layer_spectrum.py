@@ -61,6 +61,11 @@ class LayerSpectrumDisplay(Display):
     --------
     FeatureChangeDisplay : What the layers do to perturbed samples.
 
+    Notes
+    -----
+    The name of a layer is followed by the method that found its singular values, such as
+    "(lanczos)" or "(fft)", unless they are those of its whole matrix.
+
     References
     ----------
     Wen, Li, Jia, "Towards understanding the regularization of adversarial robustness on neural
@@ -125,7 +130,7 @@ class LayerSpectrumDisplay(Display):
         input_shape: tuple[int, ...] | None = None,
         method: str = "auto",
         fold_bn: bool = True,
-        max_grid: int | None = 8,
+        max_grid: int | None = None,
         kind: str = "std",
         name: str | None = None,
         ax: Axes | None = None,
@@ -144,8 +149,8 @@ class LayerSpectrumDisplay(Display):
             How to find the singular values.
         fold_bn : bool, default=True
             Whether batch normalisation is part of the layers.
-        max_grid : int or None, default=8
-            Largest number of frequencies along each axis.
+        max_grid : int or None, default=None
+            Largest number of frequencies along each axis for ``method="fft"``.
         kind : str, default="std"
             As for :meth:`plot`.
         %(plain_title)s
@@ -214,7 +219,7 @@ class LayerSpectrumDisplay(Display):
             beside: dict[str, Any] = {
                 "loc": "upper left",
                 "bbox_to_anchor": (1, 1),
-                "fontsize": "small",
+                "fontsize": 8.5,
             }
             ax.legend(**({**beside, "ncols": -(-len(self.lines_) // 24)} if many else {}))
         return self
@@ -233,7 +238,8 @@ class LayerSpectrumDisplay(Display):
             ends = np.cumsum(weights) / weights.sum()
             x = np.stack([np.concatenate([[0], ends[:-1]]), ends], 1).ravel()
             color = line_style(place)["color"] if shades is None else shades[place]
-            look: dict[str, Any] = {"color": color, "label": name, **options}
+            label = _with_method(name, {report.method[row]})
+            look: dict[str, Any] = {"color": color, "label": label, **options}
             self.lines_ += ax.plot(x, values.repeat(2), **look)
         return "share of the singular values, in descending order"
 
@@ -244,8 +250,16 @@ class LayerSpectrumDisplay(Display):
             (label, number, report[kind][rows], options)
             for number, (label, report) in enumerate(self.reports.items())
         ]
-        self.lines_ = draw_over_layers(ax, [layers[row] for row in rows], curves)
+        reports = self.reports.values()
+        labels = [_with_method(layers[k], {r.method[k] for r in reports}) for k in rows]
+        self.lines_ = draw_over_layers(ax, labels, curves)
         return "layer"
+
+
+def _with_method(name: str, methods: set[str]) -> str:
+    """Name of a layer, with the method that found its values unless that was exact."""
+    inexact = sorted(methods - {"exact"})
+    return f"{name} ({', '.join(inexact)})" if inexact else name
 
 
 def _depths(n: int) -> Any:

@@ -22,9 +22,9 @@ KINDS = {
     "output": "margin of the logits",
     "softmax": "margin of the probabilities",
     "feature": "distance to the boundary in the last features (l2)",
-    "input_upper": "distance to the boundary found by the attack",
-    "input_linear": "distance to the linearised boundary",
-    "input_lower": "distance certified by the Lipschitz bound",
+    "input_upper": "distance to the boundary found by the attack ({norm})",
+    "input_linear": "distance to the linearised boundary ({norm})",
+    "input_lower": "distance certified by the Lipschitz bound ({norm})",
     "confidence": "confidence",
     "loss": "cross-entropy (nats)",
 }
@@ -44,6 +44,8 @@ class MarginDisplay(Display):
         Kind of the margins: one of the arrays of :func:`sklearn_robust.spectral.margin_report`.
     name : str, default=None
         Title.
+    norm : str, default="l2"
+        Norm of distances in the input, which the label of the axis names.
 
     Attributes
     ----------
@@ -80,10 +82,17 @@ class MarginDisplay(Display):
         values: Mapping[str, NDArray[Any]],
         kind: str = "softmax",
         name: str | None = None,
+        norm: str = "l2",
     ) -> None:
         self.values = values
         self.kind = kind
         self.name = name
+        self.norm = norm
+
+    @property
+    def _quantity(self) -> str:
+        """What the values are, in words."""
+        return KINDS[self.kind].format(norm=self.norm)
 
     @classmethod
     @shared_docs
@@ -151,15 +160,15 @@ class MarginDisplay(Display):
         check.check_choice("kind", kind, KINDS)
         measured = kind.split("_")[0]
         kinds = (measured,) if measured in ("softmax", "feature", "input") else ("output",)
-        values = {}
+        values, norm = {}, "l2"
         for label, model in named(estimators).items():
             report = margin_report(model, X, y, kinds=kinds, attack=attack)
-            right = report.correct
+            right, norm = report.correct, report.get("norm", norm)
             parts = {f"{label}, right": right, f"{label}, wrong": ~right}
             for part, rows in (parts if by_outcome else {label: np.full(len(right), True)}).items():
                 if rows.any():
                     values[part] = report[kind][rows]
-        return cls(values=values, kind=kind, name=name).plot(ax=ax, **plot_options)
+        return cls(values=values, kind=kind, name=name, norm=norm).plot(ax=ax, **plot_options)
 
     @shared_docs
     def plot(
@@ -192,7 +201,7 @@ class MarginDisplay(Display):
         everything = np.concatenate(list(finite.values()))
         if not len(everything):
             raise ValueError(
-                f"No {KINDS[self.kind]} is finite: choose another kind, or an attack that succeeds."
+                f"No {self._quantity} is finite: choose another kind, or an attack that succeeds."
             )
         ax = self.open_axes(ax)
         edges = _edges(everything, bins)
@@ -208,7 +217,7 @@ class MarginDisplay(Display):
         if edges[0] < 0 < edges[-1]:
             ax.axvline(0, color=INK, linewidth=0.8, linestyle=":", label="decision boundary")
         ax.set(
-            xlabel=KINDS[self.kind] if xlabel is None else xlabel,
+            xlabel=self._quantity if xlabel is None else xlabel,
             ylabel="share of samples" if ylabel is None else ylabel,
             title=self.name,
         )

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist, pdist
 from sklearn.utils import Bunch, check_random_state
@@ -15,11 +14,11 @@ from .. import _validation as check
 from ..attacks import DeepFool
 from ..attacks._minimum_norm import check_nearest
 from ..differentiable import Model
-from ._layers import last_layer, layers_of
+from ._layers import last_layer
 from ._margin_report import logits_of, open_samples
 from ._modules import own_dtype
-from ._solve import spectrum_of
-from ._trace import Trace, trace_of
+from ._smallest_gains import smallest_gains
+from ._trace import trace_of
 
 __all__ = ["generalization_bound_terms"]
 
@@ -66,15 +65,17 @@ def generalization_bound_terms(
         ``margin_term`` and ``covering_term``, the two summands; ``bound``, their sum; ``vacuous``,
         whether the sum is 1 or more, so that it says nothing. They are made of ``u_min``, the
         product of ``class_distance`` (smallest distance of two rows of the last weight matrix),
-        ``sigma_min_product`` (smallest singular values of all layers before it) and
-        ``input_margin_min`` (smallest distance found of a correctly classified sample to the
-        boundary); ``dimension`` and ``constant``, k and C of the covering number
-        ``(C / eps)^k``; ``covering_number``; ``note``.
+        ``sigma_min_product`` (smallest singular values of all steps before it, those of a
+        pipeline's scaler included; ``sigma_min`` lists them by name) and ``input_margin_min``
+        (smallest distance found of a correctly classified sample to the boundary); ``dimension``
+        and ``constant``, k and C of the covering number ``(C / eps)^k``; ``covering_number``.
 
     Raises
     ------
     ValueError
-        If the model does not end in a linear layer, or a number is out of its range.
+        If the model does not end in a linear layer, holds a step whose smallest singular value is
+        unknown (a shortcut, attention, another activation than ReLU) or a convolution too large for
+        it, if no boundary is found, or a number is out of its range.
 
     See Also
     --------
@@ -92,7 +93,9 @@ def generalization_bound_terms(
     ``u_min = min ||w_y - w_y'|| * prod sigma_min * input_margin_min``. The statement is recalled
     from the paper, its constants are not checked. For practical networks it is vacuous: the
     smallest singular value of a convolution is nearly 0, and (C / eps)^k is far above m. Look at
-    the terms as diagnostics; a shortcut makes even the product of the layers meaningless.
+    the terms as diagnostics. Singular values are those of the exact operators, with their true
+    padding; of a step with fewer outputs than inputs, the smallest of as many values as it has
+    outputs, though such a step maps some changes to 0.
 
     The covering number is fitted to a greedy farthest-point net of the samples, which makes the
     dimension too small, and the smallest margin is an upper bound by attack. Both flatter the
@@ -125,9 +128,9 @@ def generalization_bound_terms(
     last = last_layer(trace)
     if last is None:
         raise ValueError(f"{opened.name} does not end in a linear layer, which the bound needs.")
-    terms = Bunch(note=_note(trace))
+    terms = Bunch(sigma_min=smallest_gains(trace, last.node, opened.name))
     terms.class_distance = float(pdist(last.matrix.double().cpu().numpy()).min())
-    terms.sigma_min_product = _product(trace)
+    terms.sigma_min_product = math.prod(terms.sigma_min.values())
     terms.input_margin_min = _smallest_margin(opened, samples, codes, attack)
     terms.u_min = terms.class_distance * terms.sigma_min_product * terms.input_margin_min
     terms.margin_term = max(0.0, 1 - terms.u_min / gamma)
@@ -142,22 +145,6 @@ def generalization_bound_terms(
     return terms
 
 
-def _note(trace: Trace) -> str:
-    joined = any(node.op == "add" and len(node.inputs) > 1 for node in trace.nodes)
-    return "the model has shortcuts, for which the product means nothing" if joined else ""
-
-
-def _product(trace: Trace) -> float:
-    """Product of the smallest singular values of all layers but the last."""
-    smallest = []
-    with torch.no_grad():
-        for layer in layers_of(trace):
-            if layer.map is None:
-                return math.nan
-            smallest.append(float(spectrum_of(layer.map).values.min()))
-    return math.prod(smallest[:-1])
-
-
 def _smallest_margin(
     opened: Model, X: NDArray[Any], codes: NDArray[np.int64], attack: Any
 ) -> float:
@@ -166,7 +153,14 @@ def _smallest_margin(
     if not right.any():
         return 0.0
     attack = DeepFool(norm="l2", bounds=None) if attack is None else check_nearest(attack, "l2")
-    return float(attack.evaluate(opened, X[right]).distance.min())
+    smallest = float(attack.evaluate(opened, X[right]).distance.min())
+    if not math.isfinite(smallest):
+        raise ValueError(
+            f"No attack found a boundary of {opened.name}, so its smallest margin is unknown: "
+            f"{type(attack).__name__} changed no prediction; give another attack, or a model that "
+            "tells the classes apart."
+        )
+    return smallest
 
 
 def _dimension(

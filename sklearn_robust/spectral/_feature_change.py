@@ -78,7 +78,8 @@ def feature_change_report(
           (random: of its mean over the directions);
         - ``relative``, the mean of D / ||h(x)||, the one to compare models on;
         - ``gain``, the mean of D / ||x' - x||, and ``local_gain``, of D over the change of the
-          layer before.
+          layer before; each with its standard deviation over the samples, ``relative_std`` and so
+          on.
 
         ``random_variance`` is the mean over samples of the variance of D over the directions,
         ``anisotropy`` the ratio of the two means, 1 if all directions count alike. ``n_dead``
@@ -89,7 +90,7 @@ def feature_change_report(
     Raises
     ------
     ValueError
-        If no such layer exists, or the attack moves no sample.
+        If no such layer exists, the model has no linear layer, or the attack moves no sample.
 
     See Also
     --------
@@ -160,7 +161,12 @@ def _choose(
     """Names and classes of the modules to measure."""
     trace = trace_of(model, model.tensor(X[:2]).to(own_dtype(model)))
     if layers is None:
-        return hidden_layers(trace)
+        found = hidden_layers(trace)
+        if not found:
+            names = [call.name for call in trace.calls]
+            choice = f"name some of {names} as layers" if names else "give a network of layers"
+            raise ValueError(f"{model.name} has no linear layer whose features change: {choice}.")
+        return found
     layers = (
         [layers]
         if isinstance(layers, str)
@@ -212,12 +218,8 @@ def _fill(
     report[f"{kind}_max"] = change.max(1)
     before = np.concatenate([step[None], change[:-1]])
     for name, base in (("relative", size), ("gain", step), ("local_gain", before)):
-        report[f"{kind}_{name}"] = _mean_ratio(change, np.broadcast_to(base, change.shape))
-
-
-def _mean_ratio(values: NDArray[Any], base: NDArray[Any]) -> NDArray[Any]:
-    """Mean quotient of each row, without the entries whose base is zero; NaN if none is left."""
-    alive = base > 0
-    ratio = np.divide(values, base, out=np.zeros_like(values), where=alive)
-    count = alive.sum(1)
-    return np.divide(ratio.sum(1), count, out=np.full(len(values), np.nan), where=count > 0)
+        ratio = np.divide(change, base, out=np.full(change.shape, np.nan), where=base > 0)
+        known = [row[~np.isnan(row)] for row in ratio]
+        report[f"{kind}_{name}"] = np.array([row.mean() if len(row) else np.nan for row in known])
+        spread = [row.std() if len(row) else np.nan for row in known]
+        report[f"{kind}_{name}_std"] = np.array(spread)

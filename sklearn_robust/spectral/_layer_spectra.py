@@ -32,7 +32,7 @@ def layer_spectra(
     input_shape: tuple[int, ...] | None = None,
     method: str = "auto",
     fold_bn: bool = True,
-    max_grid: int | None = 8,
+    max_grid: int | None = None,
     spectra: bool = False,
 ) -> Bunch:
     r"""Statistics of the singular values of every linear layer of a model.
@@ -40,21 +40,26 @@ def layer_spectra(
     Parameters
     ----------
     estimator : fitted classifier, Pipeline or torch.nn.Module
-        Model to measure; it is not changed.
+        Model to measure; it is not changed. A module need not be a classifier: one layer or a
+        backbone will do. Of a pipeline the scalers and projections are listed by the names of
+        their steps.
     X : array-like of shape (n_samples, ...), optional
         Samples, of which only the shape matters. A fitted net or a Pipeline needs none.
     input_shape : tuple, optional
         Shape of one sample, instead of ``X``.
     method : {"auto", "fft", "exact", "lanczos", "reshape"}, default="auto"
-        As for :func:`conv_singular_values`.
+        As for :func:`conv_singular_values`, but "auto" is "lanczos" wherever a convolution is too
+        large for "exact" and is not on a torus itself: it keeps the true padding. Its mean and std
+        are estimates with an error of about 1 %, its ``min`` is NaN.
     fold_bn : bool, default=True
         Whether batch normalisation, which in eval mode multiplies each channel by a constant, is
         counted as part of the layer before it (or, behind the activation, after it). Without, the
         scale of a layer followed by batch normalisation is arbitrary.
-    max_grid : int or None, default=8
-        Cap of the number of frequencies along each axis for "fft". Means of the second and
-        fourth powers stay exact, mean and std change by less than 0.1 %, max is a little too low
-        and min too high. None takes all.
+    max_grid : int or None, default=None
+        Cap of the number of frequencies along each axis for ``method="fft"`` and no other. 8 saves
+        nine tenths of the time of a wide layer on 32 x 32 pixels: means of the second and fourth
+        powers stay exact, mean and std change by less than 0.1 %, max is a little too low and min
+        too high. None takes all.
     spectra : bool, default=False
         Whether to keep the singular values themselves.
 
@@ -122,7 +127,7 @@ def layer_spectra(
         check.check_count("max_grid", max_grid)
     model = open_model(estimator)
     x = example_for(model, X, input_shape)
-    layers = layers_of(trace_of(model.module, x), fold_bn)
+    layers = layers_of(trace_of(model.module, x, logits=False), fold_bn)
     with torch.no_grad():
         rows = [_row(layer, method, max_grid) for layer in layers]
     report = Bunch(
@@ -144,7 +149,7 @@ def _row(layer: Layer, method: str, max_grid: int | None) -> dict[str, Any]:
         empty = np.empty(0)
         return {"method": "none", "note": layer.note, "values": empty, "weights": empty}
     check_finite(layer.map, layer.name)
-    spectrum = spectrum_of(layer.map, method, max_grid)
+    spectrum = spectrum_of(layer.map, method, max_grid if method == "fft" else None)
     square = layer.map.squared_frobenius()
     if square is None:  # no closed form
         square = spectrum.power_sum(2)

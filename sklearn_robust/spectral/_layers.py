@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from ..differentiable._layers.blocks import Matrix, Scale
 from ._maps import Convolution, Dense, Diagonal, LinearMap, computable
 from ._torch_layers import convolution_of, pairs_of
 from ._trace import Call, Node, Ref, Trace, tensors_in
@@ -94,6 +95,8 @@ def layers_of(trace: Trace, fold_bn: bool = True) -> list[Layer]:
         factors = channel_factors(node)
         if factors is not None:
             linear = Diagonal(factors, math.prod(node.shape[2:]))
+        elif linear is None:
+            linear = _scaler(node)
         if linear is not None:
             layers[number] = _layer(node, number, linear)
     done = {id(trace.nodes[number].call) for number in layers}
@@ -105,6 +108,8 @@ def layers_of(trace: Trace, fold_bn: bool = True) -> list[Layer]:
 
 def _layer(node: Node, number: int, linear: LinearMap) -> Layer:
     name = node.call.name if node.call else "model"
+    if node.call and node.call.step and isinstance(node.call.module, Matrix | Scale):
+        name = node.call.step
     kind = type(node.call.module).__name__ if node.call else node.op
     shape = node.shapes[0][1:]
     if node.call and node.op in ("addmm", "mm") and len(node.call.shape) > 2:
@@ -200,12 +205,23 @@ def channel_factors(node: Node) -> Tensor | None:
     return scale if weight is None else computable(weight) * scale
 
 
+def _scaler(node: Node) -> Diagonal | None:
+    """Factors of the features under the scaler of a pipeline; None for another node."""
+    if not (node.call and node.call.step and isinstance(node.call.module, Scale)):
+        return None
+    if node.op != "mul" or node.shape != node.shapes[0]:
+        return None
+    other = node.args[1] if isinstance(node.args[0], Ref) else node.args[0]
+    return Diagonal(computable(other).expand(node.shape[1:]).flatten())
+
+
 def _fold(trace: Trace, layers: dict[int, Layer]) -> None:
     """Fold each batch normalisation into the layer before it, else into those behind."""
     readers = trace.consumers()
     for number, norm in list(layers.items()):
-        if not isinstance(norm.map, Diagonal):
+        if channel_factors(trace.nodes[number]) is None:
             continue
+        assert isinstance(norm.map, Diagonal)
         source = trace.nodes[number].inputs[0]
         before = layers.get(source)
         if before and not isinstance(before.map, Diagonal) and readers[source] == [number]:

@@ -148,6 +148,12 @@ def margin_report(
     report.notes = []
     if {"feature", "input"} & set(kinds):
         geometry = Geometry(opened.module, opened.module.tensor(samples[:2]))
+        if geometry.constant:
+            raise ValueError(
+                f"The logits of {opened.name} do not depend on the sample, so there is no boundary "
+                "to measure a distance to: give a model that reads its input, or type "
+                "kinds=('output', 'softmax')."
+            )
         if "feature" in kinds:
             _measure_features(report, geometry, z, opened.name)
         if "input" in kinds:
@@ -194,7 +200,14 @@ def logits_of(
             model(model.tensor(X[rows])).double().cpu()
             for rows in batches_of(X, batch_size, model.device, verbose, "logits")
         ]
-    return torch.cat(parts)
+    z = torch.cat(parts)
+    broken = z.isnan().any(1)
+    if bool(broken.any()):
+        raise ValueError(
+            f"The logits of {model.name} are NaN at sample {int(broken.nonzero()[0])}: fix the "
+            "model, or leave the sample out."
+        )
+    return z
 
 
 def _outputs(z: Tensor, codes: NDArray[np.int64], kinds: tuple[str, ...]) -> Bunch:

@@ -70,12 +70,15 @@ class Geometry:
         Bound of the l2 Lipschitz constant from the input to the logits.
     to_features : float
         The same to the input of the last layer.
+    constant : bool
+        Whether the logits do not depend on the sample.
     unknown : list of str
         Operations without a known bound, which make both infinite.
     """
 
     def __init__(self, model: DifferentiableModel, x: Tensor) -> None:
         trace = trace_of(model, x)
+        self.constant = trace.output is None
         bounds, self.unknown = lipschitz_bounds(trace)
         self.lipschitz = 0.0 if trace.output is None else bounds[trace.output]
         last = last_layer(trace)

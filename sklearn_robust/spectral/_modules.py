@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import singledispatch
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,7 +15,7 @@ from ..differentiable._fast.copying import copy_module
 from ..differentiable._layers.outputs import Chain, OutputOf
 from ..nets._engine.skorch_models import LogProbabilities, TwoColumns
 
-__all__ = ["example_for", "hookable_copy", "module_names", "own_dtype"]
+__all__ = ["example_for", "hookable_copy", "module_names", "own_dtype", "step_names"]
 
 
 @runtime_checkable
@@ -35,14 +35,50 @@ def hookable_copy(model: nn.Module) -> nn.Module:
 
 def module_names(model: nn.Module) -> dict[nn.Module, str]:
     """Modules of the model without its wrappers, with the names in the user's own network."""
-    wrappers, root = set(), model
-    while (inner := _inner(root)) is not None:
-        wrappers.add(root)
-        root = inner
+    wrappers, root = _wrappers(model)
     names = {module: name.removeprefix("body.") for name, module in model.named_modules()}
     names |= {module: name for name, module in root.named_modules()}
     names[root] = "model"
+    for module, name, _ in _modules_of_steps(wrappers):
+        names[module] = name
     return {module: name for module, name in names.items() if module not in wrappers}
+
+
+def step_names(model: nn.Module) -> dict[nn.Module, str]:
+    """Modules inside the transformers of a pipeline, with the names that the user gave those.
+
+    A step of a pipeline inside another is named ``outer.inner``.
+    """
+    return {module: step for module, _, step in _modules_of_steps(_wrappers(model)[0])}
+
+
+def _wrappers(model: nn.Module) -> tuple[list[nn.Module], nn.Module]:
+    """Wrappers around the user's own network, and that network."""
+    wrappers: list[nn.Module] = []
+    while (inner := _inner(model)) is not None:
+        wrappers.append(model)
+        model = inner
+    return wrappers, model
+
+
+def _modules_of_steps(wrappers: list[nn.Module]) -> Iterator[tuple[nn.Module, str, str]]:
+    """Modules of the steps before the last, their own names and those of their steps."""
+    for chain in wrappers:
+        if isinstance(chain, Chain) and chain.names:
+            for name, step in zip(chain.names, chain.steps, strict=False):
+                yield from _modules_of_step(step, name)
+
+
+def _modules_of_step(step: nn.Module, name: str) -> Iterator[tuple[nn.Module, str, str]]:
+    yield step, name, name
+    body = step.body if isinstance(step, OutputOf) else step
+    if isinstance(body, Chain) and body.names:
+        for inner, part in zip(body.names, (*body.steps, body.last), strict=True):
+            yield from _modules_of_step(part, f"{name}.{inner}")
+        return
+    for path, module in body.named_modules():
+        if module is not step:
+            yield module, f"{name}.{path or 'body'}", name
 
 
 @singledispatch

@@ -91,7 +91,8 @@ class RegularizationScorer:
 def _spectrum_scores(opened: Model, X: NDArray[Any]) -> dict[str, float]:
     """Spread of the singular values, of all layers and of each."""
     report = layer_spectra(opened, X)
-    rows = np.flatnonzero(np.isfinite(report["std"]))
+    scaler = np.array([kind == "Scale" for kind in report.type], dtype=bool)
+    rows = np.flatnonzero(np.isfinite(report["std"]) & ~scaler)  # of the network alone
     if not len(rows):
         return {}
     scores = {"spectrum_std": float(report["std"][rows].mean())}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from .. import _validation as check
 from ._krylov import fits, top_values
 from ._maps import Convolution, check_finite
-from ._solve import METHODS, automatic, spectrum_of
+from ._solve import METHODS, SMALL, automatic, spectrum_of
 from ._torch_layers import map_of
 
 __all__ = ["conv_singular_values"]
@@ -37,10 +38,10 @@ def conv_singular_values(
         that keeps the image's size, or divides it by the stride, and close for other padding if
         the image is much larger than the kernel. "exact" decomposes the dense matrix with the
         true padding. "lanczos" finds the largest values with the true padding. "reshape" takes
-        the kernel as a matrix (n_out, n_in * kernel size): a different quantity. "auto" is "exact"
-        where that costs a second at most, where the kernel is larger than the image, and, as long
-        as the matrix fits, for other padding than zeros where "fft" is not exact ("lanczos" if
-        ``k`` is given and the matrix is large); else "fft".
+        the kernel as a matrix (n_out, n_in * kernel size): a different quantity. "auto" is "fft"
+        where that is exact, "exact" for matrices of up to 2048 rows and columns (and larger ones
+        for other padding than zeros), "lanczos" beyond if ``k`` is given, and else "fft", with a
+        warning.
     k : int, optional
         Number of largest values to return; None means all, and up to 6 for "lanczos".
 
@@ -56,6 +57,11 @@ def conv_singular_values(
         If the layer has no fixed matrix.
     ValueError
         If ``input_shape`` does not fit the layer, or the dense matrix would be too large.
+
+    Warns
+    -----
+    UserWarning
+        If "auto" takes the values of a torus in place of those of the layer.
 
     See Also
     --------
@@ -92,7 +98,7 @@ def conv_singular_values(
         if method == "auto" and isinstance(linear_map, Convolution):
             method = automatic(linear_map)
             if method == "lanczos" and (k is None or k >= min(linear_map.dims)):
-                method = "exact" if fits(linear_map) else "fft"  # Lanczos knows the largest only
+                method = _for_all_values(linear_map)
         if method == "lanczos" and isinstance(linear_map, Convolution):
             top = max(1, min(6, min(linear_map.dims) - 1)) if k is None else k
             return top_values(linear_map, top).to(linear_map.weight.dtype).numpy()
@@ -100,3 +106,18 @@ def conv_singular_values(
     if k is not None and k > len(values):
         raise ValueError(f"k is {k}, but the layer has only {len(values)} singular values.")
     return values[:k]
+
+
+def _for_all_values(conv: Convolution) -> str:
+    """Choose the method for all values of a large layer that is not on a torus."""
+    n_out, n_in = conv.dims
+    if fits(conv) and (conv.mode != "zeros" or max(n_out, n_in) <= SMALL):
+        return "exact"
+    warnings.warn(
+        f"The matrix of this layer has {n_out} x {n_in} entries: its singular values are those of "
+        "a torus, the largest a few percent too high and the smallest much too high. Type "
+        "method='exact' for the true ones, method='lanczos' with k for the largest, or "
+        "method='fft' to do without this warning.",
+        stacklevel=3,
+    )
+    return "fft"

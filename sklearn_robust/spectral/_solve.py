@@ -37,18 +37,12 @@ def spectrum_of(
 
 
 def automatic(conv: Convolution) -> str:
-    """Choose an exact method where it is cheap or the torus is a bad model; else the torus."""
+    """Choose the exact method where it is cheap, else one that keeps the true padding."""
     if conv.is_torus:
         return "fft"
     small, large = sorted(conv.dims)
-    if small * small * large <= QUICK**3:
-        return "exact"
-    tiny = any(map(int.__lt__, conv.size, conv.receptive_field))
-    if conv.mode != "zeros" or tiny:
-        return "exact" if fits(conv) and (large <= SMALL or tiny) else "lanczos"
-    axes = zip(conv.size, conv.receptive_field, strict=True)
-    crowded = any(n < 2 * field - 1 for n, field in axes)
-    return "exact" if crowded and large <= SMALL else "fft"
+    tiny = any(map(int.__lt__, conv.size, conv.receptive_field)) and large <= SMALL
+    return "exact" if tiny or small * small * large <= QUICK**3 else "lanczos"
 
 
 def _fft(conv: Convolution, max_grid: int | None) -> Spectrum:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.lazy import LazyModuleMixin
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from .. import _validation as check
 from ._maps import Convolution, Dense, computable
@@ -38,20 +41,36 @@ def map_of(layer: nn.Module, input_shape: Sequence[int] | None = None) -> Dense 
     return build(layer, shape)
 
 
+def current_weight(layer: nn.Linear | _ConvNd) -> Tensor:
+    """Weight that the layer's next run in eval mode uses.
+
+    torch's older ``weight_norm``, ``spectral_norm`` and pruning keep a copy of the weight that they
+    renew at each run: it is stale once their own parameters have changed.
+    """
+    for hook in layer._forward_pre_hooks.values():
+        if isinstance(hook, WeightNorm) and hook.name == "weight":
+            return hook.compute_weight(layer)
+        if isinstance(hook, SpectralNorm) and hook.name == "weight":
+            return hook.compute_weight(layer, do_power_iteration=False)
+        if isinstance(hook, BasePruningMethod) and hook._tensor_name == "weight":
+            return hook.apply_mask(layer)
+    return layer.weight
+
+
 def _linear(layer: nn.Linear, shape: tuple[int, ...]) -> Dense:
     if not shape or shape[-1] != layer.in_features:
         raise ValueError(
             f"input_shape is {shape}; {type(layer).__name__} needs a shape that ends with its "
             f"{layer.in_features} features."
         )
-    return Dense(computable(layer.weight), math.prod(shape[:-1]))
+    return Dense(computable(current_weight(layer)), math.prod(shape[:-1]))
 
 
 def convolution_of(layer: _ConvNd, shape: tuple[int, ...]) -> Convolution:
     """Linear map of a convolution that is not transposed, on samples of a shape."""
     padding, mode = _pairs(layer), layer.padding_mode
     return Convolution(
-        computable(layer.weight),
+        computable(current_weight(layer)),
         size=shape[1:],
         stride=layer.stride,
         padding=padding,
@@ -90,7 +109,7 @@ def _transposed(layer: _ConvNd, shape: tuple[int, ...]) -> Convolution:
         layer.output_padding, strict=True,
     )  # fmt: skip
     return Convolution(
-        computable(layer.weight),
+        computable(current_weight(layer)),
         size=tuple((n - 1) * s - 2 * p + d * (k - 1) + 1 + extra for n, s, p, d, k, extra in axes),
         stride=layer.stride,
         padding=pairs_of(padding, layer.stride, layer.output_padding),

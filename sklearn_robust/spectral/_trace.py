@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from .. import _validation as check
 from ..differentiable import DifferentiableModel
-from ._modules import hookable_copy, module_names
+from ._modules import hookable_copy, module_names, step_names
 
 __all__ = ["Call", "Node", "Ref", "Trace", "tensors_in", "trace_of"]
 
@@ -40,12 +40,15 @@ class Call:
         Shape of its first argument, with the batch axis.
     start : int
         Number of the first node after it began.
+    step : str or None
+        Name of the transformer of a pipeline that it is inside of.
     """
 
     name: str
     module: nn.Module
     shape: tuple[int, ...]
     start: int
+    step: str | None = None
 
 
 @dataclass
@@ -117,10 +120,12 @@ class _Recorder(TorchDispatchMode):
         self.written: dict[int, int] = {}  # memory that an operation wrote into
         self.stack: list[Call] = []
 
-    def enter(self, name: str, module: nn.Module, args: tuple[Any, ...]) -> None:
+    def enter(
+        self, name: str, module: nn.Module, args: tuple[Any, ...], step: str | None = None
+    ) -> None:
         """Take note that a module begins to run."""
         shape = tuple(args[0].shape) if args and isinstance(args[0], Tensor) else ()
-        call = Call(name, module, shape, len(self.trace.nodes))
+        call = Call(name, module, shape, len(self.trace.nodes), step)
         self.stack.append(call)
         self.trace.calls.append(call)
 
@@ -206,29 +211,30 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
             yield from tensors_in(part)
 
 
-def trace_of(model: DifferentiableModel, x: Tensor) -> Trace:
-    """Record a run of the model on the batch ``x``."""
+def trace_of(model: DifferentiableModel, x: Tensor, *, logits: bool = True) -> Trace:
+    """Record a run of the model on the batch ``x``; without ``logits`` it may return anything."""
     trace = Trace(n_rows=len(x))
     trace.nodes.append(Node("input", (), {}, [], [], tuple(x.shape), None))
     recorder = _Recorder(trace)
     recorder.follow(x, 0)
     copy = hookable_copy(model)
     _report_modules(copy, recorder)
+    body = copy.get_submodule("body")
     with check.wrap_shape_errors(model.name, x.shape[1:]), torch.no_grad(), recorder:
-        z = copy(x)
-    trace.output = recorder.number_of(z)
+        z = copy(x) if logits else body(x)
+    trace.output = recorder.number_of(z) if isinstance(z, Tensor) else None
     return trace
 
 
 def _report_modules(copy: nn.Module, recorder: _Recorder) -> None:
     """Let each module of a copy tell the recorder when it runs."""
-    names = module_names(copy)
+    names, steps = module_names(copy), step_names(copy)
     runs: dict[nn.Module, int] = {}
 
     def enter(module: nn.Module, args: tuple[Any, ...]) -> None:
         runs[module] = runs.get(module, 0) + 1
         name = names[module] if runs[module] == 1 else f"{names[module]}:{runs[module]}"
-        recorder.enter(name, module, args)
+        recorder.enter(name, module, args, steps.get(module))
 
     def leave(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         recorder.leave()

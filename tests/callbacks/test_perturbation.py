@@ -166,3 +166,34 @@ def test_both_passes_of_a_batch_draw_the_same_projections():
     )
     first = [net.history[0]["batches"][0]["jacobian_penalty"] for net in (plain, perturbed)]
     assert first[0] == pytest.approx(first[1], rel=1e-6)
+
+
+class Token(nn.Module):
+    """A linear layer, and an embedding of positions that is no weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.position = nn.Parameter(torch.ones(1, 4))
+        self.layer = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.layer(x + self.position)
+
+
+class Unnamed(nn.Module):
+    """A layer that calls its weight otherwise."""
+
+    def __init__(self):
+        super().__init__()
+        self.kernel = nn.Parameter(torch.ones(4, 2))
+
+    def forward(self, x):
+        return x @ self.kernel
+
+
+def test_only_weights_move():
+    for before, under, _ in watch(NaturalNet, module=Token):
+        assert torch.equal(before["position"], under["position"])
+        assert not torch.equal(before["layer.weight"], under["layer.weight"])
+    for before, under, _ in watch(NaturalNet, module=Unnamed):
+        assert not torch.equal(before["kernel"], under["kernel"])

@@ -291,3 +291,23 @@ def test_a_compiled_module_is_taken_out_of_its_wrapper():
     network = networks()["residual"]
     W = class_weight_matrix(torch.compile(network), input_shape=IMAGE)
     np.testing.assert_array_equal(W, class_weight_matrix(network, input_shape=IMAGE))
+
+
+class SqueezeAndExcite(nn.Module):
+    """Squeeze and excitation: features times a function of their own means."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.fc(x.mean((2, 3))))[:, :, None, None]
+
+
+def test_a_refusal_names_the_module_that_is_not_affine():
+    network = nn.Sequential(
+        nn.Conv2d(2, 4, 3), SqueezeAndExcite(), nn.Flatten(), nn.Linear(64, 3)
+    ).double()
+    with pytest.raises(NotLinearizableError, match="still not affine, because of mul in 1[.,]"):
+        class_weight_matrix(network, input_shape=(2, 6, 6))
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())

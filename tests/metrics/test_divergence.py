@@ -6,7 +6,10 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
+from sklearn_robust import NaturalNet
 from sklearn_robust import _functional as F
+from sklearn_robust.datasets import load_moons
+from sklearn_robust.differentiable import as_module
 from sklearn_robust.metrics import hessian_eigvals, prediction_divergence
 from tests.metrics.indicator_cases import Constant, Scaled, linear, mlp, quadratic, samples
 
@@ -49,6 +52,22 @@ def test_one_start_on_the_wrong_side_does_not_hide_the_boundary():
     assert (found >= F.kl(moved, z).numpy() * (1 - 1e-4)).all()
 
 
+def test_the_default_finds_the_summit_around_every_sample():
+    """A grid of 101 x 101 points around each of 60 samples is the oracle."""
+    X, y = load_moons(300, random_state=0)
+    X, net = X.astype(np.float64), NaturalNet(max_epochs=30, lr=0.01, random_state=0).fit(X, y)
+    model, side = as_module(net), np.linspace(-0.15, 0.15, 101)
+    grid = np.stack(np.meshgrid(side, side), -1).reshape(1, -1, 2)
+    ball = np.clip(X[:60, None] + grid, 0, 1)
+    with torch.no_grad():
+        z = model(torch.tensor(ball.reshape(-1, 2))).reshape(60, -1, 2)
+        still = model(torch.tensor(X[:60]))
+    summit = np.array([F.kl(around, z0[None]).max() for around, z0 in zip(z, still, strict=True)])
+    share = prediction_divergence(net, X[:60], eps=0.15, random_state=2) / summit
+    alone = prediction_divergence(net, X[:60], eps=0.15, random_state=2, n_restarts=1) / summit
+    assert share.min() > 0.99 and alone.min() < 0.05
+
+
 @pytest.mark.parametrize("divergence", DIVERGENCES)
 def test_it_is_positive_bounded_and_grows_with_the_ball(divergence):
     module = mlp(nn.Tanh)
@@ -71,8 +90,9 @@ def test_a_constant_model_never_changes_its_mind(divergence):
 def test_more_restarts_find_more_and_labels_play_no_part():
     module = mlp(nn.ReLU)
     options = {"eps": 0.3, "bounds": None, "random_state": 0}
-    one = prediction_divergence(module, X, **options)
+    one = prediction_divergence(module, X, n_restarts=1, **options)
     assert (prediction_divergence(module, X, n_restarts=4, **options) >= one).all()
+    options["n_restarts"] = 1
     assert np.array_equal(prediction_divergence(module, X, np.arange(15), **options), one)
     assert np.allclose(prediction_divergence(module, X, batch_size=4, **options), one)
 

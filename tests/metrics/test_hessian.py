@@ -107,6 +107,61 @@ def test_relu_nets_have_a_curved_loss_of_low_rank_and_no_curved_margin(module, s
         assert np.allclose(found, top(wanted, k), atol=1e-9 * scale)
 
 
+class _Huber(nn.Module):
+    def forward(self, x):
+        return nn.functional.huber_loss(x, torch.zeros_like(x), reduction="none", delta=0.5)
+
+
+class _Cube(nn.Module):
+    def forward(self, x):
+        return x**3
+
+
+class _SquaredReLU(nn.Module):
+    def forward(self, x):
+        return (x - 1).relu() ** 2
+
+
+def partly_flat(activation):
+    """A sum over features of a function that is curved on some rows alone; class 1 has logit 0."""
+    readout = nn.Linear(3, 2, bias=False).double()
+    readout.weight.data = torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]).double()
+    return nn.Sequential(activation, readout)
+
+
+PARTLY_FLAT = [nn.Hardswish(), _SquaredReLU(), _Huber(), _Cube()]
+
+
+@pytest.mark.parametrize("activation", PARTLY_FLAT, ids=lambda a: type(a).__name__)
+def test_rows_on_flat_pieces_decide_nothing_about_the_others(activation):
+    """The order of the rows, and how many are flat, change no number of any row."""
+    module = partly_flat(activation)
+    X = np.full((60, 3), -5.0 if not isinstance(activation, _Cube) else 0.0)
+    X[[7, 31, 58]] = [[1.3, 0.2, 1.1], [2.0, 0.3, -0.4], [0.1, 1.7, 0.45]]
+    y = np.zeros(60, int)
+    for of in ("margin", "loss"):
+        wanted = oracle(module, X, y, VALUES[of])
+        assert abs(wanted[[7, 31, 58]]).max(1).min() > 1e-2
+        assert np.allclose(hessian_eigvals(module, X, y, of=of), wanted, atol=1e-10)
+        order = np.random.default_rng(0).permutation(60)
+        again = hessian_eigvals(module, X[order], y[order], of=of)
+        assert np.allclose(again, wanted[order], atol=1e-10)
+        size = hessian_norm(module, X, y, of=of)
+        assert np.allclose(size, np.linalg.norm(wanted, axis=1), atol=1e-10)
+
+
+def test_a_method_that_is_named_is_used():
+    """Gauss-Newton leaves out the curvature of the logits, whether or not there is any."""
+    module, y = mlp(nn.SiLU), np.arange(6) % N_CLASSES
+    rough = hessian_eigvals(module, X, y, of="loss", method="gauss_newton")
+    assert not np.allclose(rough, hessian_eigvals(module, X, y, of="loss"), rtol=0.01)
+    relu = mlp(nn.ReLU)
+    estimate = hessian_norm(relu, X, y, of="loss", method="stochastic", random_state=0)
+    exact = hessian_norm(relu, X, y, of="loss", method="exact")
+    assert not np.allclose(estimate, exact, rtol=1e-6)  # random signs, not the closed form
+    assert estimate.mean() == pytest.approx(exact.mean(), rel=0.2)
+
+
 def test_kinks_are_curvature_at_a_scale():
     module, y = mlp(nn.ReLU), np.arange(6) % N_CLASSES
     seen = hessian_eigvals(module, X, y, method="finite_difference", step=0.5)

@@ -54,6 +54,37 @@ def test_samples_are_drawn_by_the_random_state():
     assert np.allclose(whole.samples.margin[once.index], once.samples.margin)
 
 
+def test_standard_errors_are_those_of_means_over_draws():
+    """Over many draws of samples the means spread as the error of one of them says."""
+    module, X = mlp(nn.Tanh), samples(2000)
+    Y = np.arange(2000) % N_CLASSES
+    values = abs(input_jacobian(module, X, Y)).mean(1)
+    draws = [np.random.default_rng(s).choice(2000, 100, replace=False) for s in range(400)]
+    spread = np.std([values[rows].mean() for rows in draws]) / np.sqrt(1 - 100 / 2000)
+    got = robustness_indicator(module, X, Y, random_state=0)
+    size = values[got.index].std(ddof=1) / 10
+    assert got.standard_errors.jacobian == pytest.approx(size)
+    assert got.standard_errors.jacobian == pytest.approx(spread, rel=0.25)
+    assert sorted(got.standard_errors) == sorted(got.samples)
+    one = robustness_indicator(module, X, Y, n_samples=1, random_state=0)
+    assert np.isnan(one.standard_errors.margin)
+
+
+def test_weights_of_samples_count_them_more_than_once():
+    module, weights = mlp(nn.Tanh), np.arange(40) % 3
+    got = robustness_indicator(module, X, Y, weights, n_samples=None)
+    twice = np.repeat(np.arange(40), weights)
+    repeated = robustness_indicator(module, X[twice], Y[twice], n_samples=None)
+    for name in got.samples:
+        assert got[name] == pytest.approx(repeated[name])
+    values, error = got.samples.margin, got.standard_errors.margin
+    n, mean = 40, np.average(values, weights=weights)
+    wanted = np.sqrt(n / (n - 1) * np.sum(weights**2 * (values - mean) ** 2)) / weights.sum()
+    assert error == pytest.approx(wanted)
+    with pytest.raises(ValueError, match="sample_weight is 0 for all the samples that were drawn"):
+        robustness_indicator(module, X, Y, np.arange(40) == 39, n_samples=1, random_state=0)
+
+
 def test_a_constant_model_is_unmasked():
     with pytest.warns(UserWarning, match="gives all samples one label"):
         got = robustness_indicator(Constant(), X, Y)

@@ -19,6 +19,7 @@ from sklearn_robust.metrics import (
     boundary_distance,
     decision_margin,
     hessian_norm,
+    hessian_sparsity,
     input_jacobian,
     jacobian_norm,
     jacobian_sparsity,
@@ -28,7 +29,8 @@ from sklearn_robust.metrics import (
     taylor_bound,
     taylor_radius,
 )
-from tests.metrics.indicator_cases import N_CLASSES, Constant, labels, mlp, samples
+from sklearn_robust.metrics._indicator import pick_samples
+from tests.metrics.indicator_cases import N_CLASSES, Constant, Scaled, labels, mlp, samples
 
 X = samples(40)
 
@@ -39,8 +41,6 @@ READY = {
     "neg_jacobian_l2": ({}, lambda: -jacobian_norm(MODULE, X, TRUE, norm="l2")),
     "jacobian_sparsity": ({}, lambda: jacobian_sparsity(MODULE, X, TRUE)),
     "neg_curvature": ({}, lambda: -hessian_norm(MODULE, X, TRUE, norm="nuclear", average=True)),
-    "hessian_sparsity": ({}, lambda: np.zeros(40)),
-    "decision_margin": ({}, lambda: decision_margin(MODULE, X, TRUE)),
     "taylor_radius": ({"order": 2}, lambda: taylor_radius(MODULE, X, TRUE, order=2)),
     "taylor_robust_accuracy": (
         {"eps": 0.1},
@@ -73,8 +73,34 @@ def test_functions_know_their_direction_or_are_told():
     assert norm(MODULE, X, TRUE) == -jacobian_norm(MODULE, X, TRUE, norm="linf").mean()
     own = make_indicator_scorer(width, greater_is_better=False)
     assert own(MODULE, X, TRUE) == -X.shape[1]
-    low = make_indicator_scorer(decision_margin, aggregate=0.1)
-    assert low(MODULE, X, TRUE) == pytest.approx(np.quantile(decision_margin(MODULE, X, TRUE), 0.1))
+    low = make_indicator_scorer(taylor_radius, aggregate=0.1)
+    assert low(MODULE, X, TRUE) == pytest.approx(np.quantile(taylor_radius(MODULE, X, TRUE), 0.1))
+
+
+@pytest.mark.parametrize("indicator", [decision_margin, hessian_sparsity])
+def test_scorers_that_rank_natural_nets_first_are_withdrawn(indicator):
+    """Ten times the logits predict and resist alike, and score ten times the margin."""
+    for known in (indicator, indicator.__name__):
+        with pytest.warns(FutureWarning, match="is withdrawn, because greater is not better here"):
+            scorer = make_indicator_scorer(known)
+        assert scorer(MODULE, X, TRUE) == pytest.approx(indicator(MODULE, X, TRUE).mean())
+    if indicator is decision_margin:
+        radius, loud = make_indicator_scorer("taylor_radius"), Scaled(MODULE, logits=10)
+        assert scorer(loud, X, TRUE) == pytest.approx(10 * scorer(MODULE, X, TRUE))
+        assert radius(loud, X, TRUE) == pytest.approx(radius(MODULE, X, TRUE))
+
+
+def test_weights_of_samples_weigh_the_mean():
+    scorer, weights = make_indicator_scorer("neg_jacobian_l1", n_samples=25), np.arange(40.0)
+    values = jacobian_norm(MODULE, X, TRUE)
+    index = pick_samples(40, 25, np.random.RandomState(0))
+    wanted = -np.average(values[index], weights=weights[index])
+    assert scorer(MODULE, X, TRUE, sample_weight=weights) == pytest.approx(wanted)
+    assert scorer(MODULE, X, TRUE, sample_weight=np.ones(40)) == scorer(MODULE, X, TRUE)
+    with pytest.raises(ValueError, match="takes no sample_weight, because only a mean has weights"):
+        make_indicator_scorer("taylor_radius", aggregate="median")(MODULE, X, TRUE, weights)
+    with pytest.raises(ValueError, match="one finite number of at least 0"):
+        scorer(MODULE, X, TRUE, sample_weight=[1.0])
 
 
 def width(estimator, X, y):
@@ -83,10 +109,10 @@ def width(estimator, X, y):
 
 
 def test_all_candidates_are_judged_on_the_same_samples():
-    scorer = make_indicator_scorer("decision_margin", n_samples=7)
+    scorer = make_indicator_scorer("taylor_radius", n_samples=7)
     seen = scorer(MODULE, X, TRUE)
     assert (
-        seen == scorer(MODULE, X, TRUE) != make_indicator_scorer("decision_margin")(MODULE, X, TRUE)
+        seen == scorer(MODULE, X, TRUE) != make_indicator_scorer("taylor_radius")(MODULE, X, TRUE)
     )
 
 

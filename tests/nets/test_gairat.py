@@ -7,6 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from sklearn_robust import FATNet, GAIRATNet, MARTNet, MinMaxNet, TRADESNet
 from sklearn_robust import _functional as F
+from sklearn_robust.nets import AdversarialNet
 from sklearn_robust.nets._reweighting import KappaObserver
 from tests.cases import Normalised, blobs, in_training, named, quick, same_weights
 
@@ -132,6 +133,36 @@ def test_experimental_bases_weigh_the_term_that_they_say(module, base):
     weights = F.gair_log_weights(kappa, 10, 0.0).softmax(0)
     weighted, rest = terms(base, net.module_, points)
     torch.testing.assert_close(loss, (weights * weighted).sum() + rest, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("weighted_term", ["loss", "divergence", "both"])
+def test_weights_of_trades_act_on_the_term_that_is_named(module, weighted_term):
+    """MAIL-TRADES weighs the divergence, GAIR-TRADES the loss of the clean samples."""
+    start = {"attack__eps": 0.2, "attack__bounds": None, "attack__random_state": 0}
+    params = {"base": "trades", "beta": 2.0, "burn_in": 0, "weight_fn": "margin", "lam": -2.5}
+    net = in_training(GAIRATNet, module, x64, y64, weighted_term=weighted_term, **params, **start)
+    loss, _ = net.batch_loss(x64, y64)
+    points = net.perturb(x64, y64)
+    z, z_adv = net.module_(x64), net.module_(points)
+    weights = F.mail_log_weights(z_adv.detach(), y64, -2.5).softmax(0)
+    p, q = z.softmax(1), z_adv.softmax(1)
+    kl, clean = (p * (p / q).log()).sum(1), cross_entropy(z, y64, reduction="none")
+    wanted = (weights * clean).sum() if weighted_term != "divergence" else clean.mean()
+    wanted = wanted + 2 * ((weights * kl).sum() if weighted_term != "loss" else kl.mean())
+    torch.testing.assert_close(loss, wanted, rtol=1e-6, atol=0)
+
+
+def test_an_overridden_perturb_is_used_and_counted(module):
+    class Halfway(GAIRATNet):
+        def perturb(self, x, y, *, observe=None):
+            return (x + super().perturb(x, y, observe=observe)) / 2
+
+    start = {"attack__eps": 0.2, "attack__bounds": None, "attack__random_state": 0}
+    net = in_training(Halfway, module, x64, y64, lam=float("inf"), **start)
+    loss, _ = net.batch_loss(x64, y64)
+    points = (x64 + AdversarialNet.perturb(net, x64, y64)) / 2
+    torch.testing.assert_close(loss, cross_entropy(net.module_(points), y64))
+    assert sum(net.history[-1]["kappa_counts"]) == len(y64)
 
 
 BASES = {
@@ -324,6 +355,8 @@ def test_training_stays_finite_where_all_weights_are_tiny_or_one(lam):
         ({"weight_fn": "step"}, "weight_fn is 'step'; choose one of"),
         ({"kappa": "last"}, r"kappa is 'last'; choose one of \['count', 'first'\]"),
         ({"beta": -1}, "beta is -1"),
+        ({"weighted_term": "kl"}, "weighted_term is 'kl'; choose one of"),
+        ({"weighted_term": "both"}, "is for base='trades', whose loss has a divergence; base is"),
         ({"lam": [(1, np.inf), (2, np.nan)]}, "lam from epoch 2 is nan"),
         ({"lam": [(2, 0.0)]}, "that begin with epoch 1 and ascend"),
         ({"lam": lambda epoch: -np.inf}, "lam in epoch 1 is -inf"),

@@ -132,17 +132,21 @@ def test_an_attack_without_weight_leaves_the_penalised_net_as_it_is():
     assert not same_weights(alone, quick(JacobianRegNet, **extra, **params).fit(X, Y))
 
 
-def test_with_an_attack_the_penalised_and_the_adversarial_loss_are_mixed():
+@pytest.mark.parametrize("adv_weight", [0.3, 0.5, 1.0])
+def test_an_attack_shares_the_loss_and_leaves_the_penalty_its_strength(adv_weight):
+    """(1 - w) CE(x) + w CE(x_adv) + lam penalty(x), with the penalty of a linear net by hand."""
     module = torch.nn.Linear(4, 3)
-    extra = {"adversarial__eps": 0.1, "adversarial__bounds": None}
-    shared = {"lam": 0.4, "adversarial": FGSM, **extra}
-    alone = in_training(JacobianRegNet, module, x64, y64, lam=0.4).batch_loss(x64, y64)[0]
-    crafted = in_training(JacobianRegNet, module, x64, y64, adv_weight=1, **shared)
-    adversarial = crafted.batch_loss(x64, y64)[0]
-    mixed = in_training(JacobianRegNet, module, x64, y64, adv_weight=0.3, **shared)
-    torch.testing.assert_close(mixed.batch_loss(x64, y64)[0], 0.7 * alone + 0.3 * adversarial)
-    points = FGSM(eps=0.1, bounds=None).perturb(crafted.module_, x64, y64)
-    torch.testing.assert_close(adversarial, cross_entropy(crafted.module_(points), y64))
+    net = in_training(
+        JacobianRegNet, module, x64, y64, lam=0.4, adv_weight=adv_weight,
+        adversarial=FGSM, adversarial__eps=0.1, adversarial__bounds=None,
+    )  # fmt: skip
+    loss = net.batch_loss(x64, y64)[0]
+    points = FGSM(eps=0.1, bounds=None).perturb(net.module_, x64, y64)
+    clean, adversarial = (cross_entropy(net.module_(x), y64) for x in (x64, points))
+    penalty = slow_penalty(net.module_, "l1", "margin")
+    torch.testing.assert_close(
+        loss, (1 - adv_weight) * clean + adv_weight * adversarial + 0.4 * penalty
+    )
 
 
 @pytest.mark.parametrize(

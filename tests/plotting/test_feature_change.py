@@ -29,6 +29,12 @@ def test_each_model_has_a_line_for_the_attack_and_one_for_noise(models, kind, py
     np.testing.assert_allclose(display.lines_[2].get_ydata(), report[f"adversarial_{kind}"])
     np.testing.assert_allclose(display.lines_[3].get_ydata(), report[f"random_{kind}"])
     assert display.lines_[3].get_linestyle() == "--"
+    for number, way in ((2, "adversarial"), (3, "random")):
+        spread = report[f"{way}_std" if kind == "mean" else f"{way}_{kind}_std"]
+        low, high = display.bands_[number].get_paths()[0].get_extents().intervaly
+        mean = report[f"{way}_{kind}"]
+        assert low == pytest.approx(np.maximum(mean - spread, 0).min(), abs=1e-12)
+        assert high == pytest.approx((mean + spread).max())
     ticks = [text.get_text() for text in display.ax_.get_xticklabels()]
     assert ticks == ["features.1", "classifier"]
 

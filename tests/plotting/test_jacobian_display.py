@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
+from torch import nn
 
 from sklearn_robust.metrics import input_jacobian
 from sklearn_robust.plotting import JacobianDisplay
@@ -43,3 +45,27 @@ def test_shapes_of_images():
     assert as_images(flat, (1, 3, 4)).shape == (2, 3, 4)
     assert as_images(flat.reshape(2, 3, 2, 2)).shape == (2, 2, 2, 3)
     assert as_images(flat.reshape(2, 3, 2, 2))[0, 0, 0].tolist() == [0, 4, 8]
+
+
+def test_colour_channels_have_rows_of_their_own_and_every_panel_a_scale(pyplot):
+    """Channels of opposite signs cancel in a sum, so that less is seen than there is."""
+    X = np.random.default_rng(0).random((4, 3, 5, 5))
+    weights = np.random.default_rng(1).normal(size=(75, 2))
+    module = nn.Sequential(nn.Flatten(), nn.Linear(75, 2, bias=False)).double()
+    module[1].weight.data = torch.tensor(weights.T)
+    for scale in ("each", "all"):
+        display = JacobianDisplay.from_estimator(
+            module, X, np.zeros(4, int), indices=2, scale=scale, name="net"
+        )
+        assert display.axes_.shape == (4, 2)
+        J = (weights[:, 0] - weights[:, 1]).reshape(3, 5, 5)
+        for channel in range(3):
+            drawn = display.axes_[1 + channel, 0].images[0]
+            assert np.allclose(drawn.get_array(), J[channel])
+            assert drawn.norm.vmax == pytest.approx(abs(J).max())
+        assert abs(J.sum(0)).sum() < 0.7 * abs(J).sum()
+        names = [axes[0].get_ylabel() for axes in display.axes_[1:]]
+        assert names == ["net, red", "net, green", "net, blue"]
+        bars = [ax for ax in display.figure_.axes if ax.get_ylabel() == "gradient"]
+        text = display.axes_[1, 0].get_xlabel()
+        assert (text == f"±{abs(J).max():.2g}") == (scale == "each") == (not bars)

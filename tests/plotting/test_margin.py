@@ -87,6 +87,14 @@ def test_margins_that_no_attack_found_are_counted_in_the_label(iris, pyplot):
     )
 
 
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+@pytest.mark.parametrize("kind", ["input_upper", "input_linear", "input_lower"])
+def test_distances_name_their_norm(iris, kind, norm, pyplot):
+    X, y, models = iris
+    display = MarginDisplay.from_estimators(models, X, y, kind=kind, attack=DeepFool(norm=norm))
+    assert display.ax_.get_xlabel().endswith(f"({norm})")
+
+
 def test_bad_input_is_told_what_to_type(iris, pyplot):
     X, y, models = iris
     with pytest.raises(ValueError, match="kind is 'margin'; choose one of"):

@@ -92,6 +92,10 @@ def test_any_model_is_measured_and_left_as_it_was(name, measure):
     model = build(X, y)
     module = module_of(model)
     before = state_of(module)
+    if measure == "generalization_bound_terms" and "shortcuts" in name:
+        with pytest.raises(ValueError, match="No smallest singular value is known of add"):
+            MEASURES[measure](model, X, y)
+        return
     with generators_untouched():
         numbers = MEASURES[measure](model, X, y)
     assert np.isfinite(numbers).all()

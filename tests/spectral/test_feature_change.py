@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.naive_bayes import GaussianNB
 from torch import nn
 
 from sklearn_robust import NaturalNet
@@ -43,6 +44,8 @@ def test_changes_of_a_linear_net_are_those_of_its_matrices():
         np.testing.assert_allclose(report.adversarial[row], change, rtol=1e-6)
         assert report.adversarial_mean[row] == pytest.approx(change.mean())
         assert report.adversarial_std[row] == pytest.approx(change.std(), rel=1e-5)
+        relative = change / np.linalg.norm(h[row], axis=1)
+        assert report.adversarial_relative_std[row] == pytest.approx(relative.std(), rel=1e-5)
         assert report.adversarial_max[row] == pytest.approx(change.max())
         assert report.adversarial_gain[row] == pytest.approx((change / length).mean())
         relative = change / h[row].norm(dim=1).numpy()
@@ -114,3 +117,7 @@ def test_bad_input_is_told_what_to_type(digits):
         feature_change_report(net, X[:5], noise="cube")
     with pytest.raises(TypeError, match="give an attack instance"):
         feature_change_report(net, X[:5], attack=PGD)
+    points = np.random.default_rng(0).normal(size=(50, 2))
+    bayes = GaussianNB().fit(points, np.arange(50) % 2)
+    with pytest.raises(ValueError, match="GaussianNB has no linear layer whose features change"):
+        feature_change_report(bayes, points)

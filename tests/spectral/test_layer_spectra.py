@@ -12,13 +12,14 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 from torch import nn
 
 from sklearn_robust import NaturalNet
 from sklearn_robust.modules import MNISTConvNet, PreActResNet18
 from sklearn_robust.spectral import conv_singular_values, layer_spectra
+from tests.spectral.convolutions import matrix_of, values_of
 from tests.spectral.models import randomized
 
 COLUMNS = [
@@ -61,7 +62,7 @@ def test_a_fitted_net_needs_no_samples_and_a_frame_of_the_report_is_one_call():
         (MLPClassifier((5,), max_iter=500, tol=1e-2), ["layers.0", "layers.2"]),
         (
             make_pipeline(StandardScaler(), PCA(2), NaturalNet(max_epochs=1)),
-            ["steps.1.body.1", "features.1", "features.3", "classifier"],
+            ["standardscaler", "pca", "features.1", "features.3", "classifier"],
         ),
     ],
     ids=["linear", "mlp", "pipeline"],
@@ -74,9 +75,60 @@ def test_every_differentiable_classifier_has_layers(model, names):
         assert report["max"][0] == pytest.approx(np.linalg.norm(model.coef_, 2))
 
 
+def test_scalers_are_rows_by_the_names_of_their_steps():
+    X, y = load_iris(return_X_y=True)
+    inner = Pipeline([("c", MaxAbsScaler()), ("d", StandardScaler())])
+    model = Pipeline([("a", MinMaxScaler()), ("b", inner), ("net", LogisticRegression())])
+    report = layer_spectra(model.fit(X, y), spectra=True, input_shape=(4,))
+    assert report.name == ["a", "b.c", "b.d", "matrix"]
+    factors = [model["a"].scale_, 1 / model["b"]["c"].scale_, 1 / model["b"]["d"].scale_]
+    for values, wanted in zip(report["values"], factors, strict=False):
+        np.testing.assert_allclose(np.sort(values), np.sort(wanted))
+    alone = layer_spectra(model["net"], input_shape=(4,))
+    assert report["max"][3] == alone["max"][0]
+
+
+def test_a_layer_or_a_backbone_need_not_be_a_classifier():
+    torch.manual_seed(0)
+    conv, shape = nn.Conv2d(2, 3, 3).double(), (2, 6, 6)
+    report = layer_spectra(conv, input_shape=shape)
+    assert report.name == ["model"]
+    values = values_of(matrix_of(conv, shape))
+    assert report["max"][0] == pytest.approx(values.max())
+    assert report["std"][0] == pytest.approx(values.std())
+    backbone = nn.Sequential(conv, nn.ReLU(), nn.Conv2d(3, 2, 3).double())
+    assert layer_spectra(backbone, input_shape=shape).name == ["0", "2"]
+
+
+@pytest.mark.parametrize("size", [8, 9])
+def test_auto_is_near_the_true_values_on_both_sides_of_its_threshold(size):
+    """14 channels of 8 x 8 are decomposed, of 9 x 9 estimated; a torus is off on both."""
+    torch.manual_seed(0)
+    conv, shape = nn.Conv2d(14, 14, 3, padding=1), (14, size, size)
+    values = np.linalg.svd(matrix_of(conv.double(), shape).float().numpy(), compute_uv=False)
+    report = layer_spectra(conv, input_shape=shape)
+    assert report.method == ["exact" if size <= 8 else "lanczos"]
+    assert report["max"][0] == pytest.approx(values.max(), rel=1e-5)
+    assert report["mean"][0] == pytest.approx(values.mean(), rel=0.015)
+    assert report["std"][0] == pytest.approx(values.std(), rel=0.015)
+    torus = layer_spectra(conv, input_shape=shape, method="fft")
+    assert torus["mean"][0] > 1.05 * values.mean()
+
+
+def test_a_layer_on_a_torus_has_all_its_frequencies():
+    conv = nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular").double()
+    report = layer_spectra(conv, input_shape=(2, 16, 16))
+    values = values_of(matrix_of(conv, (2, 16, 16)))
+    assert report["max"][0] == pytest.approx(values.max(), rel=1e-12)
+    assert report["min"][0] == pytest.approx(values.min(), rel=1e-9)
+    coarse = layer_spectra(conv, input_shape=(2, 16, 16), method="fft", max_grid=8)
+    assert coarse["max"][0] <= report["max"][0] and coarse.n_values == report.n_values
+
+
 def test_what_was_approximated_is_written_down():
     net = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.Flatten(), nn.Linear(8 * 144, 2))
-    notes = {m: layer_spectra(net, input_shape=(8, 12, 12), method=m).note[0] for m in
+    options = {"input_shape": (8, 12, 12), "max_grid": 8}
+    notes = {m: layer_spectra(net, method=m, **options).note[0] for m in
              ("fft", "exact", "lanczos", "reshape")}  # fmt: skip
     assert notes["fft"] == "torus in place of zeros; grid 8 x 8: max a little low, min high"
     assert notes["exact"] == ""

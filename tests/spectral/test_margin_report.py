@@ -207,6 +207,25 @@ def test_bad_input_is_told_what_to_type(iris):
         margin_report(model, X, y + 7)
 
 
+def test_nan_weights_and_logits_without_a_boundary_are_refused(iris):
+    X, y, _ = iris
+    broken = nn.Linear(4, 3)
+    nn.init.constant_(broken.weight, float("nan"))
+    for measure in (margin_report, partial(generalization_bound_terms, eps=0.1)):
+        with pytest.raises(ValueError, match="logits of Linear are NaN at sample 0: fix the model"):
+            measure(broken, X, y)
+    with pytest.raises(ValueError, match="Constant do not depend on the sample.*kinds="):
+        margin_report(Constant(), X, y)
+    assert set(margin_report(Constant(), X, y, kinds=("output",)).output) == {-2, -1, 1}
+
+
+class Constant(nn.Module):
+    """Three logits that never change."""
+
+    def forward(self, x):
+        return torch.arange(3.0).expand(len(x), 3)
+
+
 def test_float64_modules_are_measured_in_float64():
     torch.manual_seed(0)
     module = nn.Linear(3, 3).double()

@@ -27,7 +27,7 @@ def test_modules_have_the_names_of_the_users_network():
 def test_steps_of_a_pipeline_have_names_too():
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(*load_iris(return_X_y=True))
     names = set(module_names(as_module(model)).values())
-    assert "model" in names and any(name.startswith("steps.") for name in names)
+    assert "model" in names and "standardscaler" in names
 
 
 def test_a_copy_shares_the_weights_and_none_of_the_modules():

@@ -152,3 +152,12 @@ BAD = [
 def test_bad_input_is_told_what_to_type(layer, shape, options, error, words):
     with pytest.raises(error, match=words):
         conv_singular_values(layer, shape, **options)
+
+
+def test_auto_tells_of_a_torus_in_place_of_a_large_layer():
+    layer, shape = nn.Conv2d(8, 8, 3, padding=1), (8, 20, 20)
+    with pytest.warns(UserWarning, match="values are those of a torus.*method='lanczos' with k"):
+        values = conv_singular_values(layer, shape)
+    np.testing.assert_array_equal(values, conv_singular_values(layer, shape, method="fft"))
+    largest = conv_singular_values(layer, shape, k=1)  # true padding, without a warning
+    assert largest[0] < values[0]

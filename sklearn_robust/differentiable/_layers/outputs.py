@@ -131,10 +131,15 @@ class Chain(ClassifierModule):
         Transformers, in order.
     last : torch.nn.Module
         What they feed.
+    names : sequence of str, default=()
+        What the user calls all of them, the last included.
     """
 
-    def __init__(self, steps: Sequence[nn.Module], last: nn.Module) -> None:
+    def __init__(
+        self, steps: Sequence[nn.Module], last: nn.Module, names: Sequence[str] = ()
+    ) -> None:
         super().__init__()
+        self.names = tuple(names)
         self.steps, self.last = nn.Sequential(*steps), last
         self.tabular = is_tabular(steps[0] if steps else last)
         self.unsupported = unsupported_by(last)

@@ -9,6 +9,7 @@ from inspect import signature
 from typing import Any
 
 import torch
+from skorch import NeuralNet
 
 from ... import _validation as check
 
@@ -46,7 +47,15 @@ _RECIPES = {
 _ABSENT = object()
 
 
-def recipe_params(name: str) -> dict[str, Any]:
+# What only some nets have, of the same recipes; none of the papers lets eps grow.
+_OF_NETS: dict[str, dict[str, Any]] = {
+    "fast-cifar": {"eps_warm_up": 0},
+    "gairat-resnet18": {"eps_warm_up": 0, "burn_in": 30},
+    "trades-wrn": {"eps_warm_up": 0},
+}
+
+
+def recipe_params(name: str, net: Any = None) -> dict[str, Any]:
     """Parameters that a paper's recipe stands for.
 
     Parameters
@@ -54,6 +63,9 @@ def recipe_params(name: str) -> dict[str, Any]:
     name : {"fast-cifar", "gairat-resnet18", "trades-wrn"}
         Whose settings: of "Fast is better than free" on CIFAR-10, of GAIRAT's ResNet-18, of
         TRADES' WideResNet-34-10.
+    net : class of a net, default=None
+        Adds the settings that this class has and others lack: GAIRAT's burn-in of 30 epochs, and
+        an eps that does not grow over the first epochs. None leaves them out, for any net.
 
     Returns
     -------
@@ -71,14 +83,29 @@ def recipe_params(name: str) -> dict[str, Any]:
     >>> from sklearn_robust.nets import recipe_params
     >>> recipe_params("gairat-resnet18")["lr_schedule"]
     ((31, 0.1), (61, 0.01))
+    >>> from sklearn_robust import GAIRATNet
+    >>> recipe_params("gairat-resnet18", GAIRATNet)["burn_in"]
+    30
     """
-    return dict(_RECIPES[check.check_choice("recipe", name, _RECIPES)])
+    params = dict(_RECIPES[check.check_choice("recipe", name, _RECIPES)])
+    if net is None:
+        return params
+    if not (isinstance(net, type) and issubclass(net, NeuralNet)):
+        raise TypeError(f"net is {check.shown(net)}; give the class of a net, such as MinMaxNet.")
+    known = {p for cls in net.__mro__ for p in _parameters_of(cls)}
+    return params | {key: value for key, value in _OF_NETS[name].items() if key in known}
+
+
+def _parameters_of(cls: type) -> list[str]:
+    """Names of what a class's own constructor takes."""
+    own = vars(cls).get("__init__")
+    return [] if own is None else list(signature(own).parameters)
 
 
 def check_recipe(net: Any) -> None:
     """Raise if a parameter was given that the net's recipe sets to something else."""
     defaults = signature(type(net)).parameters
-    for name, value in recipe_params(net.recipe).items():
+    for name, value in recipe_params(net.recipe, type(net)).items():
         given = net.__dict__.get(name, _ABSENT)
         default = defaults[name].default if name in defaults else _ABSENT
         if given is not default and given != default and given != value:
@@ -101,7 +128,7 @@ def recipe_given(net: Any, *, warn: bool = False) -> AbstractContextManager[None
             FutureWarning,
             stacklevel=3,
         )
-    return _changed(net, recipe_params(net.recipe))
+    return _changed(net, recipe_params(net.recipe, type(net)))
 
 
 @contextmanager

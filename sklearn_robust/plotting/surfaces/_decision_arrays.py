@@ -112,7 +112,7 @@ class DecisionArrays(Display):
         given = zip((xlabel, ylabel), self._labels(), strict=True)
         xlabel, ylabel = (usual if label is None else label for label, usual in given)
         ax.set(xlabel=xlabel, ylabel=ylabel, title=self.name)
-        draw.finish_axes(ax, self.xx0, solid)
+        draw.finish_axes(ax, self.xx0, scale, solid)
         if colorbar:
             draw.draw_colorbar([ax], self.surface_, scale, RESPONSES[response])
         return self
@@ -134,12 +134,15 @@ class DecisionArrays(Display):
         )
         self.arrows_ = []
         if show_arrows and not solid and self.boundary_distances is not None:
-            self.arrows_ = draw.draw_arrows(ax, self.boundary_distances, self.xx0.max())
+            path = None
+            if show_trajectory and self.trajectory is not None:
+                path = self.trajectory.coordinates
+            self.arrows_ = draw.draw_arrows(ax, self.boundary_distances, self.xx0.max(), path)
         self.trajectory_ = None
         if show_trajectory and not solid and self.trajectory is not None:
             own = scale if response == "margin" else scale_of([self], "margin")
             self.trajectory_ = draw.draw_trajectory(ax, self.trajectory, own)
-            ax.legend(loc="lower left", fontsize="small", framealpha=0.9)
+            ax.legend(loc="lower left", fontsize=8.5, framealpha=0.9)
 
     def to_html(self, path: str | PathLike[str], *, response: str | None = None) -> None:
         """Write the surface as a web page that can be turned with the mouse.

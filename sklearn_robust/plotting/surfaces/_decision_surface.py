@@ -226,6 +226,41 @@ class DecisionSurfaceDisplay(DecisionArrays):
         check.check_choice("response", response, RESPONSES)
         found = compute_planes(named(estimators), X, y, **options)
         displays = [cls(**arrays, response=response) for arrays in found]
-        scale = scale_of(displays, response)
-        label = RESPONSES[response]
-        return draw.draw_together(displays, axes, colorbar, label, scale, plot_options or {})
+        return cls.plot_together(displays, axes=axes, colorbar=colorbar, **plot_options or {})
+
+    @classmethod
+    @shared_docs
+    def plot_together(
+        cls,
+        displays: Sequence[Self],
+        *,
+        response: str | None = None,
+        axes: Sequence[Axes] | None = None,
+        colorbar: bool = True,
+        **plot_options: Any,
+    ) -> list[Self]:
+        """Draw several surfaces side by side on one colour scale, and one height in 3-D.
+
+        Parameters
+        ----------
+        displays : sequence of DecisionSurfaceDisplay
+            Surfaces to compare, such as those of one sample along several directions.
+        response : {"margin", "loss", "predict"}, default=None
+            Array to draw; None is the ``response`` of the first display.
+        axes : sequence of matplotlib Axes, default=None
+            One for each display; None makes a figure with one row.
+        colorbar : bool, default=True
+            Whether to draw one colour bar for all.
+        %(plot_options)s
+
+        Returns
+        -------
+        displays : list of DecisionSurfaceDisplay
+            The same, drawn.
+        """
+        displays = list(displays)
+        if not displays:
+            raise ValueError("displays is empty; give surfaces that from_estimator made.")
+        response = check.check_choice("response", response or displays[0].response, RESPONSES)
+        scale, options = scale_of(displays, response), {"response": response, **plot_options}
+        return draw.draw_together(displays, axes, colorbar, RESPONSES[response], scale, options)

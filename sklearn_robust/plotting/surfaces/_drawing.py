@@ -47,6 +47,8 @@ class Scale:
         Values at which one band of colour ends and the next begins.
     classes : array, default=None
         Labels, where the values are positions among them.
+    azimuth : float, default=-125
+        Direction in degrees from which solid surfaces are seen.
     """
 
     def __init__(
@@ -56,9 +58,10 @@ class Scale:
         cmap: str | Colormap,
         levels: ArrayLike,
         classes: NDArray[Any] | None = None,
+        azimuth: float = -125.0,
     ) -> None:
         self.low, self.high, self.cmap, self.levels = low, high, cmap, levels
-        self.classes = classes
+        self.classes, self.azimuth = classes, azimuth
 
     @property
     def norm(self) -> Normalize:
@@ -79,7 +82,8 @@ def value_scale(values: Sequence[NDArray[Any]], *, centered: bool) -> Scale:
     if high <= low:
         low, high = low - 0.5, high + 0.5
     levels = MaxNLocator(_N_LEVELS, symmetric=centered).tick_values(low, high)
-    return Scale(levels[0], levels[-1], "RdBu" if centered else "viridis", levels)
+    cmap = "RdBu" if centered else "viridis"
+    return Scale(levels[0], levels[-1], cmap, levels, azimuth=_azimuth(values))
 
 
 def class_scale(labels: Sequence[NDArray[Any]]) -> Scale:
@@ -122,19 +126,37 @@ def _outlined(width: float) -> list[Any]:
     return [withStroke(linewidth=width, foreground=PAPER)]
 
 
-def finish_axes(ax: Any, xx0: NDArray[Any], solid: bool) -> None:
-    """Give both coordinates the same scale, and a solid surface room for its labels."""
+def finish_axes(ax: Any, xx0: NDArray[Any], scale: Scale, solid: bool) -> None:
+    """Give both coordinates the same scale; show all of a solid surface, on the scale's height."""
     ends = xx0.min(), xx0.max()
     ax.set(xlim=ends, ylim=ends)
     ax.locator_params(axis="both", nbins=5)
     if solid:
         ax.set_box_aspect((1, 1, 0.7), zoom=0.8)
-        ax.view_init(elev=35, azim=-125)
-        ax.tick_params(labelsize="small")
+        ax.set_zlim(scale.low, scale.high)
+        ax.view_init(elev=35, azim=scale.azimuth)
+        ax.tick_params(labelsize=8.5)
         ax.xaxis.labelpad = ax.yaxis.labelpad = 6
     else:
         ax.set_aspect("equal")
         ax.plot(0, 0, marker="o", ms=5, mfc=PAPER, mec=INK, zorder=7)
+
+
+def _azimuth(surfaces: Sequence[NDArray[Any]]) -> float:
+    """Direction to look from, over the low side of the surfaces, so that no slope is hidden.
+
+    The axis along which they fall more runs away from the eye.
+    """
+    falls = np.zeros(2)
+    for values in surfaces:
+        for axis, v in enumerate((np.transpose(values), values)):
+            half = len(v) // 2
+            falls[axis] += float(np.mean(v[:half]) - np.mean(v[len(v) - half :]))
+    x, y = np.where(falls > 0, 1.0, -1.0)
+    steep_y = abs(falls[1]) >= abs(falls[0])
+    return float(
+        np.degrees(np.arctan2(y * (0.82 if steep_y else 0.57), x * (0.57 if steep_y else 0.82)))
+    )
 
 
 def draw_boundary(ax: Axes, xx0: NDArray[Any], xx1: NDArray[Any], margin: NDArray[Any]) -> Any:
@@ -147,32 +169,44 @@ def draw_boundary(ax: Axes, xx0: NDArray[Any], xx1: NDArray[Any], margin: NDArra
     return lines
 
 
-def draw_arrows(ax: Axes, distances: Sequence[float], radius: float) -> list[Any]:
-    """Draw an arrow from the sample to the boundary along each axis that reaches it."""
+def draw_arrows(
+    ax: Axes, distances: Sequence[float], radius: float, path: NDArray[Any] | None = None
+) -> list[Any]:
+    """Draw an arrow from the sample to the boundary along each axis that reaches it.
+
+    Its length stands beyond the tip, or beside the arrow on the side that a ``path`` (n_steps, 2)
+    does not take.
+    """
     return [
         artist
-        for distance, tip in zip(distances, ((1, 0), (0, 1)), strict=True)
+        for axis, distance in enumerate(distances)
         if 0 < distance < np.inf
-        for artist in _arrow(ax, distance, np.array(tip), radius)
+        for artist in _arrow(ax, distance, axis, radius, path)
     ]
 
 
-def _arrow(ax: Any, distance: float, tip: NDArray[Any], radius: float) -> tuple[Any, Any]:
+def _arrow(
+    ax: Any, distance: float, axis: int, radius: float, path: NDArray[Any] | None
+) -> tuple[Any, Any]:
     """Draw one arrow and its length beside it."""
+    tip = np.eye(2)[axis]
     line = {"arrowstyle": "-|>", "color": INK, "lw": 1.8, "shrinkA": 0, "shrinkB": 0}
     arrow: Any = ax.annotate("", distance * tip, (0, 0), arrowprops=line, zorder=4)
     arrow.arrow_patch.set_path_effects(_outlined(3.6))
     # The length stands beyond the tip, or beside the middle of an arrow that ends at the edge.
-    beyond = distance < 0.75 * radius
+    beyond = distance < 0.75 * radius and path is None
+    side = 1.0 if path is None or path[:, 1 - axis].mean() <= 0 else -1.0
+    across = ("left", "right") if axis == 1 else ("bottom", "top")
+    at_side = across[0 if side > 0 else 1]
     text = ax.annotate(
         f"{distance:.2g}",
         distance * tip * (1 if beyond else 0.5),
-        5 * (tip if beyond else tip[::-1]),
+        5 * tip if beyond else side * (5 if path is None else 9) * tip[::-1],
         textcoords="offset points",
-        ha="left" if beyond == bool(tip[0]) else "center",
-        va="center" if beyond == bool(tip[0]) else "bottom",
+        ha=("left" if beyond else "center") if axis == 0 else ("center" if beyond else at_side),
+        va=("center" if beyond else at_side) if axis == 0 else ("bottom" if beyond else "center"),
         color=INK,
-        zorder=5,
+        zorder=8,
     )
     text.set_path_effects(_outlined(3))
     return arrow, text

@@ -290,7 +290,7 @@ class LossSurfaceDisplay(Display):
             ax, self.xx0, self.xx1, self.response, plot_method, scale, **kwargs
         )
         ax.set(xlabel=xlabel, ylabel=ylabel, title=self.name)
-        draw.finish_axes(ax, self.xx0, solid)
+        draw.finish_axes(ax, self.xx0, scale, solid)
         if colorbar:
             draw.draw_colorbar([ax], self.surface_, scale, self.scoring)
         return self

@@ -152,6 +152,7 @@ def _draw_spectra(facts: dict[str, Any]) -> MplFigure:
         name: Bunch(
             name=layers,
             n_values=np.ones(len(layers)),
+            method=facts["methods"],
             **{key: np.array(values, dtype=float) for key, values in found.items()},
         )
         for name, found in facts["nets"].items()
@@ -168,9 +169,9 @@ def _draw_spectra(facts: dict[str, Any]) -> MplFigure:
 def _changes(results: Results, facts: dict[str, Any]) -> list[Any]:
     caption = (
         f"What PGD at {strength(facts['eps'])} changes in each layer of {facts['n_samples']:,} "
-        "test samples. Left: length of the change relative to that of the features; dashed for "
-        "random noise of the same l2 length. Right: the ratio of the two; at 1, the dotted line, "
-        "all directions count alike."
+        "test samples. Left: length of the change relative to that of the features, with one "
+        "standard deviation over the samples; dashed for random noise of the same l2 length. "
+        "Right: the ratio of the two; at 1, the dotted line, all directions count alike."
     )
     alt = "Relative change and its ratio to noise over the layers, a line for each net."
     return [Figure("changes", lambda: _draw_changes(facts), caption, alt)]
@@ -190,5 +191,7 @@ def _draw_changes(facts: dict[str, Any]) -> MplFigure:
         per_net = len(display.lines_) // len(reports)
         for place, line in enumerate(display.lines_):
             line.set(**look(list(reports)[place // per_net]))
+        for place, band in enumerate(display.bands_):
+            band.set_facecolor(look(list(reports)[place // 2])["color"])
     name_nets(figure, facts["nets"])
     return figure

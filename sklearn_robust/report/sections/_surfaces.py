@@ -87,7 +87,8 @@ def _jacobians(results: Results, facts: dict[str, Any]) -> list[Any]:
     names = results["summary"]["ranking"]
     caption = (
         f"{count(len(facts['rows']), 'test sample').capitalize()} that every net classifies "
-        "correctly, and the gradients J of S at them, each on its own scale. Blue: more brightness "
+        "correctly, and the gradients J of S at them, each on its own scale, whose "
+        "largest magnitude stands below it. Blue: more brightness "
         "helps the true class; red: it harms. The gradients of robust nets tend to show the "
         "object, those of others look like noise; a tidy picture does not prove robustness."
     )
@@ -101,9 +102,10 @@ def _draw_jacobians(results: Results, facts: dict[str, Any], names: list[str]) -
         jacobians={name: results.arrays[f"jacobians/{name}"] for name in names},
         labels=facts["labels"],
     )
-    figure, axis = make_figure(9, 0.4 + 1.15 * (1 + len(names)))
+    rows = [name for name, _, _ in display.rows_of_gradients()]
+    figure, axis = make_figure(9, 0.4 + 1.3 * (1 + len(rows)))
     display.plot(ax=axis)
-    for row, name in zip(display.axes_, ["test sample", *names], strict=True):
+    for row, name in zip(display.axes_, ["test sample", *rows], strict=True):
         row[0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8, weight="bold")
     for panel in display.axes_.flat:
         panel.grid(visible=False)

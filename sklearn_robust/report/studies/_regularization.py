@@ -20,7 +20,10 @@ _N_ATTACKED = 500  # test samples whose distance to the boundary is searched
 _N_CHANGED = 200  # test samples whose features are compared
 _TAU = 0.1
 STATISTICS = ("std", "cv", "max", "min", "directional_gain_mean", "directional_gain_var")
-CHANGES = ("adversarial_relative", "random_relative", "anisotropy")
+CHANGES = (
+    "adversarial_relative", "adversarial_relative_std", "random_relative", "random_relative_std",
+    "anisotropy",
+)  # fmt: skip
 
 
 def margins(results: Results, data: Data, nets: dict[str, Any]) -> Found:

@@ -71,8 +71,7 @@ def jacobians(results: Results, data: Data, nets: dict[str, Any]) -> Found:
     low, high = min(float(X.min()), 0.0), max(float(X.max()), 1.0)
     arrays = {"images": (as_images(X) - low) / (high - low)}
     for name, net in nets.items():
-        J = as_images(input_jacobian(net, X, y))
-        arrays[name] = J.sum(-1) if J.ndim == 4 else J
+        arrays[name] = as_images(input_jacobian(net, X, y))
     labels = [data.name_of(label) for label in y.tolist()]
     return {"rows": rows.tolist(), "labels": labels, "nets": {}}, arrays
 

@@ -7,8 +7,9 @@ import torch
 from sklearn.base import clone
 from torch import nn
 
-from sklearn_robust import NaturalNet
+from sklearn_robust import GAIRATNet, MinMaxNet, NaturalNet, TRADESNet
 from sklearn_robust.nets import recipe_params
+from sklearn_robust.nets._engine.schedules import burn_in_epochs
 from tests.cases import blobs, same_weights
 
 _, Y = blobs()
@@ -71,3 +72,20 @@ def test_a_recipe_and_another_value_are_refused():
         NaturalNet(Flat, recipe="fast-cifar", optimizer__momentum=0.5).fit(IMAGES, Y)
     with pytest.raises(ValueError, match="recipe is 'cake'; choose one of"):
         NaturalNet(recipe="cake").fit(IMAGES, Y)
+
+
+def test_settings_that_only_some_nets_have_come_with_their_class():
+    """GAIRAT's ResNet-18 has no weights for 30 of 100 epochs, and no recipe lets eps grow."""
+    extra = {
+        net: set(recipe_params("gairat-resnet18", net)) - set(recipe_params("gairat-resnet18"))
+        for net in (GAIRATNet, MinMaxNet, NaturalNet)
+    }
+    assert extra == {
+        GAIRATNet: {"burn_in", "eps_warm_up"}, MinMaxNet: {"eps_warm_up"}, NaturalNet: set()
+    }  # fmt: skip
+    params = recipe_params("gairat-resnet18", GAIRATNet)
+    net = GAIRATNet(Flat, **params)
+    assert burn_in_epochs(net) == 30 and net.eps_warm_up == 0
+    assert recipe_params("trades-wrn", TRADESNet)["eps_warm_up"] == 0
+    with pytest.raises(TypeError, match="give the class of a net, such as MinMaxNet"):
+        recipe_params("trades-wrn", NaturalNet())

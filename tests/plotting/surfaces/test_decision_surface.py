@@ -11,10 +11,10 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from sklearn_robust import NaturalNet
-from sklearn_robust.attacks import FAB, FGSM, PGD, CarliniWagner, DeepFool, Square, WorstCase
+from sklearn_robust.attacks import BIM, FAB, FGSM, PGD, CarliniWagner, DeepFool, Square, WorstCase
 from sklearn_robust.metrics import boundary_distance, decision_margin, input_jacobian
 from sklearn_robust.plotting import DecisionSurfaceDisplay
-from tests.metrics.indicator_cases import N_CLASSES, labels, mlp, samples
+from tests.metrics.indicator_cases import N_CLASSES, Scaled, labels, mlp, samples
 from tests.plotting.surfaces.planes import MODULE, plane, surface, two_classes
 
 pytestmark = pytest.mark.usefixtures("pyplot")
@@ -155,6 +155,59 @@ def test_several_estimators_share_radius_colours_and_the_random_direction():
     axis = plane(nets["one"], direction="random").alpha
     assert torch.equal(axis, plane(nets["two"], direction="random").alpha)
     assert not np.array_equal(*flat)
+
+
+def test_solid_surfaces_share_height_and_camera_and_show_the_slope():
+    """S falls along C&W: its low side is the near one, so that the slope is not hidden."""
+    nets = {"one": mlp(nn.Tanh), "loud": Scaled(mlp(nn.Tanh, seed=1), logits=5)}
+    y = labels(nets["one"], X)
+    options = {"index": 2, "radius": 1.0, "grid_resolution": 9, "random_state": 0}
+    one, two = DecisionSurfaceDisplay.from_estimators(
+        nets, X, y, plot_options={"plot_method": "surface"}, **options
+    )
+    assert one.ax_.get_zlim() == two.ax_.get_zlim()
+    assert one.ax_.get_zlim()[1] >= max(abs(one.margin).max(), abs(two.margin).max())
+    assert one.ax_.azim == two.ax_.azim and np.sin(np.radians(one.ax_.azim)) > 0
+    falling = one.margin[:4].mean() > one.margin[5:].mean()
+    assert falling
+
+
+def test_surfaces_of_several_directions_share_one_scale(pyplot):
+    y = labels(MODULE, X)
+    _, axes = pyplot.subplots(1, 3)
+    options = {"radius": 1.0, "grid_resolution": 9, "random_state": 0, "colorbar": False}
+    displays = [
+        surface(MODULE, X, y, direction=direction, ax=ax, **options)
+        for direction, ax in zip(("ce", "cw", "random"), axes, strict=True)
+    ]
+    drawn = DecisionSurfaceDisplay.plot_together(displays, response="loss")
+    assert drawn == displays and len({d.figure_ for d in drawn}) == 1
+    limits = {(d.surface_.norm.vmin, d.surface_.norm.vmax) for d in drawn}
+    assert len(limits) == 1 and max(limits)[1] >= max(d.loss.max() for d in drawn)
+    assert [ax.get_ylabel() for ax in drawn[0].figure_.axes].count("cross-entropy") == 1
+    with pytest.raises(ValueError, match="displays is empty; give surfaces"):
+        DecisionSurfaceDisplay.plot_together([])
+    with pytest.raises(ValueError, match="response is 'logits'"):
+        DecisionSurfaceDisplay.plot_together(displays, response="logits")
+
+
+@pytest.mark.parametrize("direction", ["cw", "random"])
+def test_points_of_an_attack_do_not_lie_on_the_lengths_of_arrows(direction):
+    y = labels(MODULE, X)
+    attack = BIM(eps=0.5, max_iter=12, step_size=0.05, bounds=None, loss="margin")
+    for index in range(4):
+        display = surface(
+            MODULE, X, y, index=index, direction=direction, trajectory=attack, random_state=0
+        )
+        display.figure_.canvas.draw()
+        places = display.ax_.transData.transform(display.trajectory.coordinates)
+        radius = 3 * display.figure_.dpi / 72
+        for text in display.arrows_[1::2]:
+            box = text.get_window_extent()
+            x, y_ = places.T
+            inside = (x > box.x0 - radius) & (x < box.x1 + radius)
+            inside &= (y_ > box.y0 - radius) & (y_ < box.y1 + radius)
+            assert not inside.any()
 
 
 Y = np.arange(10) % N_CLASSES
