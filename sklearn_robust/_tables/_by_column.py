@@ -43,12 +43,14 @@ class ColumnThreat:
 
 def has_columns(params: Mapping[str, Any]) -> bool:
     """Whether parameters speak of columns, so that X is read as a table."""
-    named = isinstance(params.get("eps"), (dict, str)) or isinstance(params.get("bounds"), dict)
-    return named or any(_has_names(params.get(name)) for name in ("mask", "integer"))
+    if isinstance(params.get("eps"), (dict, str)) or isinstance(params.get("bounds"), dict):
+        return True
+    lists = [params[name] for name in ("mask", "integer") if params.get(name) is not None]
+    return bool(lists) and any([_has_names(value) for value in lists])
 
 
 def _has_names(value: Any) -> bool:
-    return isinstance(value, (list, tuple, set)) and any(isinstance(one, str) for one in value)
+    return isinstance(value, (list, tuple, set)) and any([isinstance(v, str) for v in value])
 
 
 def resolve(params: Mapping[str, Any], table: Table) -> ColumnThreat:
@@ -177,14 +179,16 @@ def _one_radius(
     except ValueError:
         share = -1.0
     if unit.strip() != "std" or not 0 <= share < np.inf:
-        raise ValueError(f"eps is {value!r}; give a number, or a text such as '0.1 std'.")
+        raise ValueError(
+            f"eps is {value!r}; give a finite radius of at least 0, or a text such as '0.1 std'."
+        )
     spread, origin = spread_of(place, table)
     scales[table.names[place]] = (spread, origin)
     return share * spread
 
 
 def spread_of(place: int, table: Table) -> tuple[float, str]:
-    """Standard deviation of a column, and where it is from."""
+    """Find the standard deviation of a column, and say where it is from."""
     if place in table.spreads:
         return table.spreads[place], "training data, by StandardScaler"
     values = table.matrix[:, place]

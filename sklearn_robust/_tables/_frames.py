@@ -191,9 +191,9 @@ class PandasSource:
         import pandas as pd
 
         dtype = self.column(place).dtype
-        if isinstance(dtype, np.dtype) and dtype != object:
+        if isinstance(dtype, np.dtype) and dtype.kind != "O":
             return values if dtype == np.float64 else values.astype(dtype)
-        if dtype == object:
+        if str(dtype) == "object":
             whole = self.kind(place) == "integer"
             return (values.astype(np.int64) if whole else values).astype(object)
         missing = np.isnan(values)

@@ -118,7 +118,7 @@ class Table:
         return self.source.build(columns, rows)
 
     def select(self, X: Any, places: NDArray[np.int64]) -> Any:
-        """Some columns of a frame or array, in that order."""
+        """Pick columns of a frame or array, in that order."""
         if not self.is_frame:
             return X[:, places]
         return X[[self.names[place] for place in places]]

@@ -140,7 +140,8 @@ def robust_mask(
     robust : bool array of shape (n_samples,)
         Clean errors are not robust.
     """
-    attack = attack.on_columns(model)
+    if model.table is not None:
+        attack = attack.on_columns(model)
     _check_radius(attack)
     robust, fooled = _attacked(model, X, codes, attack, "fooled", correct, n_jobs, index)
     robust[robust] = ~fooled
@@ -220,7 +221,7 @@ def _attacked(
     index: NDArray[np.int64] | None,
 ) -> tuple[NDArray[np.bool_], NDArray[Any]]:
     """Which samples are classified correctly, and what came of attacking those."""
-    attack = clone(attack.on_columns(model))
+    attack = clone(attack) if model.table is None else attack.on_columns(model)
     if attack.targeted:
         raise ValueError("A targeted attack does not measure robustness; use targeted=False.")
     attack.check_parameters()
