@@ -5,7 +5,7 @@ X to a matrix of float64 and back. Attacks move the matrix; the estimator is alw
 what :meth:`Table.decode` makes of it.
 """
 
-from ._by_column import ColumnThreat, has_columns, moving, resolve
+from ._by_column import ColumnThreat, has_columns, holds_still, moving, resolve
 from ._encoders import coded_columns, column_places
 from ._table import Column, Table, read_table, wants_table
 
@@ -16,6 +16,7 @@ __all__ = [
     "coded_columns",
     "column_places",
     "has_columns",
+    "holds_still",
     "moving",
     "read_table",
     "resolve",

@@ -13,7 +13,7 @@ from .. import _validation as check
 from .._norms import Bounds, is_missing
 from ._table import Table
 
-__all__ = ["ColumnThreat", "has_columns", "moving", "resolve"]
+__all__ = ["ColumnThreat", "has_columns", "holds_still", "moving", "resolve"]
 
 
 @dataclass
@@ -47,6 +47,17 @@ def has_columns(params: Mapping[str, Any]) -> bool:
         return True
     lists = [params[name] for name in ("mask", "integer") if params.get(name) is not None]
     return bool(lists) and any([_has_names(value) for value in lists])
+
+
+def holds_still(params: Mapping[str, Any], X: Any) -> bool:
+    """Whether parameters hold some columns of an array of rows where they are."""
+    shape = np.shape(X)
+    if len(shape) != 2:
+        return False
+    mask, eps = params.get("mask"), params.get("eps")
+    if mask is not None and not np.all(check.check_features("mask", mask, shape[1:])):
+        return True
+    return np.shape(eps) == shape[1:] and bool(np.any(np.asarray(eps) == 0))
 
 
 def _has_names(value: Any) -> bool:
@@ -92,7 +103,9 @@ def moving(params: Mapping[str, Any], table: Table) -> NDArray[np.bool_]:
     eps = params.get("eps")
     if isinstance(eps, Mapping):
         named = [_moving_place(name, table, "eps") for name in eps]
-        mask = mask & np.isin(np.arange(len(table.names)), named)
+        return mask & np.isin(np.arange(len(table.names)), named)
+    if np.ndim(eps) and np.shape(eps) == mask.shape:
+        return mask & (np.asarray(eps) != 0)
     return mask
 
 
@@ -164,6 +177,9 @@ def _radius(
         for place in np.flatnonzero(mask):
             radius[place] = _one_radius(eps, int(place), table, scales)
         return radius, scales
+    if np.ndim(eps):
+        for place in np.flatnonzero(check.check_eps(eps, norm, mask.shape) * table.still):
+            _moving_place(table.names[int(place)], table, "eps")
     return eps, scales
 
 

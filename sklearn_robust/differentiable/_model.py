@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from .._tables import Table, has_columns, moving, read_table, wants_table
+from .._tables import Table, has_columns, holds_still, moving, read_table, wants_table
 from .._validation import check_columns, check_labels, check_samples, encode_labels
 from ..exceptions import NotDifferentiableError
 from ._examination import missing_gradient, refuse_shared_statistics
@@ -352,12 +352,19 @@ def open_model(estimator: Any, X: Any = None, params: Mapping[str, Any] | None =
     fitted = estimator if opened is None else opened.estimator
     if X is None or (opened is not None and opened.table is not None):
         return Model(estimator) if opened is None else opened
-    named = params is not None and has_columns(params)
     torch_like = isinstance(fitted, nn.Module) or "module_" in getattr(fitted, "__dict__", {})
-    if not (named or (not torch_like and wants_table(X, fitted))):
-        return Model(estimator) if opened is None else opened
+    named = params is not None and has_columns(params)
+    if named or (not torch_like and wants_table(X, fitted)):
+        return _open_table(fitted, X, params)
+    plain = Model(estimator) if opened is None else opened
+    if plain._module is None and params is not None and holds_still(params, X):
+        return _open_table(fitted, X, params)  # what has no gradient may be what stays
+    return plain
+
+
+def _open_table(fitted: Any, X: Any, params: Mapping[str, Any] | None) -> TableModel:
     check_fitted(fitted)
     check_columns(X, fitted)
     table = read_table(X, fitted)
-    still = table.still.copy() if params is None else table.still | ~moving(params, table)
+    still = table.still if params is None else table.still | ~moving(params, table)
     return TableModel(fitted, table, still)
