@@ -12,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from . import _validation as check
-from ._norms import Bounds, Box, Norm, get_norm, round_to_grid
+from ._norms import Bounds, Box, Norm, get_norm, is_missing, round_to_grid
 from ._random import RowNoise, seed_of
 
 __all__ = ["ThreatModel"]
@@ -40,6 +40,8 @@ class ThreatModel:
     ----------
     input_shape : tuple or None
         Shape of one sample, known after ``on(X)``.
+    exact : bool
+        Whether samples are the float64 matrix of a table, rather than float32.
 
     See Also
     --------
@@ -68,6 +70,7 @@ class ThreatModel:
     mask: Any = None
     integer: Any = None
     input_shape: tuple[int, ...] | None = field(default=None, init=False, repr=False)
+    exact: bool = field(default=False, init=False, repr=False)
 
     # -- checks -----------------------------------------------------------------------------
 
@@ -110,7 +113,7 @@ class ThreatModel:
         unlimited = np.ndim(self.eps) == 0 and self.eps == np.inf
         eps = np.array(np.inf) if unlimited else check.check_eps(self.eps, norm, shape)
         checked = ThreatModel(eps, norm=norm, bounds=bounds, **flags)
-        checked.input_shape = tuple(shape)
+        checked.input_shape, checked.exact = tuple(shape), self.exact
         return checked
 
     def check_resolution(self, X: NDArray[Any]) -> None:
@@ -121,6 +124,8 @@ class ThreatModel:
         X : array of shape (n_samples, ...), float32
             Clean samples.
         """
+        if X.dtype == np.float64:
+            return
         shape = X.shape[1:]
         radius = np.broadcast_to(self._on(X).radius, shape)
         largest = np.abs(X).max(axis=0, initial=0)
@@ -164,7 +169,7 @@ class ThreatModel:
         first = threats[0]
         radii = [threat.eps for threat in threats if threat.norm == first.norm]
         widest = replace(first, eps=np.maximum.reduce(np.broadcast_arrays(*radii)))
-        widest.input_shape = first.input_shape
+        widest.input_shape, widest.exact = first.input_shape, first.exact
         return widest
 
     # -- tensors ----------------------------------------------------------------------------
@@ -221,7 +226,7 @@ class ThreatModel:
         X_adv : array of shape (n_samples, ...), float32
             In the ball around X, in the box and on the grid, also after rounding to float32.
         """
-        X, X_adv = _samples(X), _samples(X_adv)
+        X, X_adv = _samples(X, self.exact), _samples(X_adv, self.exact)
         threat, x = self._on(X), torch.as_tensor(X)
         inside = threat.ball(x).project_exact(torch.as_tensor(X_adv), x, threat.box(x))
         return threat.round_to_grid(inside.numpy(), X)
@@ -243,7 +248,7 @@ class ThreatModel:
         X_adv : array of shape (n_samples, ...), float32
             In ball and box and on the grid.
         """
-        X = _samples(X)
+        X = _samples(X, self.exact)
         threat, x = self._on(X), torch.as_tensor(X)
         noise = RowNoise(seed_of(random_state), x)
         moved = x + threat.ball(x).to(x).sample(noise, x, draw)
@@ -300,12 +305,15 @@ class ThreatModel:
         radius : float
             In the norm.
         """
-        X = _samples(X)
+        X = _samples(X, self.exact)
         threat = self._on(X)
         if threat.bounds is None:
-            spread = 10 * float(np.ptp(X))
+            spread = 10 * float(np.ptp(X[~is_missing(X)]))
         else:
-            spread = float(np.max(np.asarray(threat.bounds[1]) - np.asarray(threat.bounds[0])))
+            lower, upper = np.broadcast_arrays(*(np.asarray(side) for side in threat.bounds))
+            spread = float(np.max(np.asarray(upper - lower)))
+            if not np.isfinite(spread):
+                spread = 10 * float(np.ptp(X[~is_missing(X)]))
         return get_norm(self.norm).covering_radius(spread, X[0].size)
 
     def _on(self, X: NDArray[Any]) -> ThreatModel:
@@ -313,8 +321,8 @@ class ThreatModel:
         return self if self.input_shape == X.shape[1:] else self.on(X)
 
 
-def _samples(X: ArrayLike) -> NDArray[np.float32]:
-    """Return samples as float32; those that are have been checked."""
+def _samples(X: ArrayLike, exact: bool = False) -> NDArray[np.float32]:
+    """Return samples as float32, unless they are the float64 matrix of a table."""
     if isinstance(X, np.ndarray) and X.dtype == np.float32:
         return X
-    return check.check_samples(X)
+    return X if exact and isinstance(X, np.ndarray) else check.check_samples(X)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from ._norms import check_norm
+from ._norms import check_norm, is_missing
 from ._parameters import (
     COMMON,
     cannot_use,
@@ -50,6 +50,7 @@ __all__ = [
     "check_bounds",
     "check_callable",
     "check_choice",
+    "check_columns",
     "check_count",
     "check_eps",
     "check_features",
@@ -156,7 +157,7 @@ def check_samples(
     The result has dtype ``dtype``: of several, its own where it is among them, else the first.
     The columns of a frame must be those that the estimator ``of`` was fitted on.
     """
-    _check_columns(X, of)
+    check_columns(X, of)
     X = _as_array(X)
     try:
         return check_array(X, dtype=dtype, order="C", allow_nd=True, input_name="X")
@@ -169,7 +170,7 @@ def check_samples(
         ) from error
 
 
-def _check_columns(X: Any, estimator: Any) -> None:
+def check_columns(X: Any, estimator: Any) -> None:
     """Refuse a frame whose columns differ from those of ``fit``, or come in another order."""
     wanted = getattr(estimator, "feature_names_in_", None)
     if wanted is None or not isinstance(X, _Frame) or len(X.columns) != len(wanted):
@@ -352,6 +353,8 @@ def check_bounds(bounds, X):
     """
     if bounds is None:
         return None
+    if X.dtype == np.float64:
+        X = np.where(is_missing(X), np.nan, X)  # a comparison with it is never true
     if isinstance(bounds, str):
         if bounds != "auto":
             raise ValueError(f"bounds is {bounds!r}; give 'auto', None or (low, high).")

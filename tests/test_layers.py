@@ -15,6 +15,7 @@ FLOORS = [
     {"_archive", "_functional", "_random"},
     {"_norms"},
     {"_validation"},
+    {"_tables"},
     {"_threat_model"},
     {"_units"},
     {"differentiable", "modules", "datasets"},

@@ -6,6 +6,7 @@ from dataclasses import field, replace
 from typing import Any
 
 from .. import _validation as check
+from .._tables import Table
 from ._apgd import APGD
 from ._base import BaseAttack
 from ._batch import AttackBatch, AttackResult
@@ -83,6 +84,9 @@ class AutoAttack(WorstCase):
         if self.eps is None:  # minimum-norm members would take None for no limit
             given["eps"] = float(check.check_eps(None, check.check_norm(self.norm), ()))
         return given
+
+    def _on_table(self, table: Table) -> dict[str, Any]:
+        return BaseAttack._on_table(self, table)
 
     def _chosen(self) -> list[BaseAttack]:
         if self.version == "standard":

@@ -5,16 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
 from sklearn.utils import Bunch
 
 from .. import _validation as check
 from .._norms import Bounds, Box
 from .._random import RowNoise, seed_of
+from .._tables import Table, resolve
 from .._units import check_units
 from ..differentiable import Model, open_model
 from ..differentiable._state import records, seeded
@@ -24,6 +26,9 @@ from ._batch import AttackBatch, AttackResult
 from ._losses import describe_loss
 from ._parameters import attack_class
 from ._transformer import AttackTransformer
+
+if TYPE_CHECKING:
+    from typing import Self
 
 __all__ = ["BaseAttack"]
 
@@ -114,9 +119,11 @@ class BaseAttack(AttackTransformer):
             Perturbed samples, inside ball and box also after rounding to float32.
         """
         self.check_parameters()
-        model = open_model(estimator)
-        samples = check.check_samples(X, of=model.estimator)
-        return self._generate(model, samples, y, check.check_bounds(self.bounds, samples))
+        model = open_model(estimator, X, self.column_params())
+        samples = model.read(X)
+        attack = self.on_columns(model)
+        bounds = check.check_bounds(attack.bounds, samples)
+        return model.decode(attack._generate(model, samples, y, bounds), slice(None))
 
     def _generate(
         self, model: Model, X: NDArray[np.float32], y: ArrayLike | None, bounds: Bounds
@@ -163,10 +170,13 @@ class BaseAttack(AttackTransformer):
             (the objective at ``X_adv``).
         """
         self.check_parameters()
-        model = open_model(estimator)
-        samples = check.check_samples(X, of=model.estimator)
-        bounds = check.check_bounds(self.bounds, samples)
-        return self._evaluate(model, samples, self._codes(model, samples, y), bounds)
+        model = open_model(estimator, X, self.column_params())
+        samples = model.read(X)
+        attack = self.on_columns(model)
+        bounds = check.check_bounds(attack.bounds, samples)
+        result = attack._evaluate(model, samples, attack._codes(model, samples, y), bounds)
+        result.X_adv = model.decode(result.X_adv, slice(None))
+        return result
 
     def _evaluate(
         self,
@@ -219,6 +229,44 @@ class BaseAttack(AttackTransformer):
             If the attack needs a gradient and the model has none.
         """
         return model.fused if self.needs_gradient else model.scores
+
+    def column_params(self) -> dict[str, Any]:
+        """Return the parameters that may speak of columns, for ``open_model``.
+
+        Returns
+        -------
+        params : dict
+            ``eps``, ``bounds``, ``mask`` and ``integer``.
+        """
+        names = ("eps", "norm", "bounds", "mask", "integer")
+        return {name: vars(self)[name] for name in names if name in vars(self)}
+
+    def on_columns(self, model: Model) -> Self:
+        """Return the attack with an array for each parameter that speaks of columns.
+
+        Parameters
+        ----------
+        model : Model
+            As of ``open_model(estimator, X, attack.column_params())``.
+
+        Returns
+        -------
+        attack : attack
+            Itself, unless the model is one of a table.
+        """
+        if model.table is None:
+            return self
+        return clone(self).set_params(**self._on_table(model.table))
+
+    def _on_table(self, table: Table) -> dict[str, Any]:
+        """Parameters for the columns of a table."""
+        threat = resolve(self.column_params(), table)
+        return {
+            "eps": threat.eps,
+            "bounds": threat.bounds,
+            "mask": threat.mask,
+            "integer": threat.integer,
+        }
 
     def _codes(
         self, model: Model, X: NDArray[np.float32], y: ArrayLike | None
@@ -297,5 +345,5 @@ class BaseAttack(AttackTransformer):
         )
 
 
-def _array(x: torch.Tensor) -> NDArray[np.float32]:
-    return x.cpu().numpy().astype(np.float32, copy=False)
+def _array(x: torch.Tensor) -> NDArray[Any]:
+    return x.cpu().numpy()

@@ -74,7 +74,7 @@ class TensorAttack:
                 f"norm is {norm!r}, which {type(self).__name__} does not support: choose one of "
                 f"{list(known)}, or another attack, such as PGD."
             )
-        if np.ndim(self.eps) == 0:
+        if np.ndim(self.eps) == 0 and not isinstance(self.eps, (dict, str)):
             self._check_radius(norm)
         check_loss(self.loss, self.targeted)
         self._check_settings()

@@ -33,6 +33,7 @@ __all__ = [
     "choose_attack",
     "minimal_distances",
     "open_samples",
+    "params_of",
     "robust_mask",
     "robust_mask_of_batches",
 ]
@@ -97,10 +98,15 @@ def open_samples(
             f"X is a {type(X).__name__}, a dataset: give its samples as an array, or type "
             "use_caching=False where it comes from skorch's EpochScoring."
         )
-    samples: NDArray[np.float32] = check.check_samples(X, of=model.estimator)
+    samples: NDArray[np.float32] = model.read(X)
     check.check_sample_shape(samples, model.input_shape, model.name)
     model.examine(samples)
     return samples, None if y is None else model.label_codes(samples, y, unseen=unseen)
+
+
+def params_of(attack: BaseAttack | None) -> dict[str, Any] | None:
+    """Return the parameters of an attack that may speak of columns, for ``open_model``."""
+    return attack.column_params() if isinstance(attack, BaseAttack) else None
 
 
 def robust_mask(
@@ -143,6 +149,8 @@ def robust_mask(
     robust : bool array of shape (n_samples,)
         Clean errors are not robust.
     """
+    if model.table is not None:
+        attack = attack.on_columns(model)
     _check_radius(attack)
     given = (correct, n_jobs, index, units_known, cache)
     robust, fooled = _attacked(model, X, codes, attack, "fooled", *given)
@@ -227,7 +235,7 @@ def _attacked(
     cache: str | os.PathLike[str] | None,
 ) -> tuple[NDArray[np.bool_], NDArray[Any]]:
     """Which samples are classified correctly, and what came of attacking those."""
-    attack = clone(attack)
+    attack = clone(attack) if model.table is None else attack.on_columns(model)
     if attack.targeted:
         raise ValueError("A targeted attack does not measure robustness; use targeted=False.")
     attack.check_parameters()
@@ -283,11 +291,16 @@ def _shared(
         return _chunk(attack, model, X, codes, bounds, index, key)
     parts = joblib.Parallel(n_jobs=n_jobs)(
         joblib.delayed(_chunk)(
-            attack, model.estimator, X[rows], codes[rows], bounds, index[rows], key
+            attack, _packed(model), X[rows], codes[rows], bounds, index[rows], key
         )
         for rows in gen_even_slices(len(X), n_chunks)
     )
     return np.concatenate(parts)
+
+
+def _packed(model: Model) -> Any:
+    """Return what another process opens: the estimator, or the model of a table."""
+    return model.estimator if model.table is None else model
 
 
 def _chunk(

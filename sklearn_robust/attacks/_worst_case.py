@@ -14,6 +14,7 @@ from sklearn.base import clone
 from .. import _validation as check
 from .._norms import Bounds
 from .._random import seed_of
+from .._tables import Table, has_columns
 from .._threat_model import ThreatModel
 from ._base import BaseAttack
 from ._batch import AttackBatch, AttackResult
@@ -120,6 +121,28 @@ class WorstCase(BaseAttack):
             "integer": self.integer,
         }
         return {name: value for name, value in given.items() if value is not None}
+
+    def column_params(self) -> dict[str, Any]:
+        """Return the parameters of the first attack, in the box of the cascade.
+
+        Returns
+        -------
+        params : dict
+            As of any attack.
+        """
+        members = [member.column_params() | self._given() for member in self._chosen()]
+        named = [params for params in members if has_columns(params)] or members
+        return named[0] | {"bounds": self.bounds} if named else {}
+
+    def _on_table(self, table: Table) -> dict[str, Any]:
+        params: dict[str, Any] = {"eps": None, "norm": None, "mask": None, "integer": None}
+        members = []
+        for member in self.members():
+            member.bounds = self.bounds
+            members.append(member.set_params(**member._on_table(table)))
+        for member in members:
+            params["bounds"], member.bounds = member.bounds, "auto"
+        return params | {"attacks": members}
 
     def check_parameters(self) -> None:
         """Raise unless the attacks fit together and each of them is valid."""

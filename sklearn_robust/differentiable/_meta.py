@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from sklearn.frozen import FrozenEstimator
@@ -10,26 +11,47 @@ from sklearn.pipeline import Pipeline
 from torch import nn
 
 from ..exceptions import NotDifferentiableError
+from ._layers.lookup import Lookup
 from ._layers.outputs import Chain, OutputOf, naming
+from ._reading import behind, current_reader
 from ._registry import build, register
 
 __all__ = ["transformer"]
 
 
 def transformer(fitted: Any) -> nn.Module:
-    """Build the module of an estimator in a transformer's place."""
-    return OutputOf(build(fitted), "transform")
+    """Build the module of an estimator in a transformer's place.
+
+    What is made of columns that do not move is looked up, where it has no gradient.
+    """
+    reader = current_reader()
+    if reader is None or not reader.all_still:
+        return OutputOf(build(fitted), "transform")
+    if not reader.all_codes:
+        try:
+            return OutputOf(build(fitted), "transform")
+        except NotDifferentiableError:
+            pass
+    return Lookup(fitted, reader.table, reader.places)
 
 
 @register(Pipeline)
 def _pipeline(pipeline):
-    steps = [step for step in pipeline.steps if step[1] not in (None, "passthrough")]
+    steps = [step for step in pipeline.steps if not _is_idle(step[1])]
     parts = []
     for number, (name, step) in enumerate(steps, 1):
-        with naming(f"Step {name!r} of the pipeline"):
+        before = nullcontext() if number == 1 else behind()
+        with naming(f"Step {name!r} of the pipeline"), before:
             parts.append(build(step) if number == len(steps) else transformer(step))
     names = [name for name, _ in steps]
     return Chain(parts[:-1], parts[-1] if parts else nn.Identity(), names)
+
+
+def _is_idle(step):
+    """Whether a step leaves samples as they are; samplers of imbalanced-learn act in fit alone."""
+    if step in (None, "passthrough"):
+        return True
+    return hasattr(step, "fit_resample") and not hasattr(step, "transform")
 
 
 @register(FrozenEstimator)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, singledispatch
 from typing import Any
 
@@ -12,11 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from .._validation import check_labels, encode_labels
+from .._tables import Table, has_columns, holds_still, moving, read_table, wants_table
+from .._validation import check_columns, check_labels, check_samples, encode_labels
 from ..exceptions import NotDifferentiableError
 from ._examination import missing_gradient, refuse_shared_statistics
+from ._layers.lookup import TableInput
 from ._module import AnyDtype, DifferentiableModel
-from ._registry import as_module
+from ._reading import Reader, reading
+from ._registry import as_module, check_fitted
 from ._scores import ScoreFunction, with_names
 from ._state import seeded
 
@@ -72,6 +75,8 @@ class Model:
     (torch.Size([2, 3]), array([0, 0]))
     """
 
+    table: Table | None = None
+
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
         self.reason: str | None = None
@@ -80,6 +85,43 @@ class Model:
         except NotDifferentiableError as error:
             self._module, self.reason = None, str(error)
         self._examined = False
+
+    def read(self, X: Any, dtype: Any = np.float32) -> NDArray[Any]:
+        """Check samples and return them as attacks move them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Samples, those that the model was opened for where it is one of a table.
+        dtype : dtype or tuple of dtypes, default=float32
+            What the samples are returned in, unless they are a table.
+
+        Returns
+        -------
+        X : array of shape (n_samples, ...), float32
+            The samples; of a table, its matrix of float64.
+        """
+        return check_samples(X, dtype, of=self.estimator)
+
+    def decode(self, X: NDArray[Any], rows: Any = None) -> Any:
+        """Return perturbed samples as the estimator takes them, and as users hold them.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, ...)
+            Perturbed samples.
+        rows : index, default=None
+            The samples that they come from.
+
+        Returns
+        -------
+        X : array or frame
+            The same; of a table, a frame of its dtypes.
+        """
+        return X
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Model, (self.estimator,)
 
     def examine(self, X: NDArray[Any]) -> None:
         """Look once at what a torch module does with a few samples.
@@ -192,7 +234,7 @@ class Model:
         if own or not hasattr(self.estimator, "predict"):
             return self._source.codes(X)
         self._learn_classes(X)
-        labels = self.estimator.predict(with_names(self.estimator, X))
+        labels = self.estimator.predict(self._for_estimator(X))
         return encode_labels(labels, self.classes_, self.name)
 
     def label_codes(
@@ -207,19 +249,85 @@ class Model:
         self._learn_classes(X)
         return encode_labels(labels, self.classes_, self.name, unseen=unseen)
 
+    def _for_estimator(self, X: NDArray[Any]) -> Any:
+        return with_names(self.estimator, X)
+
     def _learn_classes(self, X: NDArray[Any]) -> None:
         if self._source._classes is None:  # the first forward tells how many there are
             with seeded(self._source, self._source.tensor(X[:1]), 0):
                 self._source.codes(X[:1])
 
 
-def open_model(estimator: Any) -> Model:
+class TableModel(Model):
+    """A fitted classifier, opened for the samples of a table.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+        Never changed.
+    table : Table
+        The samples, and what their columns are.
+    still : bool array of shape (n_columns,)
+        Columns that no attack moves: what encoders make of them is looked up.
+    """
+
+    table: Table
+
+    def __init__(self, estimator: Any, table: Table, still: NDArray[np.bool_]) -> None:
+        self.table, self._still = table, still
+        reader = Reader(table, still, np.arange(len(table.names)))
+        with reading(reader):
+            super().__init__(estimator)
+        if self._module is not None:
+            self._module = self._on_matrix(self._module)
+
+    def _on_matrix(self, module: DifferentiableModel) -> DifferentiableModel:
+        """Give a module the matrix of the table."""
+        nets = any(isinstance(part, AnyDtype) for part in module.modules())
+        dtype = torch.float32 if nets and not self.table.wide else torch.float64
+        body = TableInput(module.body, has_missing=self.table.has_missing, dtype=dtype)
+        shape = (len(self.table.names),)
+        return DifferentiableModel(body, module._classes, input_shape=shape, name=module.name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TableModel, (self.estimator, self.table, self._still)
+
+    def read(self, X: Any, dtype: Any = np.float32) -> NDArray[Any]:
+        """Matrix of the table that the model was opened for."""
+        return self.table.matrix
+
+    def decode(self, X: NDArray[Any], rows: Any = None) -> Any:
+        """Return rows of the matrix as a frame, or array, of the dtypes of the table."""
+        return self.table.decode(X, rows)
+
+    def _for_estimator(self, X: NDArray[Any]) -> Any:
+        return self.table.decode(X)
+
+    @cached_property
+    def scores(self) -> DifferentiableModel | ScoreFunction:
+        """What a black-box attack asks: the logits where there are any, else scores."""
+        if self._module is None:
+            return ScoreFunction(self.estimator, self.table.decode)
+        return super().scores
+
+    @cached_property
+    def native(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        """None: the estimator predicts by frames, not by the matrix."""
+        return None
+
+
+def open_model(estimator: Any, X: Any = None, params: Mapping[str, Any] | None = None) -> Model:
     """Open a fitted classifier; an opened one is returned as it is.
 
     Parameters
     ----------
     estimator : fitted classifier, Pipeline, torch.nn.Module or Model
         What to open.
+    X : array-like of shape (n_samples, ...), default=None
+        The samples of the call. Of a table, such as a frame with texts, the model takes the
+        matrix that ``model.read(X)`` returns.
+    params : mapping, default=None
+        Parameters of an attack that speak of columns, so that X is a table.
 
     Returns
     -------
@@ -240,4 +348,23 @@ def open_model(estimator: Any) -> Model:
     >>> model.differentiable, open_model(model) is model
     (False, True)
     """
-    return estimator if isinstance(estimator, Model) else Model(estimator)
+    opened = estimator if isinstance(estimator, Model) else None
+    fitted = estimator if opened is None else opened.estimator
+    if X is None or (opened is not None and opened.table is not None):
+        return Model(estimator) if opened is None else opened
+    torch_like = isinstance(fitted, nn.Module) or "module_" in getattr(fitted, "__dict__", {})
+    named = params is not None and has_columns(params)
+    if named or (not torch_like and wants_table(X, fitted)):
+        return _open_table(fitted, X, params)
+    plain = Model(estimator) if opened is None else opened
+    if plain._module is None and params is not None and holds_still(params, X):
+        return _open_table(fitted, X, params)  # what has no gradient may be what stays
+    return plain
+
+
+def _open_table(fitted: Any, X: Any, params: Mapping[str, Any] | None) -> TableModel:
+    check_fitted(fitted)
+    check_columns(X, fitted)
+    table = read_table(X, fitted)
+    still = table.still if params is None else table.still | ~moving(params, table)
+    return TableModel(fitted, table, still)

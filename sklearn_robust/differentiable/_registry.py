@@ -16,7 +16,7 @@ from ._layers.outputs import is_tabular, unsupported_by
 from ._module import DifferentiableModel
 from ._scores import sample_shape
 
-__all__ = ["as_module", "build", "register"]
+__all__ = ["as_module", "build", "check_fitted", "register"]
 
 BLACK_BOX = (
     "Attack it with sklearn_robust.attacks.Square, which needs scores only; robust_score does so "
@@ -163,7 +163,7 @@ def as_module(estimator: Any) -> DifferentiableModel:
     """
     if isinstance(estimator, DifferentiableModel):
         return estimator
-    _check_fitted(estimator)
+    check_fitted(estimator)
     body = build(estimator)
     if "forward" in unsupported_by(body):
         raise NotDifferentiableError(unsupported_by(body)["forward"])
@@ -172,7 +172,8 @@ def as_module(estimator: Any) -> DifferentiableModel:
     return DifferentiableModel(body, classes, input_shape=shape, name=type(estimator).__name__)
 
 
-def _check_fitted(estimator):
+def check_fitted(estimator: Any) -> None:
+    """Raise unless an estimator is fitted."""
     own = isinstance(estimator, nn.Module) and not isinstance(estimator, BaseEstimator)
     if own or not hasattr(estimator, "fit"):
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ class ScoreFunction:
     ----------
     estimator : fitted classifier
         With ``decision_function`` or ``predict_proba``.
+    decode : callable, default=None
+        Makes samples of what is given; by default, frames for an estimator that knows names.
 
     Attributes
     ----------
@@ -49,8 +52,9 @@ class ScoreFunction:
 
     device = torch.device("cpu")
 
-    def __init__(self, estimator: Any) -> None:
+    def __init__(self, estimator: Any, decode: Callable[[Any], Any] | None = None) -> None:
         self.estimator = estimator
+        self.decode = decode
         self._draws: bool | None = None
         self.name = type(estimator).__name__
         if not hasattr(estimator, "classes_"):
@@ -63,7 +67,8 @@ class ScoreFunction:
         return torch.as_tensor(self._scores(x.detach().numpy()))
 
     def _scores(self, X: Any) -> NDArray[np.float64]:
-        X, n_classes = with_names(self.estimator, X), len(self.classes_)
+        n_classes = len(self.classes_)
+        X = with_names(self.estimator, X) if self.decode is None else self.decode(X)
         if has_decision_function(self.estimator):
             z = np.asarray(self.estimator.decision_function(X), dtype=np.float64)
             z = class_scores(self.estimator, z, n_classes)

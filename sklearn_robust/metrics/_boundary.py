@@ -15,7 +15,7 @@ from .. import _functional as F
 from .. import _validation as check
 from .._norms import Bounds, Box, column, get_norm
 from .._random import RowNoise, seed_of
-from ..attacks._evaluation import minimal_distances, open_samples
+from ..attacks._evaluation import minimal_distances, open_samples, params_of
 from ..attacks._minimum_norm import MinimumNormAttack
 from ..differentiable import open_model
 from ._directions import check_direction, direction_tensor
@@ -147,7 +147,7 @@ def boundary_distance(
 def _search(attack, estimator, X, y, norm, max_distance, bounds):
     """Distances (n,) that an attack finds, up to the greatest one asked for."""
     attack = clone(attack).set_params(norm=norm, eps=None, bounds=bounds)
-    model = open_model(estimator)
+    model = open_model(estimator, X, params_of(attack))
     found = minimal_distances(model, *open_samples(model, X, y), attack)
     return np.where(found <= max_distance, found, np.inf)
 

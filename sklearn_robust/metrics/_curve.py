@@ -13,7 +13,13 @@ from sklearn.base import clone
 from .. import _validation as check
 from .._units import check_units
 from ..attacks import BaseAttack
-from ..attacks._evaluation import choose_attack, minimal_distances, open_samples, robust_mask
+from ..attacks._evaluation import (
+    choose_attack,
+    minimal_distances,
+    open_samples,
+    params_of,
+    robust_mask,
+)
 from ..attacks._minimum_norm import MinimumNormAttack
 from ..differentiable import open_model
 from ..differentiable._state import records
@@ -80,12 +86,12 @@ def robustness_curve(
         raise ValueError(f"eps is {eps!r}; give a list of radii, such as [0, 0.1, 0.2].")
     for radius in radii:
         check.check_eps(float(radius), "linf", ())
-    model = open_model(estimator)
+    model = open_model(estimator, X, params_of(attack))
     if attack is not None:  # a wrong one is refused first
         choose_attack(attack, model)
     check.check_labels(y)
     X, codes = open_samples(model, X, y)
-    attack = clone(choose_attack(attack, model))
+    attack = clone(choose_attack(attack, model)).on_columns(model)
     if not isinstance(attack, MinimumNormAttack):
         check_units(replace(attack.threat_model, eps=radii.max()), X)
     attack.set_params(bounds=check.check_bounds(attack.bounds, X))

@@ -58,11 +58,11 @@ class IndicatorInput:
     def __init__(
         self, estimator: Any, X: ArrayLike, y: ArrayLike = _UNUSED, *, first_order: bool = False
     ) -> None:
-        self.model = open_model(estimator)
+        self.model = open_model(estimator, X)
         self.module = self.model.module
         self._first_order = first_order
         _check_batch_statistics(self.module)
-        self.X = check.check_samples(X, dtype=(np.float64, np.float32), of=self.model.estimator)
+        self.X = self.model.read(X, dtype=(np.float64, np.float32))
         check.check_sample_shape(self.X, self.module.input_shape, self.module.name)
         self.model.examine(self.X)
         self.codes = None if y is _UNUSED else self.model.label_codes(self.X, y)

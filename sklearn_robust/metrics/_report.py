@@ -15,7 +15,7 @@ from .._random import seed_of
 from .._threat_model import ThreatModel
 from .._units import units_caveat
 from ..attacks import PGD, BaseAttack, Square, WorstCase
-from ..attacks._evaluation import choose_attack, open_samples, robust_mask
+from ..attacks._evaluation import choose_attack, open_samples, params_of, robust_mask
 from ..differentiable import Model, open_model
 from ..differentiable._state import records
 from ..exceptions import ZeroGradientWarning
@@ -141,7 +141,7 @@ def robustness_report(
     (True, True)
     """
     check.validate(locals(), output_dict=check.check_flag)
-    model = open_model(estimator)
+    model = open_model(estimator, X, params_of(attack))
     if attack is not None:  # a wrong one is refused first
         choose_attack(attack, model).check_parameters()
     check.check_labels(y)
@@ -162,6 +162,7 @@ def _measured(
     n_jobs: int | None,
 ) -> dict[str, Any]:
     """Return all numbers of the report; ``main`` is the attack that ``attack`` means."""
+    main = main.on_columns(model)
     threat = _threat_of(main, X)
     units = units_caveat(main.threat_model, X, default=main.has_default_radius)
     if units is not None:
@@ -216,6 +217,7 @@ def _threat_of(attack: BaseAttack, X: NDArray[np.float32]) -> ThreatModel:
         )
     box = check.check_bounds(attack.bounds, X)
     threat = ThreatModel.widest([m.threat_model.with_shape(X.shape[1:], box) for m in members])
+    threat.exact = X.dtype == np.float64
     if not np.isfinite(threat.eps).all():
         raise ValueError(
             f"attack is {attack!r}, which has no radius: give it an eps to report on, or ask "

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .. import _validation as check
 from ..attacks import BaseAttack
-from ..attacks._evaluation import choose_attack, open_samples, robust_mask
+from ..attacks._evaluation import choose_attack, open_samples, params_of, robust_mask
 from ..differentiable import open_model
 from ..differentiable._state import records
 
@@ -29,7 +29,7 @@ def share_of_robust(
     cache: str | os.PathLike[str] | None = None,
 ) -> float:
     """Weighted share of samples that are robust; labels ``unseen`` in fit may count as errors."""
-    model = open_model(estimator)
+    model = open_model(estimator, X, params_of(attack))
     if attack is not None:  # a wrong one is refused first
         choose_attack(attack, model)
     X, codes = open_samples(model, X, y, unseen=unseen)

@@ -63,7 +63,7 @@ def attack_net(
         worst case are robust, at this strength and at all smaller ones, to the attacks here and
         to PGD with 40 steps on three losses.
     """
-    model = open_model(net)
+    model = open_model(net, X)
     X, codes = open_samples(model, X, y)
     correct = model.predict_codes(X) == codes
     alive = correct.copy()

@@ -58,7 +58,7 @@ class Watch(EpochBar):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record natural and attacked accuracy."""
-        model = open_model(net)
+        model = open_model(net, self.X)
         X, codes = open_samples(model, self.X, self.y)
         correct = model.predict_codes(X) == codes
         robust = robust_mask(model, X, codes, self.attack, correct=correct)

@@ -19,9 +19,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
+    KBinsDiscretizer,
     MaxAbsScaler,
     MinMaxScaler,
-    OrdinalEncoder,
     RobustScaler,
     StandardScaler,
 )
@@ -371,9 +371,7 @@ STEPPED = [
     HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=3),
     GradientBoostingClassifier(n_estimators=2),
     KNeighborsClassifier(3),
-    make_pipeline(
-        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), LogisticRegression()
-    ),
+    make_pipeline(KBinsDiscretizer(5, encode="ordinal"), LogisticRegression()),
     VotingClassifier(
         [("tree", DecisionTreeClassifier()), ("line", LogisticRegression())], voting="soft"
     ),

@@ -14,6 +14,7 @@ from ...exceptions import NotDifferentiableError
 from .._decision_scores import has_decision_function
 from .._layers.blocks import Columns, Union, buffer
 from .._layers.outputs import Chain, ClassifierModule, OutputOf, is_tabular, naming
+from .._reading import at_columns, behind
 from .._registry import build, register
 
 __all__ = ["Mixture", "Probabilities"]
@@ -146,13 +147,14 @@ def _voting(model):
 def _bagging(model):
     bodies = []
     with naming("The estimator of the BaggingClassifier"):
-        for fitted in model.estimators_:
+        for fitted, seen in zip(model.estimators_, model.estimators_features_, strict=True):
             if not hasattr(fitted, "predict_proba") or len(fitted.classes_) < len(model.classes_):
                 raise NotDifferentiableError(
                     f"its {type(fitted).__name__} has no probability for each class, so it can "
                     "only vote. Take one that has predict_proba and draw more samples for it."
                 )
-            bodies.append(build(fitted))
+            with at_columns(seen):
+                bodies.append(build(fitted))
         decides = all(has_decision_function(fitted) for fitted in model.estimators_)
         return Bag(bodies, model.estimators_features_, decides)
 
@@ -166,7 +168,7 @@ def _stacking(model):
             parts.append(_stacked(fitted, method, n_classes=len(model.classes_)))
     if model.passthrough:
         parts.append(nn.Identity())
-    with naming("The final estimator of the StackingClassifier"):
+    with naming("The final estimator of the StackingClassifier"), behind():
         return Stack([Union(parts)], build(model.final_estimator_))
 
 

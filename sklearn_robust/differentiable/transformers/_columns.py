@@ -11,10 +11,12 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion
 from torch import nn
 
+from ..._tables import column_places
 from ...exceptions import NotDifferentiableError
-from .._layers.blocks import Columns, Scale, Sequence, Union
+from .._layers.blocks import Columns, Scale, Sequence, Union, buffer
 from .._layers.outputs import Chain, naming
 from .._meta import transformer
+from .._reading import at_columns
 from .._registry import build, register
 
 __all__ = ["Elimination", "Imputed"]
@@ -40,25 +42,31 @@ class Elimination(Chain):
 
 
 class Imputed(nn.Module):
-    """Samples without missing values as an imputer returns them.
+    """Samples as an imputer returns them: a missing value is NaN, and has no gradient.
 
     Parameters
     ----------
     kept : array of ints
         Features that were observed in fit.
-    n_flags : int
-        Number of indicators of missing values, which are all 0.
+    fill : array of shape (len(kept),)
+        What stands for missing values.
+    flags : array of ints
+        Features whose missing values are indicated.
     """
 
     tabular = True
+    fill: torch.Tensor
 
-    def __init__(self, kept: ArrayLike, n_flags: int) -> None:
+    def __init__(self, kept: ArrayLike, fill: ArrayLike, flags: ArrayLike) -> None:
         super().__init__()
-        self.columns, self.n_flags = Columns(kept), n_flags
+        self.columns, self.flags = Columns(kept), Columns(flags)
+        self.register_buffer("fill", buffer(fill))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Kept features and flags (n, len(kept) + n_flags)."""
-        return torch.cat([self.columns(x), x.new_zeros(len(x), self.n_flags)], 1)
+        """Kept features and flags (n, len(kept) + len(flags))."""
+        kept = self.columns(x)
+        filled = torch.where(kept.isnan(), self.fill.to(x), kept)
+        return torch.cat([filled, self.flags(x.detach()).isnan().to(x)], 1)
 
 
 @register(SelectorMixin)
@@ -81,15 +89,20 @@ def _rfe(selector):
 @register(SimpleImputer)
 def _simple_imputer(imputer):
     missing = imputer.missing_values
+    if np.asarray(imputer.statistics_).dtype.kind not in "fiu":
+        raise NotDifferentiableError("SimpleImputer fills in texts or objects.")
     if isinstance(missing, str) or (missing is not None and missing == missing):
         raise NotDifferentiableError(
             f"SimpleImputer(missing_values={missing!r}) jumps where a feature takes that value. "
             "Mark missing values as NaN."
         )
-    kept = np.arange(len(imputer.statistics_))
-    if not imputer.keep_empty_features:
-        kept = kept[[value == value for value in imputer.statistics_]]
-    return Imputed(kept, len(imputer.indicator_.features_) if imputer.add_indicator else 0)
+    fill = np.array(imputer.statistics_, dtype=np.float64)
+    empty = np.isnan(fill)
+    if imputer.keep_empty_features:
+        fill, empty = np.where(empty, 0.0, fill), np.zeros_like(empty)
+    kept = np.flatnonzero(~empty)
+    flags = imputer.indicator_.features_ if imputer.add_indicator else []
+    return Imputed(kept, fill[kept], flags)
 
 
 @register(FeatureUnion)
@@ -109,9 +122,9 @@ def _column_transformer(model):
     names = vars(model).get("feature_names_in_")
     parts = []
     for name, fitted, columns in model.transformers_:
-        index = _indices(columns, names, model.n_features_in_)
+        index = column_places(columns, range(model.n_features_in_) if names is None else names)
         if len(index) and not (isinstance(fitted, str) and fitted == "drop"):
-            with naming(f"Transformer {name!r} of the ColumnTransformer"):
+            with naming(f"Transformer {name!r} of the ColumnTransformer"), at_columns(index):
                 part = Sequence(Columns(index), _part(fitted))
             parts.append(_weighted(part, weights.get(name)))
     return Union(parts)
@@ -123,21 +136,3 @@ def _part(fitted):
 
 def _weighted(part, weight):
     return part if weight is None else Sequence(part, Scale(weight))
-
-
-def _indices(columns, names, n_features):
-    """Find the features that are given in any of the ways that ColumnTransformer takes."""
-    if isinstance(columns, slice):
-        ends = [columns.start, columns.stop]
-        if any(isinstance(end, str) for end in ends):
-            start, stop = (None if end is None else _position(end, names) for end in ends)
-            columns = slice(start, None if stop is None else stop + 1, columns.step)
-        return np.arange(n_features)[columns]
-    columns = np.atleast_1d(np.asarray(columns))
-    if columns.dtype.kind in "OUT":
-        return np.array([_position(name, names) for name in columns.tolist()], dtype=np.int64)
-    return np.arange(n_features)[columns] if columns.size else np.empty(0, dtype=np.int64)
-
-
-def _position(name, names):
-    return int(np.flatnonzero(names == name)[0])

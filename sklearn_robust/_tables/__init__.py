@@ -1,0 +1,24 @@
+"""Tables: frames and arrays whose columns hold more than plain numbers.
+
+A :class:`Table` says what each column is, as read from X and from the fitted estimator, and maps
+X to a matrix of float64 and back. Attacks move the matrix; the estimator is always asked about
+what :meth:`Table.decode` makes of it.
+"""
+
+from ._by_column import ColumnThreat, has_columns, holds_still, moving, resolve
+from ._encoders import coded_columns, column_places
+from ._table import Column, Table, read_table, wants_table
+
+__all__ = [
+    "Column",
+    "ColumnThreat",
+    "Table",
+    "coded_columns",
+    "column_places",
+    "has_columns",
+    "holds_still",
+    "moving",
+    "read_table",
+    "resolve",
+    "wants_table",
+]

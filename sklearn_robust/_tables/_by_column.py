@@ -1,0 +1,264 @@
+"""Threat models by column: names and texts of parameters become arrays of the matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _validation as check
+from .._norms import Bounds, is_missing
+from ._table import Table
+
+__all__ = ["ColumnThreat", "has_columns", "holds_still", "moving", "resolve"]
+
+
+@dataclass
+class ColumnThreat:
+    """Parameters of an attack as arrays, one number for each column of a table.
+
+    Attributes
+    ----------
+    eps : float or array of shape (n_columns,)
+        Radius.
+    bounds : (lower, upper) or None
+        Box.
+    mask : bool array of shape (n_columns,)
+        Columns that move.
+    integer : bool array of shape (n_columns,) or None
+        Columns on the grid of integers.
+    scales : dict
+        Spread by column that an eps such as "0.1 std" was multiplied with, and where it is from.
+    """
+
+    eps: Any
+    bounds: Bounds
+    mask: NDArray[np.bool_]
+    integer: NDArray[np.bool_] | None
+    scales: dict[Any, tuple[float, str]] = field(default_factory=dict)
+
+
+def has_columns(params: Mapping[str, Any]) -> bool:
+    """Whether parameters speak of columns, so that X is read as a table."""
+    if isinstance(params.get("eps"), (dict, str)) or isinstance(params.get("bounds"), dict):
+        return True
+    lists = [params[name] for name in ("mask", "integer") if params.get(name) is not None]
+    return bool(lists) and any([_has_names(value) for value in lists])
+
+
+def holds_still(params: Mapping[str, Any], X: Any) -> bool:
+    """Whether parameters hold some columns of an array of rows where they are."""
+    shape = np.shape(X)
+    if len(shape) != 2:
+        return False
+    mask, eps = params.get("mask"), params.get("eps")
+    if mask is not None and not np.all(check.check_features("mask", mask, shape[1:])):
+        return True
+    return np.shape(eps) == shape[1:] and bool(np.any(np.asarray(eps) == 0))
+
+
+def _has_names(value: Any) -> bool:
+    return isinstance(value, (list, tuple, set)) and any([isinstance(v, str) for v in value])
+
+
+def resolve(params: Mapping[str, Any], table: Table) -> ColumnThreat:
+    """Turn what parameters say of columns into arrays.
+
+    Parameters
+    ----------
+    params : mapping
+        ``eps``, ``norm``, ``bounds``, ``mask`` and ``integer`` of an attack.
+    table : Table
+        Whose columns are meant.
+
+    Returns
+    -------
+    threat : ColumnThreat
+        Arrays of the table's columns.
+    """
+    mask = _mask(params["mask"], table)
+    eps, scales = _radius(params["eps"], params["norm"], mask, table)
+    integer = _integers(params["integer"], table)
+    if not mask.any():
+        raise ValueError(
+            f"No column of X moves: {_why_still(table)}. Name columns that may, as in "
+            "mask=['age'] or eps={'age': 2}."
+        )
+    return ColumnThreat(eps, _box(params["bounds"], mask, table), mask, integer, scales)
+
+
+def _why_still(table: Table) -> str:
+    coded = [c for c in table.columns if c.kind == "code"]
+    if not coded:
+        return "mask leaves none"
+    return f"column {coded[0].name!r} is still because {coded[0].why}"
+
+
+def moving(params: Mapping[str, Any], table: Table) -> NDArray[np.bool_]:
+    """Say which columns the parameters of an attack let move."""
+    mask = _mask(params.get("mask"), table)
+    eps = params.get("eps")
+    if isinstance(eps, Mapping):
+        named = [_moving_place(name, table, "eps") for name in eps]
+        return mask & np.isin(np.arange(len(table.names)), named)
+    if np.ndim(eps) and np.shape(eps) == mask.shape:
+        return mask & (np.asarray(eps) != 0)
+    return mask
+
+
+def place_of(name: Any, table: Table, parameter: str) -> int:
+    """Place of a column by its name or number."""
+    for place, known in enumerate(table.names):
+        if type(known) is type(name) and known == name:
+            return place
+    number = isinstance(name, (int, np.integer)) and not isinstance(name, (bool, np.bool_))
+    if number and 0 <= name < len(table.names):
+        return int(name)
+    raise ValueError(
+        f"{parameter} names the column {name!r}, which X does not have; it has "
+        f"{[*table.names][:10]}."
+    )
+
+
+def _moving_place(name: Any, table: Table, parameter: str) -> int:
+    """Place of a column that has distances."""
+    place = place_of(name, table, parameter)
+    column = table.columns[place]
+    if column.kind == "code":
+        raise ValueError(
+            f"{parameter} names column {column.name!r}, but {column.why}, so that it moves by no "
+            f"distance: leave it out of {parameter}."
+        )
+    return place
+
+
+def _flags(features: Any, table: Table, parameter: str) -> NDArray[np.bool_]:
+    """Bool array of the columns that a parameter names, in any of its ways."""
+    if isinstance(features, str):
+        features = [features]
+    if _has_names(features):
+        chosen = [_moving_place(name, table, parameter) for name in features]
+        return np.isin(np.arange(len(table.names)), chosen)
+    flags = check.check_features(parameter, features, (len(table.names),))
+    for place in np.flatnonzero(flags & table.still):
+        _moving_place(int(place) if not table.is_frame else table.names[place], table, parameter)
+    return flags
+
+
+def _mask(mask: Any, table: Table) -> NDArray[np.bool_]:
+    if mask is None:
+        return ~table.still
+    return _flags(mask, table, "mask")
+
+
+def _integers(integer: Any, table: Table) -> NDArray[np.bool_] | None:
+    flags = table.integer.copy()
+    if integer is not None:
+        flags |= _flags(integer, table, "integer")
+    return flags if flags.any() else None
+
+
+def _radius(
+    eps: Any, norm: Any, mask: NDArray[np.bool_], table: Table
+) -> tuple[Any, dict[Any, tuple[float, str]]]:
+    """Radius of each column, and the spreads that it was measured in."""
+    scales: dict[Any, tuple[float, str]] = {}
+    if isinstance(eps, Mapping):
+        radius = np.zeros(len(table.names))
+        for name, value in eps.items():
+            place = _moving_place(name, table, "eps")
+            radius[place] = _one_radius(value, place, table, scales)
+        return radius, scales
+    if isinstance(eps, str):
+        radius = np.zeros(len(table.names))
+        for place in np.flatnonzero(mask):
+            radius[place] = _one_radius(eps, int(place), table, scales)
+        return radius, scales
+    if np.ndim(eps):
+        for place in np.flatnonzero(check.check_eps(eps, norm, mask.shape) * table.still):
+            _moving_place(table.names[int(place)], table, "eps")
+    return eps, scales
+
+
+def _one_radius(
+    value: Any, place: int, table: Table, scales: dict[Any, tuple[float, str]]
+) -> float:
+    """Radius of one column, a number or a text such as '0.1 std'."""
+    if not isinstance(value, str):
+        return float(check.check_eps(check.check_number("eps", value), "linf", ()))
+    factor, _, unit = value.strip().partition(" ")
+    try:
+        share = float(factor)
+    except ValueError:
+        share = -1.0
+    if unit.strip() != "std" or not 0 <= share < np.inf:
+        raise ValueError(
+            f"eps is {value!r}; give a finite radius of at least 0, or a text such as '0.1 std'."
+        )
+    spread, origin = spread_of(place, table)
+    scales[table.names[place]] = (spread, origin)
+    return share * spread
+
+
+def spread_of(place: int, table: Table) -> tuple[float, str]:
+    """Find the standard deviation of a column, and say where it is from."""
+    if place in table.spreads:
+        return table.spreads[place], "training data, by StandardScaler"
+    values = table.matrix[:, place]
+    return float(values[~is_missing(values)].std()), "the samples attacked"
+
+
+def _box(bounds: Any, mask: NDArray[np.bool_], table: Table) -> Bounds:
+    """Box as (lower, upper) arrays of the columns, or None."""
+    n = len(table.names)
+    values = np.where(is_missing(table.matrix), np.nan, table.matrix)
+    if isinstance(bounds, str):
+        moving = values[:, mask]
+        inside = not np.nanmin(moving, initial=0) < 0 and not np.nanmax(moving, initial=0) > 1
+        unit = check.check_bounds(bounds, moving[:0]) is not None and inside
+        low, high = (np.zeros(n), np.ones(n)) if unit else (np.full(n, -np.inf), np.full(n, np.inf))
+    elif isinstance(bounds, Mapping):
+        low, high = np.full(n, -np.inf), np.full(n, np.inf)
+        for name, pair in bounds.items():
+            place = _moving_place(name, table, "bounds")
+            low[place], high[place] = _pair(name, pair)
+    else:
+        box = check.check_bounds(bounds, values[:0])
+        sides = (-np.inf, np.inf) if box is None else box
+        low, high = (np.broadcast_to(np.asarray(side, float), (n,)).copy() for side in sides)
+    low[table.still], high[table.still] = -np.inf, np.inf
+    boolean = [column.kind == "boolean" for column in table.columns]
+    low[boolean], high[boolean] = np.maximum(low[boolean], 0), np.minimum(high[boolean], 1)
+    _check_inside(values, low, high, table)
+    return None if np.isinf(low).all() and np.isinf(high).all() else (low, high)
+
+
+def _pair(name: Any, pair: Any) -> tuple[float, float]:
+    try:
+        low, high = (float(side) for side in pair)
+    except (TypeError, ValueError):
+        low, high = np.inf, -np.inf
+    if not low <= high:
+        raise ValueError(
+            f"bounds of column {name!r} is {pair!r}; give (low, high), such as (0, 100)."
+        )
+    return low, high
+
+
+def _check_inside(
+    values: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    table: Table,
+) -> None:
+    out = (values < low) | (values > high)
+    if out.any():
+        row, place = np.argwhere(out)[0]
+        raise ValueError(
+            f"Row {row} of X holds {values[row, place]:g} in column {table.names[place]!r}, which "
+            f"leaves its bounds ({low[place]:g}, {high[place]:g}): widen bounds, or leave the "
+            "row out."
+        )
