@@ -24,7 +24,7 @@ RadiusFinder: TypeAlias = Callable[[Problem], "Radii | NDArray[np.float64]"]
 
 
 @singledispatch
-def _certifier(classifier: Any, problem: Problem) -> Certificate:
+def _certifier(classifier: Any, problem: Problem) -> Any:
     """Prove what can be proved of a classifier of an unknown class: nothing."""
     return Certificate.nothing(
         problem,
@@ -34,7 +34,7 @@ def _certifier(classifier: Any, problem: Problem) -> Certificate:
 
 
 @singledispatch
-def _radius_finder(classifier: Any, problem: Problem) -> Radii | None:
+def _radius_finder(classifier: Any, problem: Problem) -> Any:
     """Find proved radii of a classifier directly; None where only a search by bisection can."""
     return None
 
