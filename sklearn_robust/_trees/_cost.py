@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 class BallCost:
-    """Relative distance of boxes of ranks from one sample, never too large.
+    """Relative distance of boxes of ranks from one sample.
 
     Parameters
     ----------
@@ -29,8 +29,9 @@ class BallCost:
         Radius of each feature, 0 where it cannot move.
     order : float
         Order of the norm.
-    rounds : bool
-        Whether thresholds may lie a few steps of float32 beside ``levels``.
+    slack : float
+        Relative uncertainty of the thresholds: what distances are shorter by, or, where it is
+        negative, longer.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class BallCost:
         radius: Floats,
         order: float,
         *,
-        rounds: bool,
+        slack: float,
     ) -> None:
         self.x, self.rank, self.order = x, rank, order
         self.table = np.full((len(x), max(map(len, levels), default=0) + 1), np.inf)
@@ -49,7 +50,7 @@ class BallCost:
             self.table[j, : len(row)] = row
         with np.errstate(divide="ignore"):
             self.pace = np.where(radius > 0, 1 / radius, np.inf)
-        self.rounds, self.scale = rounds, 1.0
+        self.slack, self.scale = slack, 1.0
 
     def within(self, limit: float) -> BallCost:
         """Return the same in units in which ``limit`` is hardly out of reach."""
@@ -63,9 +64,8 @@ class BallCost:
         up = self.table[columns, np.maximum(low - 1, 0)] - self.x
         down = self.x - self.table[columns, np.minimum(high, self.table.shape[1] - 1)]
         gap = np.where(self.rank < low, up, np.where(self.rank > high, down, 0.0))
-        if self.rounds:
-            size = np.abs(gap) + np.abs(self.x)
-            gap = gap - 4 * np.finfo(np.float32).eps * size
+        if self.slack:
+            gap = gap - self.slack * (np.abs(gap) + np.abs(self.x))
         gap = np.maximum(gap, 0)
         moved = (self.rank < low) | (self.rank > high)
         with np.errstate(invalid="ignore"):

@@ -132,7 +132,7 @@ def _distance(
     low, high = (side[0] for side in searcher.rank_box(ball.low[None], ball.high[None]))
     reached = ensemble.reached(low[None], high[None])[0]
     rank, unit = searcher.ranks(x.astype(np.float32)[None])[0], ball.radius[columns]
-    measure = BallCost(searcher.levels, x[columns], rank, unit, ball.order, rounds=False)
+    measure = BallCost(searcher.levels, x[columns], rank, unit, ball.order, slack=0.0)
     deadline = time.perf_counter() + time_limit
     nearest, complete = np.inf, True
     for rival in range(ensemble.n_classes):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ __all__ = ["Ball", "Decision", "TreeSearcher"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+SINGLE = float(np.finfo(np.float32).eps)
 
 
 @dataclass
@@ -169,10 +170,49 @@ class TreeSearcher:
                 sample = _Sample(X[row], int(codes[row]), ball.part(row), low[row], high[row])
                 found = self._search(sample, rivals[i], reached[i], time_limit)
                 robust[row] = found.box is None and found.complete
-                late[row] = not found.complete
                 if found.box is not None and points:
-                    X_adv[row] = self.point(sample.x, *found.box, sample.ball)
+                    found = self._materialized(sample, found, rivals[i], time_limit, X_adv[row])
+                late[row] = not found.complete
         return Decision(robust, X_adv, late)
+
+    def _materialized(
+        self,
+        sample: _Sample,
+        found: Found,
+        rivals: Sequence[int],
+        time_limit: float,
+        out: NDArray[np.float32],
+    ) -> Found:
+        """Write a point of a found box that float32 holds into ``out``, if there is any.
+
+        Where rounding alone led into the box, the points that float32 holds are searched.
+        """
+        for attempt in range(2):
+            if found.box is not None:
+                point = self.point(sample.x, *found.box, sample.ball)
+                if self._holds(point, sample, found.box):
+                    out[:] = point
+                    return found
+            if attempt == 0:
+                corners = sample.ball.low[None], sample.ball.high[None]
+                low, high = (
+                    self.ensemble.ranks(side) for side in self.steps.inner_images(*corners)
+                )
+                if (low > high).any():
+                    return found
+                inner = replace(sample, low=low[0], high=high[0], slack=-1.0)
+                reached = self.ensemble.reached(low, high)[0]
+                found = self._search(inner, rivals, reached, time_limit)
+        return found
+
+    def _holds(self, point: NDArray[np.float32], sample: _Sample, box: tuple[Ints, Ints]) -> bool:
+        """Whether a point lies in a box of ranks and in the ball."""
+        rank, ball = self.ranks(point[None])[0], sample.ball
+        moved = np.abs(point.astype(np.float64) - sample.x)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            size = np.linalg.norm(np.where(moved > 0, moved / ball.radius, 0), ball.order)
+        in_box = np.all((ball.low <= point) & (point <= ball.high))
+        return bool(in_box and size <= 1 and np.all((box[0] <= rank) & (rank <= box[1])))
 
     def rank_box(self, low: Floats, high: Floats) -> tuple[Ints, Ints]:
         """Ranks that boxes of samples span after the steps, rounding included."""
@@ -239,7 +279,8 @@ class TreeSearcher:
     def _cost(self, sample: _Sample) -> BallCost:
         x, radius = sample.x[self.columns], sample.ball.radius[self.columns]
         rank = self.ranks(sample.x[None])[0]
-        return BallCost(self.levels, x, rank, radius, sample.ball.order, rounds=self._rounds)
+        slack = 4 * SINGLE * sample.slack * self._rounds
+        return BallCost(self.levels, x, rank, radius, sample.ball.order, slack=slack)
 
     def point(self, x: Floats, low: Ints, high: Ints, ball: Ball) -> NDArray[np.float32]:
         """Point of a box of ranks near a sample, as float32 holds it, shape (n_features,)."""
@@ -266,3 +307,4 @@ class _Sample:
     ball: Ball
     low: Ints
     high: Ints
+    slack: float = 1.0  # -1 where distances must be certain

@@ -73,6 +73,15 @@ class MonotoneSteps:
             sides.append(np.where(endless, -toward, image.astype(np.float64)))
         return sides[0], sides[1]
 
+    def inner_images(self, low: Floats, high: Floats) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Smallest and largest images of the points of boxes that float32 holds."""
+        sides = []
+        for corner, toward in ((low, np.inf), (high, -np.inf)):
+            single = _rounded(np.clip(corner, -_FAR, _FAR), toward)
+            image = self.transform(single).astype(np.float64)
+            sides.append(np.where(self._endless(corner), -toward, image))
+        return sides[0], sides[1]
+
     def _endless(self, corner: Floats) -> NDArray[np.bool_]:
         """Which of the transformed features are not limited, unless a scaler clips them."""
         clips = any(vars(step).get("clip", False) for step in self.steps)

@@ -71,7 +71,7 @@ def certified_radius(
     >>> X, y = load_iris(return_X_y=True)
     >>> model = LogisticRegression(max_iter=1000).fit(X, y)
     >>> certified_radius(model, X[:2], y[:2], norm="l2").round(2)
-    array([1.16, 0.87])
+    array([1.41, 1.25])
     """
     tol = check.check_number("tol", tol, high=1.0, strict=True)
     return _radii(estimator, X, y, norm, bounds, mask, tol, time_limit).radius

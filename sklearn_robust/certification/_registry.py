@@ -17,7 +17,7 @@ from ._problem import Certificate, Problem, Radii
 
 __all__ = ["certify", "make_problem", "proven_radii", "register_by_name", "register_certifier"]
 
-Certifier: TypeAlias = Callable[[Problem], "Certificate | NDArray[np.bool_]"]
+Certifier: TypeAlias = Callable[[Problem], "Certificate | NDArray[np.bool_] | str"]
 RadiusFinder: TypeAlias = Callable[[Problem], "Radii | NDArray[np.float64]"]
 
 _NAMED: dict[str, Any] = {}
@@ -52,8 +52,9 @@ def register_certifier(
     function : callable, optional
         ``function(problem) -> bool array of shape (n_samples,)``, True where no point of
         ``problem.threat`` changes the class of a sample: a proof, never a guess. It may return a
-        ``Certificate``, which also holds adversarial examples and a note. Without the function,
-        ``register_certifier`` is a decorator.
+        ``Certificate``, which also holds adversarial examples and a note, or a sentence that says
+        why it does not apply: the certifier of class ``object`` is asked then. Without the
+        function, ``register_certifier`` is a decorator.
     radius : callable, optional
         ``radius(problem) -> array of shape (n_samples,)``, proved radii, or ``Radii``, which says
         where they are exact. Without it ``certified_radius`` bisects.
@@ -192,6 +193,10 @@ def certify(problem: Problem) -> Certificate:
     if not len(problem.X):
         return Certificate(np.zeros(0, dtype=bool))
     answer = _certifier(_key(problem.classifier), problem)
+    if isinstance(answer, str):  # why it does not apply; perhaps what serves any model does
+        reason, answer = answer, _certifier.dispatch(object)(problem.classifier, problem)
+        if not answer.proven.any():
+            answer.note = reason
     if not isinstance(answer, Certificate):
         answer = Certificate(np.asarray(answer))
     if answer.proven.shape != problem.codes.shape or answer.proven.dtype != bool:

@@ -31,7 +31,7 @@ KINDS = (
 )
 
 
-def certify_trees(problem: Problem) -> Certificate:
+def certify_trees(problem: Problem) -> Certificate | str:
     """Search for adversarial examples of trees; where there is none, that is a proof.
 
     Parameters
@@ -41,17 +41,17 @@ def certify_trees(problem: Problem) -> Certificate:
 
     Returns
     -------
-    certificate : Certificate
-        With the adversarial examples that were found.
+    certificate : Certificate or str
+        With the adversarial examples that were found; or why the certifier does not apply.
     """
     if not TreeSearcher.knows(problem.model):
         name = type(problem.classifier).__name__
-        return Certificate.nothing(problem, f"Nothing is proven of {name} of other than trees.")
+        return f"Nothing is proven of {name} of other estimators than decision trees."
     X = problem.X
     try:
         searcher = TreeSearcher(problem.model, X.astype(np.float32))
     except ValueError as error:
-        return Certificate.nothing(problem, str(error))
+        return f"Nothing is proven: {error}"
     decision = searcher.decide(X, problem.codes, _ball(problem), problem.time_limit)
     return Certificate(decision.robust, decision.X_adv, _late(int(decision.late.sum()), problem))
 
