@@ -268,13 +268,23 @@ class TreeSearcher:
         deadline: float,
     ) -> Found:
         linf = sample.ball.order == np.inf
-        if linf and self._veritas is not None:
-            low, high = sample.low, sample.high
-            return self._veritas.search(sample.code, rival, needed, low, high, deadline)
-        cost = None if linf else self._cost(sample)
         gains = self.ensemble.gains(sample.code, rival)
-        search = BranchAndBound(self.ensemble, cost)
-        return search.search(gains, needed, reached, sample.low, sample.high, deadline)
+        own = BranchAndBound(self.ensemble, None if linf else self._cost(sample))
+        box = sample.low, sample.high
+        if not linf or self._veritas is None:
+            return own.search(gains, needed, reached, *box, deadline)
+        # Best first proves soon, depth first finds soon: each has a first go before the rest.
+        now = time.perf_counter()
+        wait = deadline - now
+        for share in (0.03, 0.3, 1.0):
+            until = now + share * wait
+            if share == 0.3:
+                found = own.search(gains, needed, reached, *box, until)
+            else:
+                found = self._veritas.search(sample.code, rival, needed, *box, until)
+            if found.complete:
+                break
+        return found
 
     def _cost(self, sample: _Sample) -> BallCost:
         x, radius = sample.x[self.columns], sample.ball.radius[self.columns]

@@ -12,7 +12,7 @@ from sklearn.utils import Bunch
 
 from .. import _validation as check
 from .._threat_model import ThreatModel
-from ..attacks import BaseAttack
+from ..attacks import BaseAttack, Square, TreeAttack
 from ..attacks._evaluation import choose_attack, open_samples, robust_mask
 from ..differentiable import Model, open_model
 from ..differentiable._state import records
@@ -155,7 +155,7 @@ def both_sides(
         open_ &= ~found
     attacked = certified.copy()
     if open_.any():
-        chosen = _attack_in(threat, attack, model)
+        chosen = _attack_in(threat, attack, model, searched=certificate.X_adv is not None)
         rows = np.flatnonzero(open_)
         given = {"correct": np.ones(len(rows), dtype=bool), "index": rows}
         attacked[rows] = robust_mask(model, X[rows], codes[rows], chosen, n_jobs=n_jobs, **given)
@@ -231,12 +231,19 @@ def _confirmed(
     return found
 
 
-def _attack_in(threat: ThreatModel, attack: BaseAttack | None, model: Model) -> BaseAttack:
-    """Return the attack, or the one that suits the model, in the threat model."""
+def _attack_in(
+    threat: ThreatModel, attack: BaseAttack | None, model: Model, *, searched: bool
+) -> BaseAttack:
+    """Return the attack, or the one that suits the model, in the threat model.
+
+    Where trees were searched in vain, scores are followed.
+    """
     if attack is not None:
         choose_attack(attack, model)
         return clone(attack).set_params(**threat.params())
     with warnings.catch_warnings():  # that the upper side is only one is what it is called for
         warnings.simplefilter("ignore", BlackBoxWarning)
         chosen = choose_attack(None, model)
+    if searched and isinstance(chosen, TreeAttack):
+        chosen = Square(random_state=0)
     return chosen.set_params(**threat.params())
