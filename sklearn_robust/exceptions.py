@@ -3,12 +3,17 @@
 __all__ = [
     "BlackBoxWarning",
     "CatastrophicOverfittingWarning",
+    "NotBoundableError",
     "NotDifferentiableError",
     "NotLinearizableError",
     "StopTraining",
     "TrainingDivergedError",
     "ZeroGradientWarning",
 ]
+
+
+class NotBoundableError(ValueError):
+    """A network holds an operation for which no bounds are known; the message names it."""
 
 
 class NotDifferentiableError(TypeError):
