@@ -1,0 +1,20 @@
+"""Certification: proofs that no perturbation changes a class, beside what attacks find."""
+
+from ._bounds import robust_bounds
+from ._problem import Certificate, Problem, Radii
+from ._radius import certified_radius, minimal_distance
+from ._registry import register_certifier
+from ._scorer import CertifiedScorer, certified_score, make_certified_scorer
+
+__all__ = [
+    "Certificate",
+    "CertifiedScorer",
+    "Problem",
+    "Radii",
+    "certified_radius",
+    "certified_score",
+    "make_certified_scorer",
+    "minimal_distance",
+    "register_certifier",
+    "robust_bounds",
+]
