@@ -105,11 +105,16 @@ class Activation:
         steps = torch.linspace(0, 1, n_steps + 1, dtype=low.dtype, device=low.device)
         grid = low + (high - low) * steps.reshape(-1, *[1] * low.ndim)
         grid[-1] = high
-        kinks = [torch.as_tensor(kink).to(low).expand_as(low) for kink in self.kinks]
+        kinks = [_like(kink, low).expand_as(low) for kink in self.kinks]
         grid = torch.cat([grid, *[k.clamp(low, high)[None] for k in kinks]])
         grid = grid.sort(0).values
         slack = bound * ((high - low) / n_steps) ** 2 / 8
-        return grid, self.f(grid), torch.as_tensor(slack).to(low).expand_as(low)
+        return grid, self.f(grid), _like(slack, low).expand_as(low)
+
+
+def _like(value: Any, like: Tensor) -> Tensor:
+    """Tensor of a number in the precision of another, without a detour by float32."""
+    return torch.as_tensor(value, dtype=like.dtype, device=like.device)
 
 
 def _is_between(slope: Any) -> bool:
@@ -213,7 +218,7 @@ def _with_arguments(
         return Activation(ref, f, kinks, rises=True)
     if op == "softshrink":
         half = float(args[0]) if args else 0.5
-        return Activation(ref, f, (-half, half))
+        return Activation(ref, f, (-half, half), rises=True)
     if op == "elu":
         alpha, scale, inner = [*map(float, args), *[1.0] * (3 - len(args))]
         return Activation(ref, f, (0.0,), abs(alpha * scale) * inner**2)
@@ -222,7 +227,9 @@ def _with_arguments(
         return Activation(ref, f, (0.0,), 1 / abs(alpha))
     if op == "softplus":
         beta = float(args[0]) if args else 1.0
-        return Activation(ref, lambda t: torch.logaddexp(beta * t, 0 * t) / beta, (), beta / 4, rises=True)
+        return Activation(
+            ref, lambda t: torch.logaddexp(beta * t, 0 * t) / beta, (), beta / 4, rises=True
+        )
     if op == "pow" and args == (2,):
         return Activation(ref, f, (), 2.0)
     return None
@@ -237,7 +244,7 @@ def _confined(graph: Graph, node: Node) -> Activation | None:
     side = _COMPARISONS.get(comparison.op)
     if side is None or comparison.args[0] != ref or isinstance(comparison.args[1], Ref):
         return None
-    threshold = torch.as_tensor(comparison.args[1]).to(end)
+    threshold = _like(comparison.args[1], end)
     if not torch.equal(threshold.expand_as(end), end):
         return None
 
@@ -245,5 +252,3 @@ def _confined(graph: Graph, node: Node) -> Activation | None:
         return torch.maximum(t, end) if side == "low" else torch.minimum(t, end)
 
     return Activation(ref, f, (end,), rises=True)
-
-

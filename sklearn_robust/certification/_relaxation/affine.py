@@ -74,6 +74,28 @@ def constant_part(graph: Graph, node: Node, place: int = 0) -> Tensor:
     return apply(graph, node, zeros, place)
 
 
+def keeps_boxes(node: Node) -> bool:
+    """Whether the image of any box is a box: entries are moved, scaled or shifted."""
+    if node.op in ("mean", "sum", "cumsum", "cat", "stack", "expand", "repeat"):
+        return False
+    if node.op in ("add", "sub", "rsub", "mul", "div"):
+        return True
+    return node.op in _BATCH_NORMS or (node.op in _POSITIVE and "pool" not in node.op)
+
+
+def multiplications(graph: Graph, node: Node) -> int:
+    """Count roughly the multiplications of an operation."""
+    out = next((v.numel() for v in node.value if isinstance(v, Tensor)), 0)
+    if node.op == "convolution":
+        weight = node.args[1]
+        weight = graph.value(weight) if isinstance(weight, Ref) else weight
+        return out * weight[0].numel()
+    if node.op in ("addmm", "mm", "bmm", "baddbmm"):
+        x = node.args[-2]
+        return out * (graph.value(x) if isinstance(x, Ref) else x).shape[-1]
+    return out
+
+
 # -- forwards -------------------------------------------------------------------------------
 
 

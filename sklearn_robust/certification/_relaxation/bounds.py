@@ -9,7 +9,14 @@ from torch import Tensor
 
 from ...exceptions import NotBoundableError
 from .activations import Activation, activation_of
-from .affine import constant_part, interval_through, is_affine, pull_back
+from .affine import (
+    constant_part,
+    interval_through,
+    is_affine,
+    keeps_boxes,
+    multiplications,
+    pull_back,
+)
 from .graph import Graph, Ref
 from .pooling import PooledMaximum, pooling_of
 from .region import Region
@@ -17,7 +24,8 @@ from .region import Region
 __all__ = ["Bounds", "intervals"]
 
 Interval: TypeAlias = tuple[Tensor, Tensor]
-_MEMORY = 3 * 10**7  # numbers that one backward pass may hold for one node
+_MEMORY = 10**7  # numbers that one backward pass may hold for one node
+_WORK = 2e10  # multiplications per sample above which a layer keeps its interval
 
 
 def _rule(graph: Graph, number: int) -> Activation | PooledMaximum | None:
@@ -113,7 +121,9 @@ class Bounds:
     Raises
     ------
     NotBoundableError
-        If an operation is not known, or a bound is not finite.
+        If an operation is not known.
+    OverflowError
+        If a bound is not finite.
     """
 
     def __init__(self, graph: Graph, region: Region, output: Ref) -> None:
@@ -142,12 +152,11 @@ class Bounds:
             return low, high
         wanted = torch.zeros_like(low, dtype=torch.bool)
         for reader in self._readers(ref):
-            if isinstance(reader, Activation):
-                wanted |= reader.undecided(low, high)
-            else:
-                wanted |= high > low
+            wanted |= reader.undecided(low, high)
         wanted = wanted.flatten(1)
         n_wanted = int(wanted.sum(1).max()) if wanted.numel() else 0
+        if self._is_exact(ref) or 2 * n_wanted * self._work(ref) > _WORK:
+            return low, high
         order = wanted.to(torch.int8).argsort(dim=1, descending=True, stable=True)
         flat_low, flat_high = low.flatten(1).clone(), high.flatten(1).clone()
         step = self._n_functions(ref) // 2 or 1
@@ -160,6 +169,22 @@ class Bounds:
             flat_low.scatter_(1, index, torch.minimum(below, above))
             flat_high.scatter_(1, index, torch.maximum(below, above))
         return flat_low.reshape(low.shape), flat_high.reshape(high.shape)
+
+    def _is_exact(self, ref: Ref) -> bool:
+        """Whether a box goes through one layer alone, so that interval arithmetic is exact."""
+        numbers = [n for n in self.graph.ancestors(ref) if self.graph.nodes[n].op != "input"]
+        layers = [n for n in numbers if not keeps_boxes(self.graph.nodes[n])]
+        return self.region.norm is None and len(layers) <= 1 and self._is_chain(numbers)
+
+    def _is_chain(self, numbers: list[int]) -> bool:
+        nodes = [self.graph.nodes[n] for n in numbers]
+        return all(len(node.moving_refs(self.graph)) == 1 for node in nodes)
+
+    def _work(self, ref: Ref) -> float:
+        """Multiplications per sample of a backward pass of one function."""
+        numbers = self.graph.ancestors(ref)
+        n_samples = len(self.region.x)
+        return sum(multiplications(self.graph, self.graph.nodes[n]) for n in numbers) / n_samples
 
     def _n_functions(self, ref: Ref) -> int:
         """Number of linear functions that a backward pass from a node may hold at once."""
@@ -217,6 +242,41 @@ class Bounds:
         constant = (up * lines.low_offset + down * lines.high_offset).flatten(2).sum(2)
         return [(rule.ref, up * lines.low_slope + down * lines.high_slope)], constant
 
+    def optimised(self, ref: Ref, a: Tensor, n_steps: int) -> Tensor:
+        """Lower bounds with slopes that ``n_steps`` steps of Adam raise (alpha-CROWN).
+
+        Parameters
+        ----------
+        ref, a
+            As for :meth:`lower`.
+        n_steps : int
+            Number of steps.
+
+        Returns
+        -------
+        lower : tensor of shape (n_functions, n_samples)
+            The best of all steps; each of them is valid.
+        """
+        slopes = {
+            key: value.expand(len(a), *value.shape).clone().requires_grad_(True)
+            for key, value in self.relus().items()
+        }
+        best = self.lower(ref, a)
+        if not slopes:
+            return best
+        optimiser = torch.optim.Adam(slopes.values(), lr=0.1)
+        for _ in range(n_steps):
+            with torch.enable_grad():
+                lower = self.lower(ref, a, slopes)
+                optimiser.zero_grad()
+                (-lower.sum()).backward()
+            best = torch.maximum(best, lower.detach())
+            optimiser.step()
+            with torch.no_grad():
+                for value in slopes.values():
+                    value.clamp_(0, 1)
+        return best
+
     def relus(self) -> dict[Ref, Tensor]:
         """Slopes of the lower lines of all ReLUs, by the Ref of their input."""
         return {
@@ -237,5 +297,5 @@ def _unit_rows(index: Tensor, like: Tensor) -> Tensor:
 
 def _finite(value: Any) -> Tensor:
     if not torch.isfinite(value).all():
-        raise NotBoundableError("a bound that is infinite or NaN")
+        raise OverflowError("A bound of the network is infinite or NaN.")
     return value

@@ -23,6 +23,8 @@ _INPUT = "input"
 _CONSTANT = "constant"
 # Operations that return the numbers of their first argument; a change of precision is checked.
 _COPIES = frozenset(["_to_copy", "alias", "clone", "detach", "lift_fresh", "contiguous"])
+# Operations that ask a tensor for its shape alone.
+_SHAPES = frozenset("full_like new_full new_ones new_zeros ones_like zeros_like".split())
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ class _Recorder(TorchDispatchMode):
         refs = self.ref_of(tuple(args)), {key: self.ref_of(v) for key, v in kwargs.items()}
         out = func(*args, **kwargs)
         used = list(refs_in((refs[0], tuple(refs[1].values()))))
-        if used:
+        if used and func.overloadpacket.__name__ not in _SHAPES:
             self._note(func, refs, used, args, out)
         return out
 

@@ -40,6 +40,22 @@ class PooledMaximum:
         """Interval of each maximum."""
         return self._pooled(low)[0], self._pooled(high)[0]
 
+    def undecided(self, low: Tensor, high: Tensor) -> Tensor:
+        """Where a smaller interval would help: inputs that may exceed the sure one."""
+        _, index = self._pooled(low)
+        windows = _windows(self.node, high, index)
+        if windows is None:
+            return high > low
+        values, places = windows
+        best = low.flatten(2).gather(2, index.flatten(2))[:, :, None]
+        places = places.expand_as(values)
+        rivals = (values > best) & (places >= 0)
+        rivals &= ~self._is_decided(low, high, index).flatten(2)[:, :, None]
+        count = torch.zeros_like(high).flatten(2)
+        where = places.clamp_min(0).long().flatten(2)
+        count.scatter_add_(2, where, rivals.to(high).flatten(2))
+        return (count > 0).reshape(high.shape)
+
     def pull_back(self, a: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         """Linear lower bound of functions of the maxima as one of functions of the inputs.
 

@@ -34,7 +34,7 @@ class Region:
     norm: type[Norm] | None = None
     radius: Tensor | None = None
 
-    def part(self, rows: slice) -> Region:
+    def part(self, rows: Tensor) -> Region:
         """Region of some of the samples."""
         radius = None if self.radius is None else self.radius[rows]
         return Region(self.x[rows], self.low[rows], self.high[rows], self.norm, radius)
