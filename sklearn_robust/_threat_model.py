@@ -287,6 +287,39 @@ class ThreatModel:
         """
         return get_norm(self.norm).distance(np.asarray(X_adv), np.asarray(X))
 
+    def limits(
+        self, X: NDArray[Any], radius: NDArray[np.float64] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Smallest box around each sample that holds all points of the threat model.
+
+        In linf without integer features it is the threat model itself; in another norm it is
+        larger.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, ...)
+            Clean samples.
+        radius : array that broadcasts to X, default=None
+            In place of ``self.radius``.
+
+        Returns
+        -------
+        low, high : arrays of the shape of X, float64
+            Corners.
+        """
+        wide = np.asarray(X, dtype=np.float64)
+        radius = np.broadcast_to(self.radius if radius is None else radius, wide.shape)
+        if not get_norm(self.norm).order >= 1:  # counting features does not limit them
+            radius = np.where(radius > 0, np.inf, 0.0)
+        low, high = wide - radius, wide + radius
+        if self.bounds is not None:
+            low = np.maximum(low, np.minimum(self.bounds[0], wide))
+            high = np.minimum(high, np.maximum(self.bounds[1], wide))
+        if self.integer is not None:
+            low = np.where(self.integer, np.minimum(np.ceil(low - 1e-9), wide), low)
+            high = np.where(self.integer, np.maximum(np.floor(high + 1e-9), wide), high)
+        return low, high
+
     def covering_radius(self, X: ArrayLike) -> float:
         """Radius of a ball around any sample that holds the box, or far more than all of X.
 

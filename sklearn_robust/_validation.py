@@ -74,6 +74,7 @@ __all__ = [
     "check_weights",
     "encode_labels",
     "first_tensor",
+    "histogram_trees",
     "logits_in",
     "optional",
     "power_scaler",
@@ -367,3 +368,8 @@ def svm_gamma(model: Any) -> float:
 def power_scaler(transformer: Any) -> Any:
     """Scaler behind a PowerTransformer, or None if it does not standardise."""
     return transformer._scaler if transformer.standardize else None
+
+
+def histogram_trees(model: Any) -> list[list[NDArray[Any]]]:
+    """Nodes of each tree of a HistGradientBoostingClassifier, stage by stage."""
+    return [[tree.nodes for tree in stage] for stage in model._predictors]

@@ -15,6 +15,7 @@ from ._gradient import GradientAttack
 from ._parameters import attack_class
 from ._pgd import PGD
 from ._square import Square
+from ._trees import TreeAttack
 from ._worst_case import WorstCase
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "PGD",
     "Square",
     "ThreatModel",
+    "TreeAttack",
     "WorstCase",
     "attack_class",
     "register_norm",

@@ -20,10 +20,12 @@ from torch.utils.data import Dataset
 from .. import _validation as check
 from .._norms import Bounds
 from .._random import seed_of
+from .._trees import TreeSearcher
 from ..differentiable import Model, open_model
 from ..exceptions import BlackBoxWarning
 from ._base import BaseAttack
 from ._square import Square
+from ._trees import TreeAttack
 from ._worst_case import WorstCase
 
 __all__ = [
@@ -41,8 +43,8 @@ def choose_attack(attack: BaseAttack | None, model: Model) -> BaseAttack:
     Parameters
     ----------
     attack : attack or None
-        None is the worst case over several losses. For a model without a gradient it is a search
-        by scores, and a warning says so.
+        None is the worst case over several losses. For trees it is an exact search, for another
+        model without a gradient a search by scores, and a warning says so.
     model : Model
         What is attacked.
 
@@ -56,6 +58,8 @@ def choose_attack(attack: BaseAttack | None, model: Model) -> BaseAttack:
         return attack
     if model.differentiable:
         return WorstCase(random_state=0)
+    if TreeSearcher.suits(model):
+        return TreeAttack()
     warnings.warn(
         f"{model.name} has no gradient: Square searched by its scores alone, so that the score is "
         "an upper bound which a stronger attack may lower.",

@@ -12,7 +12,7 @@ from sklearn.utils import Bunch
 
 from .. import _validation as check
 from .._threat_model import ThreatModel
-from ..attacks import BaseAttack
+from ..attacks import BaseAttack, Square, TreeAttack
 from ..attacks._evaluation import choose_attack, open_samples, robust_mask
 from ..differentiable import Model, open_model
 from ..differentiable._state import records
@@ -35,6 +35,7 @@ def robust_bounds(
     mask: Any = None,
     integer: Any = None,
     attack: BaseAttack | None = None,
+    time_limit: float = 1.0,
     n_jobs: int | None = None,
 ) -> Bunch:
     """Robust accuracy from both sides: proven from below, attacked from above.
@@ -60,6 +61,9 @@ def robust_bounds(
     attack : attack, default=None
         What gives the upper side, in the threat model above whatever its own. None is that of
         :func:`sklearn_robust.metrics.robust_score`.
+    time_limit : float, default=1.0
+        Seconds of search per sample, for certifiers that search, such as that of trees. A sample
+        that is left undecided is not certified, and ``note`` says so.
     n_jobs : int, default=None
         Processes that share the samples of the attack.
 
@@ -104,7 +108,8 @@ def robust_bounds(
     if attack is not None:
         check.check_attack(attack)
     threat = ThreatModel(eps, norm=norm, bounds=bounds, mask=mask, integer=integer)
-    return both_sides(open_model(estimator), X, y, threat, attack, n_jobs)
+    check.check_number("time_limit", time_limit, strict=True)
+    return both_sides(open_model(estimator), X, y, threat, attack, n_jobs, time_limit=time_limit)
 
 
 def both_sides(
@@ -115,6 +120,7 @@ def both_sides(
     attack: BaseAttack | None,
     n_jobs: int | None = None,
     *,
+    time_limit: float = 1.0,
     unseen: bool = False,
 ) -> Bunch:
     """Judge an opened model from both sides.
@@ -123,7 +129,7 @@ def both_sides(
     ----------
     model : Model
         What is judged.
-    X, y, n_jobs
+    X, y, n_jobs, time_limit
         As for :func:`robust_bounds`.
     threat : ThreatModel
         Not checked yet.
@@ -140,7 +146,7 @@ def both_sides(
     X, codes = open_samples(model, X, y, unseen=unseen)
     threat = threat.on(X)
     correct = model.predict_codes(X) == codes
-    certificate = _certified(model, X, codes, threat, correct)
+    certificate = _certified(model, X, codes, threat, correct, time_limit)
     certified = correct.copy()
     certified[correct] = certificate.proven
     open_ = correct & ~certified
@@ -149,7 +155,7 @@ def both_sides(
         open_ &= ~found
     attacked = certified.copy()
     if open_.any():
-        chosen = _attack_in(threat, attack, model)
+        chosen = _attack_in(threat, attack, model, searched=certificate.X_adv is not None)
         rows = np.flatnonzero(open_)
         given = {"correct": np.ones(len(rows), dtype=bool), "index": rows}
         attacked[rows] = robust_mask(model, X[rows], codes[rows], chosen, n_jobs=n_jobs, **given)
@@ -167,6 +173,7 @@ def certified_mask(
     X: NDArray[np.float32],
     codes: NDArray[np.int64],
     threat: ThreatModel,
+    time_limit: float = 1.0,
 ) -> NDArray[np.bool_]:
     """Say which samples are proven to be classified correctly in the whole ball.
 
@@ -178,6 +185,8 @@ def certified_mask(
         As of ``open_samples``.
     threat : ThreatModel
         Checked on X.
+    time_limit : float, default=1.0
+        Seconds of search per sample.
 
     Returns
     -------
@@ -185,7 +194,7 @@ def certified_mask(
         Clean errors are not certified.
     """
     certified = model.predict_codes(X) == codes
-    certified[certified] = _certified(model, X, codes, threat, certified).proven
+    certified[certified] = _certified(model, X, codes, threat, certified, time_limit).proven
     return certified
 
 
@@ -195,10 +204,11 @@ def _certified(
     codes: NDArray[np.int64],
     threat: ThreatModel,
     correct: NDArray[np.bool_],
+    time_limit: float,
 ) -> Certificate:
     if threat.integer is not None:
         check.check_on_grid(X, threat.integer, np.arange(len(X)))
-    return certify(make_problem(model, X[correct], codes[correct], threat))
+    return certify(make_problem(model, X[correct], codes[correct], threat, time_limit))
 
 
 def _confirmed(
@@ -221,12 +231,19 @@ def _confirmed(
     return found
 
 
-def _attack_in(threat: ThreatModel, attack: BaseAttack | None, model: Model) -> BaseAttack:
-    """Return the attack, or the one that suits the model, in the threat model."""
+def _attack_in(
+    threat: ThreatModel, attack: BaseAttack | None, model: Model, *, searched: bool
+) -> BaseAttack:
+    """Return the attack, or the one that suits the model, in the threat model.
+
+    Where trees were searched in vain, scores are followed.
+    """
     if attack is not None:
         choose_attack(attack, model)
         return clone(attack).set_params(**threat.params())
     with warnings.catch_warnings():  # that the upper side is only one is what it is called for
         warnings.simplefilter("ignore", BlackBoxWarning)
         chosen = choose_attack(None, model)
+    if searched and isinstance(chosen, TreeAttack):
+        chosen = Square(random_state=0)
     return chosen.set_params(**threat.params())

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._norms import get_norm
 from .._threat_model import ThreatModel
 from ..differentiable import Model
 
@@ -40,6 +39,8 @@ class Problem:
     factor : float64 array of shape (n_samples,) or None
         What each sample's ball is larger by than that of ``threat``; None is 1. It is infinite
         where the largest radius is searched.
+    time_limit : float
+        Seconds of search per sample, after which a certifier that searches gives up.
 
     See Also
     --------
@@ -69,6 +70,7 @@ class Problem:
     codes: NDArray[np.int64]
     threat: ThreatModel
     factor: NDArray[np.float64] | None = None
+    time_limit: float = 1.0
 
     @property
     def n_classes(self) -> int:
@@ -103,18 +105,7 @@ class Problem:
         Two arrays of the shape of ``X``. In linf without integer features it is the threat model
         itself; in another norm it is larger.
         """
-        radius = self.radius
-        if not get_norm(self.threat.norm).order >= 1:  # counting features does not limit them
-            radius = np.where(radius > 0, np.inf, 0.0)
-        low, high = self.X - radius, self.X + radius
-        if self.threat.bounds is not None:
-            low = np.maximum(low, np.minimum(self.threat.bounds[0], self.X))
-            high = np.minimum(high, np.maximum(self.threat.bounds[1], self.X))
-        if self.threat.integer is not None:
-            grid = np.broadcast_to(self.threat.integer, self.X.shape)
-            low = np.where(grid, np.minimum(np.ceil(low - 1e-9), self.X), low)
-            high = np.where(grid, np.maximum(np.floor(high + 1e-9), self.X), high)
-        return low, high
+        return self.threat.limits(self.X, self.radius)
 
 
 @dataclass

@@ -8,19 +8,19 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import Pipeline
 
 from .._parameters import shown
 from .._threat_model import ThreatModel
 from ..differentiable import Accelerated, Model
+from ..differentiable._meta import unwrapped
 from ._problem import Certificate, Problem, Radii
 
-__all__ = ["certify", "make_problem", "proven_radii", "register_certifier"]
+__all__ = ["certify", "make_problem", "proven_radii", "register_by_name", "register_certifier"]
 
-Certifier: TypeAlias = Callable[[Problem], "Certificate | NDArray[np.bool_]"]
+Certifier: TypeAlias = Callable[[Problem], "Certificate | NDArray[np.bool_] | str"]
 RadiusFinder: TypeAlias = Callable[[Problem], "Radii | NDArray[np.float64]"]
+
+_NAMED: dict[str, Any] = {}
 
 
 @singledispatch
@@ -28,8 +28,8 @@ def _certifier(classifier: Any, problem: Problem) -> Any:
     """Prove what can be proved of a classifier of an unknown class: nothing."""
     return Certificate.nothing(
         problem,
-        f"Nothing is proven of {type(classifier).__name__}: no certifier knows it. Register one "
-        "with sklearn_robust.certification.register_certifier.",
+        f"Nothing is proven of {type(problem.classifier).__name__}: no certifier knows it. "
+        "Register one with sklearn_robust.certification.register_certifier.",
     )
 
 
@@ -52,8 +52,9 @@ def register_certifier(
     function : callable, optional
         ``function(problem) -> bool array of shape (n_samples,)``, True where no point of
         ``problem.threat`` changes the class of a sample: a proof, never a guess. It may return a
-        ``Certificate``, which also holds adversarial examples and a note. Without the function,
-        ``register_certifier`` is a decorator.
+        ``Certificate``, which also holds adversarial examples and a note, or a sentence that says
+        why it does not apply: the certifier of class ``object`` is asked then. Without the
+        function, ``register_certifier`` is a decorator.
     radius : callable, optional
         ``radius(problem) -> array of shape (n_samples,)``, proved radii, or ``Radii``, which says
         where they are exact. Without it ``certified_radius`` bisects.
@@ -115,7 +116,11 @@ def register_certifier(
 
 
 def make_problem(
-    model: Model, X: NDArray[Any], codes: NDArray[np.int64], threat: ThreatModel
+    model: Model,
+    X: NDArray[Any],
+    codes: NDArray[np.int64],
+    threat: ThreatModel,
+    time_limit: float = 1.0,
 ) -> Problem:
     """State the problem for samples that the model classifies correctly.
 
@@ -129,31 +134,47 @@ def make_problem(
         True class codes.
     threat : ThreatModel
         Checked on all samples of the call.
+    time_limit : float, default=1.0
+        Seconds of search per sample.
 
     Returns
     -------
     problem : Problem
         With the classifier inside pipelines, searches and the like.
     """
-    classifier, steps = model.estimator, []
-    while True:
-        if isinstance(classifier, Pipeline):
-            parts = [step for _, step in classifier.steps if step not in (None, "passthrough")]
-            if not parts:
-                break
-            steps += parts[:-1]
-            classifier = parts[-1]
-        elif isinstance(classifier, FrozenEstimator):
-            classifier = classifier.estimator
-        elif isinstance(classifier, Accelerated):
-            classifier = classifier.estimator_
-        elif isinstance(classifier, GridSearchCV.__base__) and "best_estimator_" in vars(
-            classifier
-        ):
-            classifier = classifier.best_estimator_
-        else:
-            break
-    return Problem(model, tuple(steps), classifier, X.astype(np.float64), codes, threat)
+    steps, classifier = unwrapped(model.estimator)
+    while isinstance(classifier, Accelerated):
+        inner, classifier = unwrapped(classifier.estimator_)
+        steps += inner
+    samples = X.astype(np.float64)
+    return Problem(model, steps, classifier, samples, codes, threat, time_limit=time_limit)
+
+
+def _key(classifier: Any) -> Any:
+    """Classifier by whose class the registry is asked.
+
+    Classifiers of libraries that are not imported here stand under the names of their classes.
+    """
+    for base in type(classifier).__mro__:
+        if base in _certifier.registry and base is not object:
+            return classifier
+        name = f"{base.__module__.split('.')[0]}.{base.__name__}"
+        if name in _NAMED:
+            return _NAMED[name]
+    return classifier
+
+
+def register_by_name(name: str, like: type) -> None:
+    """Give classifiers of a library that is not imported the certifier of another class.
+
+    Parameters
+    ----------
+    name : str
+        Top package and class, such as ``"xgboost.XGBClassifier"``.
+    like : type
+        Class whose certifier serves them.
+    """
+    _NAMED[name] = object.__new__(like)
 
 
 def certify(problem: Problem) -> Certificate:
@@ -171,7 +192,11 @@ def certify(problem: Problem) -> Certificate:
     """
     if not len(problem.X):
         return Certificate(np.zeros(0, dtype=bool))
-    answer = _certifier(problem.classifier, problem)
+    answer = _certifier(_key(problem.classifier), problem)
+    if isinstance(answer, str):  # why it does not apply; perhaps what serves any model does
+        reason, answer = answer, _certifier.dispatch(object)(problem.classifier, problem)
+        if not answer.proven.any():
+            answer.note = reason
     if not isinstance(answer, Certificate):
         answer = Certificate(np.asarray(answer))
     if answer.proven.shape != problem.codes.shape or answer.proven.dtype != bool:
@@ -196,7 +221,7 @@ def proven_radii(problem: Problem) -> Radii | None:
     radii : Radii or None
         None calls for a search by bisection.
     """
-    answer = _radius_finder(problem.classifier, problem)
+    answer = _radius_finder(_key(problem.classifier), problem)
     if answer is None or isinstance(answer, Radii):
         return answer
     return Radii(np.asarray(answer, dtype=np.float64), np.zeros(len(problem.X), dtype=bool))

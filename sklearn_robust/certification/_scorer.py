@@ -23,12 +23,13 @@ def _score(
     X: ArrayLike,
     y: ArrayLike,
     threat: ThreatModel,
+    time_limit: float,
     sample_weight: ArrayLike | None,
     unseen: bool = False,
 ) -> float:
     model = open_model(estimator)
     X, codes = open_samples(model, X, y, unseen=unseen)
-    certified = certified_mask(model, X, codes, threat.on(X))
+    certified = certified_mask(model, X, codes, threat.on(X), time_limit)
     weights = check.check_weights(sample_weight, len(certified))
     return float(np.average(certified.astype(float), weights=weights))
 
@@ -43,6 +44,7 @@ def certified_score(
     bounds: Any = "auto",
     mask: Any = None,
     integer: Any = None,
+    time_limit: float = 1.0,
     sample_weight: ArrayLike | None = None,
 ) -> float:
     """Share of samples proven to be classified correctly in the whole ball.
@@ -65,6 +67,8 @@ def certified_score(
         Features that may move; None means all.
     integer : bool array of the samples' shape or indices, default=None
         Features that are kept on integers.
+    time_limit : float, default=1.0
+        Seconds of search per sample, as for ``robust_bounds``.
     sample_weight : array-like of shape (n_samples,), default=None
         Weight of each sample.
 
@@ -90,8 +94,9 @@ def certified_score(
     """
     check.validate(locals())
     check.check_labels(y)
+    check.check_number("time_limit", time_limit, strict=True)
     threat = ThreatModel(eps, norm=norm, bounds=bounds, mask=mask, integer=integer)
-    return _score(estimator, X, y, threat, sample_weight)
+    return _score(estimator, X, y, threat, time_limit, sample_weight)
 
 
 class CertifiedScorer:
@@ -101,6 +106,8 @@ class CertifiedScorer:
     ----------
     threat_model : ThreatModel
         How samples may move.
+    time_limit : float, default=1.0
+        Seconds of search per sample.
 
     See Also
     --------
@@ -113,23 +120,25 @@ class CertifiedScorer:
     0.1
     """
 
-    def __init__(self, threat_model: ThreatModel) -> None:
+    def __init__(self, threat_model: ThreatModel, time_limit: float = 1.0) -> None:
         self.threat_model = threat_model
+        self.time_limit = time_limit
 
     def __call__(
         self, estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:
         """Certified accuracy; labels that a fold's training part lacked count as errors."""
         check.check_labels(y)
-        return _score(estimator, X, y, self.threat_model, sample_weight, unseen=True)
+        limits = self.threat_model, self.time_limit
+        return _score(estimator, X, y, *limits, sample_weight, unseen=True)
 
     def _accept_sample_weight(self) -> bool:
         # scikit-learn's multi-metric scorer asks its members before it passes weights on.
         return True
 
     def __repr__(self) -> str:
-        params = self.threat_model.params()
-        default = ThreatModel().params()
+        params = {**self.threat_model.params(), "time_limit": self.time_limit}
+        default = {**ThreatModel().params(), "time_limit": 1.0}
         same = {name for name, value in params.items() if repr(value) == repr(default[name])}
         shown = [f"{name}={value!r}" for name, value in params.items() if name not in same]
         return f"make_certified_scorer({', '.join(shown)})"
@@ -142,6 +151,7 @@ def make_certified_scorer(
     bounds: Any = "auto",
     mask: Any = None,
     integer: Any = None,
+    time_limit: float = 1.0,
 ) -> CertifiedScorer:
     """Make a scorer of certified accuracy, for ``scoring=`` of any search or cross-validation.
 
@@ -157,6 +167,8 @@ def make_certified_scorer(
         Features that may move; None means all.
     integer : bool array of the samples' shape or indices, default=None
         Features that are kept on integers.
+    time_limit : float, default=1.0
+        Seconds of search per sample, as for ``robust_bounds``.
 
     Returns
     -------
@@ -186,7 +198,9 @@ def make_certified_scorer(
     name = check.check_norm(norm)
     if np.ndim(eps) == 0:
         check.check_eps(eps, name, ())
-    return CertifiedScorer(ThreatModel(eps, norm=norm, bounds=bounds, mask=mask, integer=integer))
+    check.check_number("time_limit", time_limit, strict=True)
+    threat = ThreatModel(eps, norm=norm, bounds=bounds, mask=mask, integer=integer)
+    return CertifiedScorer(threat, time_limit)
 
 
 def _takes_weights() -> bool:

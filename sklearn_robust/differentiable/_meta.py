@@ -13,12 +13,42 @@ from ..exceptions import NotDifferentiableError
 from ._layers.outputs import Chain, OutputOf, naming
 from ._registry import build, register
 
-__all__ = ["transformer"]
+__all__ = ["transformer", "unwrapped"]
 
 
 def transformer(fitted: Any) -> nn.Module:
     """Build the module of an estimator in a transformer's place."""
     return OutputOf(build(fitted), "transform")
+
+
+def unwrapped(estimator: Any) -> tuple[tuple[Any, ...], Any]:
+    """Find the classifier inside pipelines, searches and frozen estimators.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+        Wrapped or not.
+
+    Returns
+    -------
+    steps : tuple of transformers
+        What samples pass on their way, in order.
+    classifier : object
+        What they reach.
+    """
+    steps: list[Any] = []
+    while True:
+        if isinstance(estimator, Pipeline):
+            parts = [step for _, step in estimator.steps if step not in (None, "passthrough")]
+            if not parts:
+                return tuple(steps), estimator
+            steps, estimator = steps + parts[:-1], parts[-1]
+        elif isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+        elif isinstance(estimator, GridSearchCV.__base__) and "best_estimator_" in vars(estimator):
+            estimator = estimator.best_estimator_
+        else:
+            return tuple(steps), estimator
 
 
 @register(Pipeline)

@@ -138,23 +138,18 @@ def _relu_lines(low: Tensor, high: Tensor, negative: Any, slope: Tensor | None) 
 
 def _best_line(t: Tensor, values: Tensor, slack: Tensor) -> tuple[Tensor, Tensor]:
     """Slope and offset of a line below the values that is highest in the middle."""
-    middle, best = (t[0] + t[-1]) / 2, None
+    middle = (t[0] + t[-1]) / 2
     n = len(t) - 1
     places = sorted({round(i * n / _N_SLOPES) for i in range(_N_SLOPES + 1)})
-    pairs = [(0, n), *zip(places[:-1], places[1:], strict=True)]
-    for i, j in pairs:
+    slopes, offsets = [], []
+    for i, j in [(0, n), *zip(places[:-1], places[1:], strict=True)]:
         gap = t[j] - t[i]
         slope = torch.where(gap > 0, (values[j] - values[i]) / torch.where(gap > 0, gap, 1), 0)
-        offset = (values - slope * t).amin(0) - slack
-        height = slope * middle + offset
-        if best is None:
-            best = slope, offset, height
-        else:
-            better = height > best[2]
-            pick = zip((slope, offset, height), best, strict=True)
-            best = tuple(torch.where(better, new, old) for new, old in pick)
-    assert best is not None
-    return best[0], best[1]
+        slopes.append(slope)
+        offsets.append((values - slope * t).amin(0) - slack)
+    slope, offset = torch.stack(slopes), torch.stack(offsets)
+    best = (slope * middle + offset).argmax(0, keepdim=True)
+    return slope.gather(0, best)[0], offset.gather(0, best)[0]
 
 
 # -- which functions ------------------------------------------------------------------------

@@ -211,7 +211,8 @@ def pull_back(graph: Graph, node: Node, a: Tensor, place: int = 0) -> list[tuple
 
 
 def _through_convolution(graph: Graph, node: Node, a: Tensor) -> Tensor:
-    x, weight, _, *rest = node.args
+    x, weight = node.args[:2]
+    rest = node.args[3:]
     weight = graph.value(weight) if isinstance(weight, Ref) else weight
     shape = graph.value(x).shape[1:]
     flat = a.flatten(0, 1)

@@ -113,7 +113,7 @@ class Graph:
 
 
 def outputs_of(value: Any) -> tuple[Any, ...]:
-    """Outputs of an operation as a tuple."""
+    """Give the outputs of an operation as a tuple."""
     return tuple(value) if isinstance(value, (tuple, list)) else (value,)
 
 
@@ -171,7 +171,7 @@ class _Recorder(TorchDispatchMode):
             self._note(func, refs, used, args, out)
         return out
 
-    def _note(self, func: Any, refs: Any, used: list[Ref], args: Any, out: Any) -> None:
+    def _note(self, func: Any, refs: tuple[Any, Any], used: list[Ref], args: Any, out: Any) -> None:
         op, nodes = func.overloadpacket.__name__, self.graph.nodes
         moving = any(nodes[ref.node].moving for ref in used)
         tensors = [value for value in outputs_of(out) if isinstance(value, Tensor)]
@@ -190,7 +190,8 @@ class _Recorder(TorchDispatchMode):
         for place, value in enumerate(outputs_of(out)):
             if isinstance(value, Tensor):
                 self._follow(value, Ref(len(nodes), place))
-        nodes.append(Node(op, function, *refs, outputs_of(out), moving))
+        args_, kwargs_ = refs
+        nodes.append(Node(op, function, args_, kwargs_, outputs_of(out), moving))
 
     def _forget_views(self, changed: Any, ref: Any, out: Any, op: str) -> None:
         """Refuse to read what shares the memory of a tensor changed in place."""
