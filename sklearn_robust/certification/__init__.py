@@ -6,12 +6,14 @@ from ._problem import Certificate, Problem, Radii
 from ._radius import certified_radius, minimal_distance
 from ._registry import register_certifier
 from ._scorer import CertifiedScorer, certified_score, make_certified_scorer
+from ._smoothing import SmoothedClassifier
 
 __all__ = [
     "Certificate",
     "CertifiedScorer",
     "Problem",
     "Radii",
+    "SmoothedClassifier",
     "certified_radius",
     "certified_score",
     "make_certified_scorer",
