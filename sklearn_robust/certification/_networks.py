@@ -12,7 +12,7 @@ from ..differentiable import DifferentiableModel
 from ..exceptions import NotBoundableError, NotDifferentiableError
 from ._problem import Certificate, Problem
 from ._registry import register_certifier
-from ._relaxation.bounds import Bounds, intervals
+from ._relaxation.bounds import Bounds, intervals, worst_logits
 from ._relaxation.graph import Graph, Ref, record
 from ._relaxation.region import Region
 
@@ -113,8 +113,8 @@ def margin_bounds(
     codes = torch.as_tensor(problem.codes, device=x.device)
     noise = _noise(module, x, graph, output)
     with torch.no_grad():
-        low, high = intervals(graph, region.low, region.high, output)
-        lower = _interval_margin(low, high, codes)
+        found = intervals(graph, region.low, region.high, output)
+        lower = _interval_margin(worst_logits(graph, found, output, codes), codes)
         left = torch.arange(len(x), device=x.device)[~(lower > noise)]
     if method == "crown" and len(left):
         # The record holds the number of samples: the rest are recorded anew.
@@ -151,10 +151,8 @@ def _margins_of(codes: Tensor, z: Tensor) -> Tensor:
     return eye[codes] - eye[others]
 
 
-def _interval_margin(low: Tensor, high: Tensor, codes: Tensor) -> Tensor:
-    own = low.gather(1, codes[:, None])[:, 0]
-    others = high.scatter(1, codes[:, None], -torch.inf).amax(1)
-    lower = own - others
+def _interval_margin(worst: Tensor, codes: Tensor) -> Tensor:
+    lower = -worst.scatter(1, codes[:, None], -torch.inf).amax(1)
     return torch.where(torch.isfinite(lower), lower, -torch.inf)
 
 

@@ -5,7 +5,11 @@ import itertools
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from sklearn.datasets import make_classification
-from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+)
 
 NORMS = {"linf": np.inf, "l2": 2, "l1": 1}
 

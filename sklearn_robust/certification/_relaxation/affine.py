@@ -55,7 +55,7 @@ def is_affine(graph: Graph, node: Node) -> bool:
 
 
 def _filled(graph: Graph, values: dict[Ref, Tensor]) -> Any:
-    """Function that looks a Ref up among the values, and among the constants."""
+    """Make a function that looks a Ref up among the values, and among the constants."""
     return lambda ref: values[ref] if ref in values else graph.value(ref)
 
 

@@ -21,7 +21,7 @@ from .graph import Graph, Ref
 from .pooling import PooledMaximum, pooling_of
 from .region import Region
 
-__all__ = ["Bounds", "intervals"]
+__all__ = ["Bounds", "intervals", "worst_logits"]
 
 Interval: TypeAlias = tuple[Tensor, Tensor]
 _MEMORY = 10**7  # numbers that one backward pass may hold for one node
@@ -53,8 +53,8 @@ def _plan(graph: Graph, output: Ref) -> dict[int, Activation | PooledMaximum | N
     return dict(sorted(rules.items()))
 
 
-def intervals(graph: Graph, low: Tensor, high: Tensor, output: Ref) -> Interval:
-    """Interval of the output where each input is in an interval (interval arithmetic).
+def intervals(graph: Graph, low: Tensor, high: Tensor, output: Ref) -> dict[Ref, Interval]:
+    """Intervals of all that an output depends on (interval arithmetic).
 
     Parameters
     ----------
@@ -67,8 +67,9 @@ def intervals(graph: Graph, low: Tensor, high: Tensor, output: Ref) -> Interval:
 
     Returns
     -------
-    low, high : tensors
-        With a graph to the weights where gradients are on.
+    intervals : dict of Ref to (low, high)
+        In the order of the run, the output included; with a graph to the weights where gradients
+        are on.
 
     Raises
     ------
@@ -77,9 +78,46 @@ def intervals(graph: Graph, low: Tensor, high: Tensor, output: Ref) -> Interval:
     """
     found: dict[Ref, Interval] = {}
     for number, rule in _plan(graph, output).items():
-        for ref, value in _node_intervals(graph, number, rule, found, (low, high)).items():
-            found[ref] = value
-    return found[output]
+        found |= _node_intervals(graph, number, rule, found, (low, high))
+    return found
+
+
+def worst_logits(graph: Graph, found: dict[Ref, Interval], output: Ref, codes: Tensor) -> Tensor:
+    """Logits that no point of the intervals exceeds, relative to that of the true class.
+
+    Parameters
+    ----------
+    graph : Graph
+        What is computed.
+    found : dict
+        As of :func:`intervals`.
+    output : Ref
+        Node of the logits.
+    codes : tensor of shape (n_samples,), int64
+        True class codes.
+
+    Returns
+    -------
+    logits : tensor of shape (n_samples, n_classes)
+        Upper bound of each logit minus the true one, which is 0. A last layer that is linear is
+        bounded together with the difference.
+    """
+    node, own = graph.nodes[output.node], codes[:, None]
+    if node.op == "addmm" and not node.kwargs and _is_constant(graph, node.args[2]):
+        bias, x, weight = node.args
+        bias, weight = (graph.value(w) if isinstance(w, Ref) else w for w in (bias, weight))
+        low, high = found[x]
+        difference = weight - weight.T[codes][:, :, None]
+        center = torch.einsum("nf,nfk->nk", (low + high) / 2, difference)
+        radius = torch.einsum("nf,nfk->nk", (high - low) / 2, difference.abs())
+        return center + radius + bias - bias[codes][:, None]
+    low, high = found[output]
+    worst = high - low.gather(1, own)
+    return worst.scatter(1, own, 0.0)
+
+
+def _is_constant(graph: Graph, value: Any) -> bool:
+    return not isinstance(value, Ref) or not graph.nodes[value.node].moving
 
 
 def _node_intervals(
@@ -187,7 +225,7 @@ class Bounds:
         return sum(multiplications(self.graph, self.graph.nodes[n]) for n in numbers) / n_samples
 
     def _n_functions(self, ref: Ref) -> int:
-        """Number of linear functions that a backward pass from a node may hold at once."""
+        """Count the linear functions that a backward pass from a node may hold at once."""
         numbers = [n for n in self.rules if n <= ref.node]
         largest = max(self.graph.nodes[n].value[0].numel() for n in numbers)
         return max(2, _MEMORY // max(1, largest))

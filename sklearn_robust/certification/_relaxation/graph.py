@@ -101,6 +101,12 @@ class Graph:
                 values.append(outputs_of(node.run(lambda ref: values[ref.node][ref.place])))
         return values[self.output.node][self.output.place]
 
+    def renew_constants(self) -> None:
+        """Compute what depends on recorded constants alone anew, with a graph to them."""
+        for node in self.nodes:
+            if node.function is not None and not node.moving:
+                node.value = outputs_of(node.run(self.value))
+
     def ancestors(self, ref: Ref) -> set[int]:
         """Numbers of the moving nodes that a node depends on, itself included."""
         found, left = set(), [ref.node]

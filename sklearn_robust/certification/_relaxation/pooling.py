@@ -97,7 +97,7 @@ class PooledMaximum:
 
 
 def _windows(node: Node, high: Tensor, index: Tensor) -> tuple[Tensor, Tensor] | None:
-    """List the inputs of each window and their places, (n, channels, inputs, windows); None if adaptive."""
+    """List inputs of each window and places, (n, channels, inputs, windows); None if adaptive."""
     if node.op != "max_pool2d_with_indices":
         return None
     args = [*node.args[1:], *[None] * 4]

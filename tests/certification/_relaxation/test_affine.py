@@ -80,7 +80,7 @@ def test_a_box_through_one_layer_is_exact(graph):
         pytest.skip("a chain of several operations")
     matrix, constant = jacobian(graph)
     x, radius = torch.rand(2, 2, 3, 2, 2, dtype=torch.float64)
-    low, high = intervals(graph, x - radius, x + radius, graph.output)
+    low, high = intervals(graph, x - radius, x + radius, graph.output)[graph.output]
     middle = (matrix @ x.flatten(1).T).T + constant
     width = (matrix.abs() @ radius.flatten(1).T).T
     assert torch.allclose(low.flatten(1), middle - width)
