@@ -4,6 +4,7 @@ from ._version import __version__
 from .metrics import make_robust_scorer, robust_score
 from .nets import (
     AdvTrainNet,
+    CertifiedNet,
     ClusterRegNet,
     FastATNet,
     FATNet,
@@ -19,6 +20,7 @@ from .nets import (
 
 __all__ = [
     "AdvTrainNet",
+    "CertifiedNet",
     "ClusterRegNet",
     "FATNet",
     "FastATNet",

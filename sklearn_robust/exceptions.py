@@ -3,6 +3,7 @@
 __all__ = [
     "BlackBoxWarning",
     "CatastrophicOverfittingWarning",
+    "NotBoundableError",
     "NotDifferentiableError",
     "NotLinearizableError",
     "StopTraining",
@@ -10,6 +11,10 @@ __all__ = [
     "UnitsWarning",
     "ZeroGradientWarning",
 ]
+
+
+class NotBoundableError(ValueError):
+    """A network holds an operation for which no bounds are known; the message names it."""
 
 
 class NotDifferentiableError(TypeError):

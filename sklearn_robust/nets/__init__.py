@@ -3,6 +3,7 @@
 from ._adv_train import AdvTrainNet
 from ._adversarial import AdversarialNet
 from ._base import BaseNet
+from ._certified import CertifiedNet
 from ._cluster_reg import ClusterRegNet
 from ._engine import skorch_models as _views  # noqa: F401  (registers skorch nets with as_module)
 from ._engine.recipes import recipe_params
@@ -21,6 +22,7 @@ __all__ = [
     "AdvTrainNet",
     "AdversarialNet",
     "BaseNet",
+    "CertifiedNet",
     "ClusterRegNet",
     "FATNet",
     "FastATNet",

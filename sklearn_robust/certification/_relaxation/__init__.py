@@ -1,0 +1,1 @@
+"""Linear relaxation of torch modules: the record of a run, intervals, backward linear bounds."""

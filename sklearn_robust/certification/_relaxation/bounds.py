@@ -1,0 +1,339 @@
+"""Interval and linear bounds of what a graph computes on a region."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from ...exceptions import NotBoundableError
+from .activations import Activation, activation_of
+from .affine import (
+    constant_part,
+    interval_through,
+    is_affine,
+    keeps_boxes,
+    multiplications,
+    pull_back,
+)
+from .graph import Graph, Ref
+from .pooling import PooledMaximum, pooling_of
+from .region import Region
+
+__all__ = ["Bounds", "intervals", "worst_logits"]
+
+Interval: TypeAlias = tuple[Tensor, Tensor]
+_MEMORY = 10**7  # numbers that one backward pass may hold for one node
+_WORK = 2e10  # multiplications per sample above which a layer keeps its interval
+
+
+def _rule(graph: Graph, number: int) -> Activation | PooledMaximum | None:
+    """How to bound a node: None says that it is affine; what is unknown raises."""
+    node = graph.nodes[number]
+    if node.op == "input" or is_affine(graph, node):
+        return None
+    rule = activation_of(graph, node) or pooling_of(graph, node)
+    if rule is None:
+        raise NotBoundableError(node.op)
+    return rule
+
+
+def _plan(graph: Graph, output: Ref) -> dict[int, Activation | PooledMaximum | None]:
+    """Nodes that the output depends on, in order, with how to bound each."""
+    rules: dict[int, Activation | PooledMaximum | None] = {}
+    left = [output.node]
+    while left:
+        number = left.pop()
+        if number in rules:
+            continue
+        rule = rules[number] = _rule(graph, number)
+        refs = graph.nodes[number].moving_refs(graph) if rule is None else [rule.ref]
+        left += [ref.node for ref in refs]
+    return dict(sorted(rules.items()))
+
+
+def intervals(graph: Graph, low: Tensor, high: Tensor, output: Ref) -> dict[Ref, Interval]:
+    """Intervals of all that an output depends on (interval arithmetic).
+
+    Parameters
+    ----------
+    graph : Graph
+        What is computed.
+    low, high : tensors of shape (n_samples, ...)
+        Ends of the interval of each input.
+    output : Ref
+        What to bound.
+
+    Returns
+    -------
+    intervals : dict of Ref to (low, high)
+        In the order of the run, the output included; with a graph to the weights where gradients
+        are on.
+
+    Raises
+    ------
+    NotBoundableError
+        If an operation is not known.
+    """
+    found: dict[Ref, Interval] = {}
+    for number, rule in _plan(graph, output).items():
+        found |= _node_intervals(graph, number, rule, found, (low, high))
+    return found
+
+
+def worst_logits(graph: Graph, found: dict[Ref, Interval], output: Ref, codes: Tensor) -> Tensor:
+    """Logits that no point of the intervals exceeds, relative to that of the true class.
+
+    Parameters
+    ----------
+    graph : Graph
+        What is computed.
+    found : dict
+        As of :func:`intervals`.
+    output : Ref
+        Node of the logits.
+    codes : tensor of shape (n_samples,), int64
+        True class codes.
+
+    Returns
+    -------
+    logits : tensor of shape (n_samples, n_classes)
+        Upper bound of each logit minus the true one, which is 0. A last layer that is linear is
+        bounded together with the difference.
+    """
+    node, own = graph.nodes[output.node], codes[:, None]
+    if node.op == "addmm" and not node.kwargs and _is_constant(graph, node.args[2]):
+        bias, x, weight = node.args
+        bias, weight = (graph.value(w) if isinstance(w, Ref) else w for w in (bias, weight))
+        low, high = found[x]
+        difference = weight - weight.T[codes][:, :, None]
+        center = torch.einsum("nf,nfk->nk", (low + high) / 2, difference)
+        radius = torch.einsum("nf,nfk->nk", (high - low) / 2, difference.abs())
+        return center + radius + bias - bias[codes][:, None]
+    low, high = found[output]
+    worst = high - low.gather(1, own)
+    return worst.scatter(1, own, 0.0)
+
+
+def _is_constant(graph: Graph, value: Any) -> bool:
+    return not isinstance(value, Ref) or not graph.nodes[value.node].moving
+
+
+def _node_intervals(
+    graph: Graph,
+    number: int,
+    rule: Activation | PooledMaximum | None,
+    found: dict[Ref, Interval],
+    start: Interval,
+) -> dict[Ref, Interval]:
+    """Intervals of all outputs of a node."""
+    node = graph.nodes[number]
+    if node.op == "input":
+        return {Ref(number): start}
+    if rule is not None:
+        return {Ref(number): rule.range(*found[rule.ref])}
+    return {
+        Ref(number, place): interval_through(graph, node, found, place)
+        for place, value in enumerate(node.value)
+        if isinstance(value, Tensor) and value.is_floating_point() and value.numel()
+    }
+
+
+class Bounds:
+    """Bounds of linear functions of a graph's output on a region (CROWN).
+
+    Each activation lies between two lines on the interval of its input. Going backwards with
+    them, a linear function of the output becomes one of the input that lies below. The intervals of
+    the inputs of activations are found likewise, each from those before it.
+
+    Parameters
+    ----------
+    graph : Graph
+        What is computed on the samples of the region.
+    region : Region
+        Points that an adversary may choose.
+    output : Ref
+        Node of the logits.
+
+    Raises
+    ------
+    NotBoundableError
+        If an operation is not known.
+    OverflowError
+        If a bound is not finite.
+    """
+
+    def __init__(self, graph: Graph, region: Region, output: Ref) -> None:
+        self.graph, self.region, self.output = graph, region, output
+        self.rules = _plan(graph, output)
+        self.inputs: dict[Ref, Interval] = {}  # of activations
+        needed = {rule.ref for rule in self.rules.values() if rule is not None}
+        found: dict[Ref, Interval] = {}
+        for number, rule in self.rules.items():
+            start = region.low, region.high
+            for ref, interval in _node_intervals(graph, number, rule, found, start).items():
+                if ref in needed:
+                    interval = self.inputs[ref] = self._tightened(ref, interval)
+                found[ref] = interval
+        self.interval = found[output]
+
+    # -- intervals of the inputs of activations ---------------------------------------------
+
+    def _readers(self, ref: Ref) -> list[Activation | PooledMaximum]:
+        return [rule for rule in self.rules.values() if rule is not None and rule.ref == ref]
+
+    def _tightened(self, ref: Ref, interval: Interval) -> Interval:
+        """Interval of a node by backward linear bounds where that is worth it."""
+        low, high = (_finite(end) for end in interval)
+        if self.graph.nodes[ref.node].op == "input":
+            return low, high
+        wanted = torch.zeros_like(low, dtype=torch.bool)
+        for reader in self._readers(ref):
+            wanted |= reader.undecided(low, high)
+        wanted = wanted.flatten(1)
+        n_wanted = int(wanted.sum(1).max()) if wanted.numel() else 0
+        if self._is_exact(ref) or 2 * n_wanted * self._work(ref) > _WORK:
+            return low, high
+        order = wanted.to(torch.int8).argsort(dim=1, descending=True, stable=True)
+        flat_low, flat_high = low.flatten(1).clone(), high.flatten(1).clone()
+        step = self._n_functions(ref) // 2 or 1
+        for start in range(0, n_wanted, step):
+            index = order[:, start : min(start + step, n_wanted)]
+            least = self.lower(ref, _unit_rows(index, low))
+            least, most = least.chunk(2)
+            below = torch.maximum(flat_low.gather(1, index), least.T)
+            above = torch.minimum(flat_high.gather(1, index), -most.T)
+            flat_low.scatter_(1, index, torch.minimum(below, above))
+            flat_high.scatter_(1, index, torch.maximum(below, above))
+        return flat_low.reshape(low.shape), flat_high.reshape(high.shape)
+
+    def _is_exact(self, ref: Ref) -> bool:
+        """Whether a box goes through one layer alone, so that interval arithmetic is exact."""
+        numbers = [n for n in self.graph.ancestors(ref) if self.graph.nodes[n].op != "input"]
+        layers = [n for n in numbers if not keeps_boxes(self.graph.nodes[n])]
+        return self.region.norm is None and len(layers) <= 1 and self._is_chain(numbers)
+
+    def _is_chain(self, numbers: list[int]) -> bool:
+        nodes = [self.graph.nodes[n] for n in numbers]
+        return all(len(node.moving_refs(self.graph)) == 1 for node in nodes)
+
+    def _work(self, ref: Ref) -> float:
+        """Multiplications per sample of a backward pass of one function."""
+        numbers = self.graph.ancestors(ref)
+        n_samples = len(self.region.x)
+        return sum(multiplications(self.graph, self.graph.nodes[n]) for n in numbers) / n_samples
+
+    def _n_functions(self, ref: Ref) -> int:
+        """Count the linear functions that a backward pass from a node may hold at once."""
+        numbers = [n for n in self.rules if n <= ref.node]
+        largest = max(self.graph.nodes[n].value[0].numel() for n in numbers)
+        return max(2, _MEMORY // max(1, largest))
+
+    # -- linear bounds ----------------------------------------------------------------------
+
+    def lower(self, ref: Ref, a: Tensor, slopes: dict[Ref, Tensor] | None = None) -> Tensor:
+        """Lower bound of linear functions of a node on the region.
+
+        Parameters
+        ----------
+        ref : Ref
+            The node.
+        a : tensor of shape (n_functions, n_samples, ...)
+            Coefficients of its output.
+        slopes : dict, optional
+            Slopes of the lower lines of ReLUs, by the Ref of their input.
+
+        Returns
+        -------
+        lower : tensor of shape (n_functions, n_samples)
+            No point of the region has less.
+        """
+        pending: dict[Ref, Tensor] = {ref: a}
+        offset = a.new_zeros(a.shape[:2])
+        for number in sorted((n for n in self.rules if n <= ref.node), reverse=True):
+            places = sorted(r.place for r in pending if r.node == number)
+            for place in places:
+                coefficients = pending.pop(Ref(number, place))
+                if self.graph.nodes[number].op == "input":
+                    return _finite(offset + self.region.minimum(coefficients))
+                back, constant = self._step(number, place, coefficients, slopes or {})
+                offset = offset + constant
+                for source, part in back:
+                    pending[source] = pending[source] + part if source in pending else part
+        return _finite(offset)
+
+    def _step(
+        self, number: int, place: int, a: Tensor, slopes: dict[Ref, Tensor]
+    ) -> tuple[list[tuple[Ref, Tensor]], Tensor]:
+        """Coefficients of a node's inputs, and what is to be added."""
+        rule, node = self.rules[number], self.graph.nodes[number]
+        if rule is None:
+            constant = (a * constant_part(self.graph, node, place)).flatten(2).sum(2)
+            return pull_back(self.graph, node, a, place), constant
+        low, high = self.inputs[rule.ref]
+        if isinstance(rule, PooledMaximum):
+            back, constant = rule.pull_back(a, low, high)
+            return [(rule.ref, back)], constant
+        lines = rule.lines(low, high, slopes.get(rule.ref))
+        up, down = a.clamp_min(0), a.clamp_max(0)
+        constant = (up * lines.low_offset + down * lines.high_offset).flatten(2).sum(2)
+        return [(rule.ref, up * lines.low_slope + down * lines.high_slope)], constant
+
+    def optimised(self, ref: Ref, a: Tensor, n_steps: int) -> Tensor:
+        """Lower bounds with slopes that ``n_steps`` steps of Adam raise (alpha-CROWN).
+
+        Parameters
+        ----------
+        ref, a
+            As for :meth:`lower`.
+        n_steps : int
+            Number of steps.
+
+        Returns
+        -------
+        lower : tensor of shape (n_functions, n_samples)
+            The best of all steps; each of them is valid.
+        """
+        slopes = {
+            key: value.expand(len(a), *value.shape).clone().requires_grad_(True)
+            for key, value in self.relus().items()
+        }
+        best = self.lower(ref, a)
+        if not slopes:
+            return best
+        optimiser = torch.optim.Adam(slopes.values(), lr=0.1)
+        for _ in range(n_steps):
+            with torch.enable_grad():
+                lower = self.lower(ref, a, slopes)
+                optimiser.zero_grad()
+                (-lower.sum()).backward()
+            best = torch.maximum(best, lower.detach())
+            optimiser.step()
+            with torch.no_grad():
+                for value in slopes.values():
+                    value.clamp_(0, 1)
+        return best
+
+    def relus(self) -> dict[Ref, Tensor]:
+        """Slopes of the lower lines of all ReLUs, by the Ref of their input."""
+        return {
+            rule.ref: rule.lines(*self.inputs[rule.ref]).low_slope
+            for rule in self.rules.values()
+            if isinstance(rule, Activation) and rule.negative_slope == 0.0
+        }
+
+
+def _unit_rows(index: Tensor, like: Tensor) -> Tensor:
+    """Coefficients (2 k, n, ...) that pick each entry of ``index`` (n, k), then its negative."""
+    n, k = index.shape
+    rows = like.new_zeros(k, n, like[0].numel())
+    rows.scatter_(2, index.T[:, :, None], 1.0)
+    rows = rows.reshape(k, *like.shape)
+    return torch.cat([rows, -rows])
+
+
+def _finite(value: Any) -> Tensor:
+    if not torch.isfinite(value).all():
+        raise OverflowError("A bound of the network is infinite or NaN.")
+    return value
