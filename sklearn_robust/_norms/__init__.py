@@ -3,6 +3,7 @@
 from ._base import Norm
 from ._box import Bounds, Box, round_to_grid
 from ._lp import L1Norm, L2Norm, LinfNorm
+from ._lzero import L0Norm, keep_largest
 from ._noise import Noise, column
 from ._register import register_norm
 from ._registry import check_norm, get_norm, norm_names
@@ -10,6 +11,7 @@ from ._registry import check_norm, get_norm, norm_names
 __all__ = [
     "Bounds",
     "Box",
+    "L0Norm",
     "L1Norm",
     "L2Norm",
     "LinfNorm",
@@ -18,6 +20,7 @@ __all__ = [
     "check_norm",
     "column",
     "get_norm",
+    "keep_largest",
     "norm_names",
     "register_norm",
     "round_to_grid",
