@@ -45,7 +45,7 @@ class L0Norm(Norm):
             )
 
     def size(self, d: torch.Tensor) -> torch.Tensor:
-        """Number of features that change, as a share of the radius, shape (n,)."""
+        """Count the features that change, as a share of the radius, shape (n,)."""
         return self.length(self.only_free(d)) / (self.radius or 1.0)
 
     def sample(self, noise: Noise, x: torch.Tensor, stream: int) -> torch.Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 
@@ -18,6 +17,7 @@ __all__ = ["FMN"]
 _LAST = 0.01  # share of the first step that the last one has
 _LAST_GAMMA = 0.001
 _STEP = {"linf": 1.0, "l2": 0.5, "l1": 1.0, "l0": 1.0}  # as a share of the way to the boundary
+_NEARER = 0.999  # share of the nearest success that the radius may reach
 _TINY = 1e-30
 
 
@@ -138,7 +138,8 @@ def _radius(
     less, more = radius * (1 - gamma), radius * (1 + gamma)
     if isinstance(ball, L0Norm):
         less, more = less.floor().minimum(radius - 1).clamp_min(1), more.floor().maximum(radius + 1)
-    return torch.where(hit, less.minimum(best), more.minimum(best))
+        return torch.where(hit, less.minimum(best), more.minimum(best))
+    return torch.where(hit, less, more).minimum(_NEARER * best)
 
 
 def _project(round_ball: Norm, u: torch.Tensor, radius: torch.Tensor) -> torch.Tensor:
