@@ -28,8 +28,9 @@ SHARED = {
             also stretches the norm.
     """,
     "norm": """
-        norm : {"linf", "l2", "l1"} or the name of a registered norm, default="linf"
-            Norm of the ball (``np.inf``, 2 and 1 mean the same).
+        norm : {"linf", "l2", "l1", "l0"} or the name of a registered norm, default="linf"
+            Norm of the ball (``np.inf``, 2, 1 and 0 mean the same). In l0 eps is the number of
+            features that may change, each as far as the box allows: it needs ``bounds``.
     """,
     "constraints": """
         bounds : "auto", None or (low, high), default="auto"

@@ -27,8 +27,9 @@ class ThreatModel:
     eps : float or array of the samples' shape, default=None
         Radius of the ball in the units of X. One number per feature makes an uneven ball. None
         means 8/255 for linf, and ``np.inf`` means no limit.
-    norm : {"linf", "l2", "l1"} or the name of a registered norm, default="linf"
-        Norm of the ball (``np.inf``, 2 and 1 mean the same).
+    norm : {"linf", "l2", "l1", "l0"} or the name of a registered norm, default="linf"
+        Norm of the ball (``np.inf``, 2, 1 and 0 mean the same). In l0 eps is the number of
+        features that may change, each as far as the box allows: it needs ``bounds``.
     bounds : "auto", None or (low, high), default="auto"
         Box of the data. "auto" is (0, 1) if all of X lies inside it, else no box.
     mask : bool array of the samples' shape or indices, default=None
@@ -112,6 +113,14 @@ class ThreatModel:
                 flags[name] = check.check_features(name, features, shape)
         unlimited = np.ndim(self.eps) == 0 and self.eps == np.inf
         eps = np.array(np.inf) if unlimited else check.check_eps(self.eps, norm, shape)
+        kind = get_norm(norm)
+        kind.check_eps(eps, shape)
+        if kind.needs_box and (bounds is None or not np.all(np.isfinite(bounds[0] - bounds[1]))):
+            raise ValueError(
+                f"norm is {norm!r}, in which a feature may go as far as the box allows, and "
+                f"{'X has no box' if bounds is None else 'the box has an open side'}: give "
+                "bounds=(low, high), such as bounds=(X.min(0), X.max(0))."
+            )
         checked = ThreatModel(eps, norm=norm, bounds=bounds, **flags)
         checked.input_shape, checked.exact = tuple(shape), self.exact
         return checked

@@ -12,7 +12,7 @@ from hypothesis import settings
 
 torch.set_num_threads(1)
 
-BUILT_IN = ("linf", "l2", "l1")
+BUILT_IN = ("linf", "l2", "l1", "l0")
 
 # The same examples on every run and on every machine, however slow it is.
 settings.register_profile("deterministic", derandomize=True, deadline=None)

@@ -162,7 +162,7 @@ def test_norms_have_two_spellings(norm, name):
 
 @pytest.mark.parametrize("norm", ["l3", "Linf", 3, 0, None, [1], NAN], ids=repr)
 def test_an_unknown_norm_is_refused(norm):
-    refused(check.check_norm, norm, match="norm is .*; choose 'linf', 'l2' or 'l1'")
+    refused(check.check_norm, norm, match="norm is .*; choose 'linf', 'l2', 'l1' or 'l0'")
 
 
 INSIDE, OUTSIDE = np.array([[0.0, 0.5], [1.0, 0.2]]), np.array([[0.0, 0.5], [1.1, 0.2]])

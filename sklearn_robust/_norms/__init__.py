@@ -3,6 +3,7 @@
 from ._base import Norm
 from ._box import MISSING, Bounds, Box, is_missing, round_to_grid
 from ._lp import L1Norm, L2Norm, LinfNorm
+from ._lzero import L0Norm, keep_largest
 from ._noise import Noise, column
 from ._register import register_norm
 from ._registry import check_norm, get_norm, norm_names
@@ -11,6 +12,7 @@ __all__ = [
     "MISSING",
     "Bounds",
     "Box",
+    "L0Norm",
     "L1Norm",
     "L2Norm",
     "LinfNorm",
@@ -20,6 +22,7 @@ __all__ = [
     "column",
     "get_norm",
     "is_missing",
+    "keep_largest",
     "norm_names",
     "register_norm",
     "round_to_grid",

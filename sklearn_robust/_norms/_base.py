@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -47,6 +48,8 @@ class Norm:
         Order of ``torch.linalg.vector_norm``; 0 counts the features that change.
     dual : str or None
         Name of the dual norm; None for a norm without one.
+    needs_box : bool
+        Whether a ball without bounds of the data has no limits.
     eps : tensor
         Radius.
     free : bool tensor
@@ -74,6 +77,7 @@ class Norm:
     aliases: ClassVar[tuple[Any, ...]] = ()
     order: ClassVar[float] = math.nan
     dual: ClassVar[str | None] = UNSAID
+    needs_box: ClassVar[bool] = False
 
     def __init__(self, eps: torch.Tensor) -> None:
         self.eps = eps
@@ -83,6 +87,18 @@ class Norm:
         self.all_free = bool(self.free.all())
 
     # -- the norm itself --------------------------------------------------------------------
+
+    @classmethod
+    def check_eps(cls, eps: Any, shape: Sequence[int] | None) -> None:
+        """Raise if a radius of numbers means nothing in this norm.
+
+        Parameters
+        ----------
+        eps : float or array
+            Radius, at least 0, or infinite for no limit.
+        shape : tuple or None
+            Shape of a sample, if it is known.
+        """
 
     @classmethod
     def length(cls, v: torch.Tensor, dim: int | None = None) -> torch.Tensor:

@@ -27,8 +27,8 @@ def check_norm(norm: str | float) -> str:
     except (KeyError, TypeError):
         *others, last = map(repr, NORMS)
         raise ValueError(
-            f"norm is {norm!r}; choose {', '.join(others)} or {last} (np.inf, 2 and 1 mean the "
-            "first three)."
+            f"norm is {norm!r}; choose {', '.join(others)} or {last} (np.inf, 2, 1 and 0 mean "
+            "the first four)."
         ) from None
 
 

@@ -8,9 +8,11 @@ from ._auto_attack import AutoAttack
 from ._base import BaseAttack
 from ._bim import BIM, MIFGSM
 from ._carlini_wagner import CarliniWagner
+from ._ddn import DDN
 from ._deepfool import DeepFool
 from ._fab import FAB
 from ._fgsm import FGSM
+from ._fmn import FMN
 from ._gradient import GradientAttack
 from ._parameters import attack_class
 from ._pgd import PGD
@@ -24,9 +26,11 @@ __all__ = [
     "BIM",
     "BaseAttack",
     "CarliniWagner",
+    "DDN",
     "DeepFool",
     "FAB",
     "FGSM",
+    "FMN",
     "GradientAttack",
     "MIFGSM",
     "Norm",

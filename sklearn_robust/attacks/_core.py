@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from .. import _validation as check
-from .._norms import Bounds, Box
+from .._norms import Bounds, Box, get_norm
 from .._random import RowNoise, seed_of
 from .._threat_model import ThreatModel
 from ..differentiable import DifferentiableModel
@@ -80,7 +80,7 @@ class TensorAttack:
         self._check_settings()
 
     def _check_radius(self, norm: str) -> None:
-        check.check_eps(self.eps, norm, ())
+        get_norm(norm).check_eps(check.check_eps(self.eps, norm, ()), None)
 
     def _check_settings(self) -> None:
         """Check the parameters that say how to search, not where."""

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import torch
 
 from .. import _validation as check
-from .._functional import ascent_gradient
-from .._norms import column
+from .._functional import ascent_gradient, competing_classes
+from .._norms import column, keep_largest
 from .._threat_model import ThreatModel
 from ..differentiable import Model
 from ._base import BaseAttack
@@ -20,6 +20,7 @@ from ._parameters import attack_class
 __all__ = ["MinimumNormSearch", "MinimumNormAttack", "check_nearest"]
 
 _SLACK_FACTOR = 1.5  # points up to so many limits away are worth pulling back
+_BEYOND = 1.0005  # how far beyond a plane points go
 _NO_WAY = 1e20  # gap of logits that only a class which is switched off explains
 
 
@@ -172,7 +173,7 @@ class MinimumNormSearch:
         for k in range(n_planes):
             g = ascent_gradient(gaps[:, k], x_adv, retain_graph=k + 1 < n_planes)
             value = gaps[:, k].detach().to(g)
-            far = value.abs() / self.ball.dual_norm(g).clamp_min(torch.finfo(g.dtype).tiny)
+            far = self._distance_to_plane(value, g, x_adv.detach())
             if k == 0:
                 gap, grad, distance = value, g, far
                 continue
@@ -182,6 +183,61 @@ class MinimumNormSearch:
             grad = torch.where(column(nearer, g), g, grad)
         known = gap.abs() < _NO_WAY  # else there is no step to a class that is masked out
         return torch.where(known, gap, 0), torch.where(column(known, grad), grad, 0)
+
+    def _distance_to_plane(
+        self, value: torch.Tensor, grad: torch.Tensor, x_adv: torch.Tensor
+    ) -> torch.Tensor:
+        """How far a linear function is from 0; in a norm without a dual by the step there."""
+        if self.ball.dual is not None:
+            tiny = torch.finfo(grad.dtype).tiny
+            return value.abs() / self.ball.dual_norm(grad).clamp_min(tiny)
+        way = -grad * column(value.sign(), grad)
+        step = self.ball.smallest_step(way, value.abs(), self.batch.box.slack(x_adv, way))
+        return self.ball.size(step)
+
+    def first_step(self, n_candidates: int = 10) -> torch.Tensor:
+        """Perturbations just beyond the nearest boundary of the linearised model, (n, ...).
+
+        The clean samples are judged on the way, and what is found there is kept.
+
+        Parameters
+        ----------
+        n_candidates : int
+            Classes whose boundary is looked at, the likeliest first.
+        """
+        batch, rows = self.batch, self.batch.rows()
+        x = batch.x.detach().requires_grad_(True)
+        z = batch.forward(x, rows)
+        batch.clean_logits = z.detach()
+        self.note(rows, x, z)
+        others = None
+        if not batch.targeted:
+            others = competing_classes(batch.clean_logits, batch.y)[:, :n_candidates]
+        gap, grad = self.nearest(self.gaps(z, rows, others), x)
+        slack = batch.box.slack(batch.x, grad)
+        return self.ball.smallest_step(grad, _BEYOND * (-gap).clamp_min(0), slack)
+
+    def refine(self, n_steps: int = 2) -> None:
+        """Move the points found to where the boundary, as a plane through them, is nearest."""
+        batch = self.batch
+        for _ in range(n_steps):
+            self.polish()
+            rows = batch.rows()
+            rows = rows[self.result.fooled & self.unfinished(rows)]
+            if not len(rows):
+                return
+            x, at = batch.x[rows], self.result.x_adv[rows].requires_grad_(True)
+            z = batch.forward(at, rows)
+            value = self.crossing(z, rows)
+            grad = ascent_gradient(value, at)
+            with torch.no_grad():
+                gain = (grad * (at - x)).flatten(1).sum(1) - value.detach().to(grad)
+                step = self.ball.smallest_step(
+                    grad, _BEYOND * gain.clamp_min(0), batch.box.slack(x, grad)
+                )
+                point = batch.box.clamp(x + step)
+                self.note(rows, point, batch.forward(point, rows))
+        self.polish()
 
     @torch.no_grad()
     def polish(self, n_steps: int = 3) -> None:
@@ -193,6 +249,9 @@ class MinimumNormSearch:
         far = self.result.loss < (-self.limit if self.any_success else 0)
         rows = torch.nonzero(self.result.fooled & far).flatten()
         if not len(rows) or (batch.judge and not batch.strict and not self.any_success):
+            return
+        if self.ball.dual is None:  # on the way back as many features differ as before
+            self._thin_out(rows)
             return
         x, far = batch.x[rows], self.result.x_adv[rows]
         low, high = torch.zeros(len(rows)).to(x), torch.ones(len(rows)).to(x)
@@ -208,3 +267,21 @@ class MinimumNormSearch:
             value = self.crossing(z, rows).to(x)
             low, below = torch.where(hit, low, t), torch.where(hit, below, value)
             high, above = torch.where(hit, t, high), torch.where(hit, value, above)
+
+    def _thin_out(self, rows: torch.Tensor) -> None:
+        """Take back the features that add least to the success, as many as can be."""
+        batch = self.batch
+        x, at = batch.x[rows], self.result.x_adv[rows]
+        with torch.enable_grad():
+            point = at.clone().requires_grad_(True)
+            value = self.crossing(batch.forward(point, rows), rows)
+            worth = (ascent_gradient(value, point) * (at - x)).flatten(1)
+        worth = torch.where((at != x).flatten(1), worth - worth.amin(1, keepdim=True) + 1, 0)
+        high = (worth > 0).sum(1)
+        low = torch.zeros_like(high)
+        for _ in range(int(high.max()).bit_length()):
+            middle = (low + high) // 2
+            kept = keep_largest(worth, middle).reshape(x.shape)
+            point = torch.where(kept, at, x)
+            hit = self.note(rows, point, batch.forward(point, rows))
+            low, high = torch.where(hit, low, middle), torch.where(hit, middle, high)

@@ -25,6 +25,7 @@ _COUNTS = {
 }
 _NUMBERS: dict[str, dict[str, Any]] = {
     "decay": {},
+    "gamma": {"high": 1.0, "strict": True},
     "overshoot": {},
     "p_init": {"high": 1.0, "strict": True},
     "step_size": {"strict": True},

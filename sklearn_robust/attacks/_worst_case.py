@@ -40,7 +40,7 @@ class WorstCase(BaseAttack):
     %(estimator)s
     eps : float or array of the samples' shape, default=None
         Radius for every attack in place of its own; None leaves each its own.
-    norm : {"linf", "l2", "l1"}, default=None
+    norm : {"linf", "l2", "l1", "l0"}, default=None
         Norm for every attack in place of its own; None leaves each its own.
     %(constraints)s
     %(settings)s

@@ -28,10 +28,10 @@ def size(d, eps, norm):
     return torch.linalg.vector_norm(relative(d, eps), ORDER[norm], dim=1)
 
 
-class L0(Norm):
-    """At most eps features change."""
+class Count(Norm):
+    """At most eps features change, whatever the box."""
 
-    name, aliases, order, dual = "l0", (0,), 0, None
+    name, aliases, order, dual = "count", ("changes",), 0, None
 
     def size(self, d):
         return self.length(d) / self.radius

@@ -21,22 +21,22 @@ from sklearn_robust.attacks import (
     ThreatModel,
     register_norm,
 )
-from tests._norms.cases import EPS, L0, rows
+from tests._norms.cases import EPS, Count, rows
 from tests.attacks.models import linear, predicted, samples
 
 
 def test_a_norm_of_the_user_works_with_every_gradient_attack():
-    assert register_norm(L0) is L0
+    assert register_norm(Count) is Count
     x = samples(30)
     model = linear()
     y = predicted(model, x)
     for attack in (PGD(max_iter=30), BIM(max_iter=30), MIFGSM(), FGSM()):
-        attack.set_params(eps=2, norm=0, bounds=(0, 1), random_state=0)
+        attack.set_params(eps=2, norm="changes", bounds=(0, 1), random_state=0)
         x_adv = attack.perturb(model, x, y)
         assert ((x_adv != x).sum(1) <= 2).all()
         assert x_adv.min() >= 0 and x_adv.max() <= 1
     # Brute force: the two features and corners that hurt most.
-    pgd = PGD(eps=2, norm="l0", bounds=(0, 1), max_iter=200, n_restarts=3, random_state=0)
+    pgd = PGD(eps=2, norm="count", bounds=(0, 1), max_iter=200, n_restarts=3, random_state=0)
     robust = pgd.robust_mask(model, x, y)
     possible = torch.ones_like(robust)
     for i, j in itertools.combinations(range(x.shape[1]), 2):
@@ -46,19 +46,21 @@ def test_a_norm_of_the_user_works_with_every_gradient_attack():
             possible &= predicted(model, point) == y
     assert (robust | ~possible).all()
     assert (robust == possible).double().mean() > 0.8
-    assert ThreatModel(2, norm="l0").distance(x.numpy() + [1, 0, 0, 0, 0, 0], x.numpy()).max() == 1
-    assert ThreatModel(2, norm="l0", bounds=(0, 1)).covering_radius(x.float().numpy()) == 6
+    assert (
+        ThreatModel(2, norm="count").distance(x.numpy() + [1, 0, 0, 0, 0, 0], x.numpy()).max() == 1
+    )
+    assert ThreatModel(2, norm="count", bounds=(0, 1)).covering_radius(x.float().numpy()) == 6
 
 
 def test_what_a_norm_cannot_do_is_told():
-    register_norm(L0)
+    register_norm(Count)
     x, y = samples(2), torch.zeros(2, dtype=torch.int64)
     for attack in (FAB, DeepFool, CarliniWagner, Square, APGD):
-        with pytest.raises(ValueError, match=f"norm is 'l0', which {attack.__name__} does not"):
-            attack(eps=2, norm="l0").perturb(linear(), x, y)
-    with pytest.raises(ValueError, match="norm is 'l0', which has no dual norm"):
-        L0.dual_length(x)
-    with pytest.raises(ValueError, match="choose 'linf', 'l2', 'l1' or 'l0'"):
+        with pytest.raises(ValueError, match=f"norm is 'count', which {attack.__name__} does not"):
+            attack(eps=2, norm="count").perturb(linear(), x, y)
+    with pytest.raises(ValueError, match="norm is 'count', which has no dual norm"):
+        Count.dual_length(x)
+    with pytest.raises(ValueError, match="choose 'linf', 'l2', 'l1', 'l0' or 'count'"):
         check_norm("l3")
 
 

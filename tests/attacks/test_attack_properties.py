@@ -473,7 +473,7 @@ def test_bad_input_gets_a_sentence(name, params, match):
     ids=str,
 )
 def test_counts_start_at_one(name, params):
-    attack = getattr(attacks, name)(eps=0.1, norm="linf", **params)
+    attack = brief(name, eps=0.1, norm="linf", **params)
     with pytest.raises(ValueError, match=f"{next(iter(params))} is 0"):
         attack.generate(linear(), samples().float().numpy())
 

@@ -34,6 +34,7 @@ OTHER = {
     "loss": "margin",
     "random_state": 5,
     "decay": 0.1,
+    "gamma": 0.3,
     "p_init": 0.1,
     "overshoot": 0.5,
     "n_candidates": 1,
@@ -46,6 +47,7 @@ OTHER = {
 ELSEWHERE = {"estimator", "batch_size", "on_nan", "verbose", "n_eot"}
 # Those that draw no random numbers have the parameter for cascades and clones.
 UNUSED = {(name, "random_state") for name in ("FGSM", "BIM", "MIFGSM", "DeepFool", "FAB")}
+UNUSED |= {("DDN", "random_state"), ("FMN", "random_state"), ("DDN", "norm")}
 UNUSED |= {("CarliniWagner", "random_state"), ("PGD", "n_restarts")}
 SHAPE = (1, 6, 6)
 
