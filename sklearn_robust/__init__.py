@@ -16,6 +16,7 @@ from .nets import (
     TRADESNet,
     load_net,
 )
+from .report import robustness_page
 
 __all__ = [
     "AdvTrainNet",
@@ -33,4 +34,5 @@ __all__ = [
     "load_net",
     "make_robust_scorer",
     "robust_score",
+    "robustness_page",
 ]
