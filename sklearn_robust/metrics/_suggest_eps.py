@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -201,10 +200,10 @@ class _Distances:
 
     Attributes
     ----------
+    between : array of shape (n_compared, n_compared)
+        Inf where two samples have one label.
     nearest : array of shape (n_compared,)
-        Of each sample, inf if all have its label.
-    neighbour : int array of shape (n_compared,)
-        Which sample that is.
+        Distance from each sample to the nearest one of another class.
     """
 
     def __init__(self, X: NDArray[np.float64], y: Any, eps: NDArray[np.float64], norm: str) -> None:
@@ -219,15 +218,9 @@ class _Distances:
         scale = np.maximum(eps, 1e-12 * eps.max())
         flat = (X[rows] / scale).reshape(len(rows), -1)
         self.eps, codes = eps, codes[rows]
-        self.nearest = np.full(len(rows), np.inf)
-        self.neighbour = np.full(len(rows), -1)
-        distances = partial(cdist, metric=_METRICS[norm])
-        for start in range(0, len(rows), 200):
-            part = slice(start, start + 200)
-            apart = distances(flat[part], flat)
-            apart[codes[part, None] == codes] = np.inf
-            self.neighbour[part] = apart.argmin(1)
-            self.nearest[part] = apart.min(1)
+        self.between = cdist(flat, flat, metric=_METRICS[norm])
+        self.between[codes[:, None] == codes] = np.inf
+        self.nearest = self.between.min(1)
 
     def ceiling(self) -> Any:
         """Radius above which no classifier is robust to all of the samples."""
@@ -236,11 +229,12 @@ class _Distances:
 
     def best_possible(self) -> float:
         """Robust accuracy at eps that no classifier exceeds, by pairs without a common sample."""
-        taken: set[int] = set()
+        free = np.ones(len(self.nearest), dtype=bool)
         for row in np.argsort(self.nearest, kind="stable"):
-            if self.nearest[row] > 2:
-                break
-            pair = {int(row), int(self.neighbour[row])}
-            if not pair & taken:
-                taken |= pair
-        return 1 - len(taken) / 2 / len(self.nearest)
+            if not free[row] or self.nearest[row] > 2:
+                continue
+            apart = np.where(free, self.between[row], np.inf)
+            other = int(apart.argmin())
+            if apart[other] <= 2:
+                free[[row, other]] = False
+        return 1 - np.sum(~free) / 2 / len(free)
