@@ -9,6 +9,7 @@ from ._base import BaseAttack
 from ._bim import BIM, MIFGSM
 from ._carlini_wagner import CarliniWagner
 from ._deepfool import DeepFool
+from ._external import External, to_art, to_foolbox
 from ._fab import FAB
 from ._fgsm import FGSM
 from ._gradient import GradientAttack
@@ -24,6 +25,7 @@ __all__ = [
     "BaseAttack",
     "CarliniWagner",
     "DeepFool",
+    "External",
     "FAB",
     "FGSM",
     "GradientAttack",
@@ -35,4 +37,6 @@ __all__ = [
     "WorstCase",
     "attack_class",
     "register_norm",
+    "to_art",
+    "to_foolbox",
 ]
