@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import field
@@ -221,6 +222,26 @@ def _limits(batch: AttackBatch, eps: float) -> tuple[float, float]:
     return float(batch.x.min()) - eps, float(batch.x.max()) + eps
 
 
+def _rebound(attack: Any, kind: Any, values: dict[str, Any], eps: float) -> Any:
+    """Copy an attack, and those inside it, for another model and radius."""
+    known: dict[int, Any] = {}
+
+    def rebound(thing: Any) -> Any:
+        if type(thing) in (list, tuple):
+            return type(thing)(map(rebound, thing))
+        if type(thing) in (dict, OrderedDict):
+            return type(thing)((key, rebound(value)) for key, value in thing.items())
+        if isinstance(thing, (type, nn.Module)) or not isinstance(thing, kind):
+            return thing
+        if id(thing) not in known:
+            known[id(thing)] = mine = copy.copy(thing)
+            parts = {name: rebound(value) for name, value in vars(thing).items()}
+            vars(mine).update(parts | values | ({"eps": eps} if "eps" in parts else {}))
+        return known[id(thing)]
+
+    return rebound(attack)
+
+
 def _call_function(attack: Any, model: nn.Module, batch: AttackBatch, eps: float) -> Any:
     return attack(model, batch.x.clone(), batch.y)
 
@@ -237,21 +258,16 @@ def _call_foolbox(attack: Any, model: nn.Module, batch: AttackBatch, eps: float)
 
 
 def _call_torchattacks(attack: Any, model: nn.Module, batch: AttackBatch, eps: float) -> Any:
-    mine = copy.copy(attack)
-    mine.model, mine.device = model, batch.x.device
-    if "eps" in vars(mine):
-        mine.eps = eps
+    mine = _rebound(attack, _TorchAttack, {"model": model, "device": batch.x.device}, eps)
     return mine(batch.x.clone(), batch.y)
 
 
 def _call_art(attack: Any, model: nn.Module, batch: AttackBatch, eps: float) -> Any:
-    mine = copy.copy(attack)
     n_classes = batch.clean().shape[1]
-    mine._estimator = _art_classifier(
+    classifier = _art_classifier(
         model, tuple(batch.x.shape[1:]), n_classes, _limits(batch, eps), batch.x.device
     )
-    if "eps" in vars(mine):
-        mine.eps = eps
+    mine = _rebound(attack, _ArtAttack, {"_estimator": classifier}, eps)
     one_hot = np.eye(n_classes, dtype=np.float32)[batch.y.cpu().numpy()]
     return mine.generate(x=batch.x.cpu().numpy(), y=one_hot)
 

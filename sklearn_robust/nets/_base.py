@@ -27,6 +27,7 @@ from ._engine.module_checks import (
     uncompiled,
 )
 from ._engine.precision import bfloat16_pass
+from ._engine.preprocessed import with_preprocessing
 from ._engine.recipes import recipe_given
 from ._engine.replayed_outputs import ReplayedOutputs
 from ._engine.signature import merge_signatures
@@ -351,7 +352,9 @@ class BaseNet(Trainer):
     # -- files ------------------------------------------------------------------------------
 
     @classmethod
-    def from_module(cls, module: nn.Module, *, classes: ArrayLike, **params: Any) -> BaseNet:
+    def from_module(
+        cls, module: nn.Module, *, classes: ArrayLike, preprocess: Any = None, **params: Any
+    ) -> BaseNet:
         """Wrap a trained torch module as a fitted net.
 
         Parameters
@@ -360,6 +363,10 @@ class BaseNet(Trainer):
             Returns logits (n, n_classes); the net keeps a copy.
         classes : array-like of shape (n_classes,)
             Label of each column.
+        preprocess : callable or (mean, std), default=None
+            What happens to a batch of tensors before the module sees it, such as
+            ``torchvision.transforms.Normalize(mean, std)``, or the mean and standard deviation of
+            each channel. It becomes part of the net, so that X and eps are in raw pixels.
         **params
             Parameters of the net.
 
@@ -368,6 +375,7 @@ class BaseNet(Trainer):
         net : object
             Fitted net that accepts samples of any shape the module accepts.
         """
+        module = with_preprocessing(module, preprocess)
         return _io.revive(cls(module, **params), np.asarray(classes), None)
 
     def save(self, path: str | os.PathLike) -> None:

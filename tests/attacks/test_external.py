@@ -113,6 +113,32 @@ def test_every_library_finds_what_one_step_finds(model, library):
     assert (model.predict(found.X_adv) != Y)[found.fooled].all()
 
 
+def test_attacks_inside_attacks_get_the_model_and_the_radius_too(model):
+    """As the cascades of torchattacks, and ART's PGD, which holds another one."""
+
+    class Cascade(TorchAttack):
+        def __init__(self, members):
+            super().__init__(None, eps=0.0)
+            self.members, self.by_name = members, {"first": members[0]}
+
+        def __call__(self, inputs, labels):
+            assert self.by_name["first"] is self.members[0]
+            return self.members[0](inputs, labels)
+
+    class Shell(ArtAttack):
+        def __init__(self, inner):
+            super().__init__(None)
+            self._attack = inner
+
+        def generate(self, x, y=None):
+            return self._attack.generate(x, y)
+
+    want = FGSM(eps=EPS).evaluate(model, X, Y).fooled
+    for attack in (Cascade([TorchAttack(None, eps=0.001)]), Shell(ArtAttack(None, eps=0.001))):
+        found = External(attack, eps=EPS).evaluate(model, X, Y)
+        np.testing.assert_array_equal(found.fooled, want)
+
+
 @pytest.mark.parametrize("library", ["torchattacks", "art"])
 def test_the_other_attack_is_left_as_it_was(model, library):
     before = copy.copy(vars(STAND_INS[library]))
@@ -207,17 +233,21 @@ def test_estimators_go_to_other_libraries(model):
 @pytest.mark.oracles
 def test_foolbox_itself(model):
     foolbox = pytest.importorskip("foolbox")
-    found = External(foolbox.attacks.LinfPGD(steps=20), eps=EPS).evaluate(model, X, Y)
-    assert (found.fooled.mean() >= FGSM(eps=EPS).evaluate(model, X, Y).fooled.mean()).all()
+    found = External(foolbox.attacks.LinfPGD(rel_stepsize=0.1), eps=EPS).evaluate(model, X, Y)
+    assert found.fooled.mean() >= FGSM(eps=EPS).evaluate(model, X, Y).fooled.mean()
     assert to_foolbox(model)(torch.as_tensor(X)).shape == (60, 3)
 
 
 @pytest.mark.oracles
 def test_torchattacks_itself(model):
     torchattacks = pytest.importorskip("torchattacks")
-    attack = torchattacks.PGD(torch.nn.Linear(4, 3), eps=0.01, alpha=0.02, steps=20)
-    found = External(attack, eps=EPS).evaluate(model, X, Y)
-    assert found.fooled.mean() >= FGSM(eps=EPS).evaluate(model, X, Y).fooled.mean()
+    linear = torch.nn.Linear(4, 3)
+    for attack in (
+        torchattacks.PGD(linear, eps=0.01, alpha=0.02, steps=20),
+        torchattacks.MultiAttack([torchattacks.FGSM(linear, eps=0.01) for _ in range(2)]),
+    ):
+        found = External(attack, eps=EPS).evaluate(model, X, Y)
+        assert found.fooled.mean() >= FGSM(eps=EPS).evaluate(model, X, Y).fooled.mean()
 
 
 @pytest.mark.oracles
@@ -225,4 +255,4 @@ def test_art_itself(model):
     evasion = pytest.importorskip("art.attacks.evasion")
     attack = evasion.ProjectedGradientDescent(to_art(model, bounds=(0, 1)), eps=0.01, verbose=False)
     found = External(attack, eps=EPS).evaluate(model, X, Y)
-    assert found.fooled.mean() >= FGSM(eps=EPS).evaluate(model, X, Y).fooled.mean() - 0.05
+    assert found.fooled.mean() >= FGSM(eps=EPS).evaluate(model, X, Y).fooled.mean()
