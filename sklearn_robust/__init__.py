@@ -17,6 +17,7 @@ from .nets import (
     TRADESNet,
     load_net,
 )
+from .report import robustness_page
 
 __all__ = [
     "AdvTrainNet",
@@ -35,4 +36,5 @@ __all__ = [
     "load_net",
     "make_robust_scorer",
     "robust_score",
+    "robustness_page",
 ]

@@ -26,7 +26,12 @@ def default_attack(net):
 
 NETS = [net for net in classes_of(nets) if net not in (nets.BaseNet, nets.AdversarialNet)]
 BASES = (attacks.BaseAttack, attacks.GradientAttack)
-ATTACKS = [c for c in classes_of(attacks) if issubclass(c, attacks.BaseAttack) and c not in BASES]
+# External is nothing without an attack of another library, and has a test file of its own.
+ATTACKS = [
+    c
+    for c in classes_of(attacks)
+    if issubclass(c, attacks.BaseAttack) and c not in (*BASES, attacks.External)
+]
 # Those that search around each batch while they train, by the attack that makes it certain.
 CRAFTING = [net for net in NETS if default_attack(net) is not None]
 

@@ -10,6 +10,7 @@ from ._bim import BIM, MIFGSM
 from ._carlini_wagner import CarliniWagner
 from ._ddn import DDN
 from ._deepfool import DeepFool
+from ._external import External, to_art, to_foolbox
 from ._fab import FAB
 from ._fgsm import FGSM
 from ._fmn import FMN
@@ -28,6 +29,7 @@ __all__ = [
     "CarliniWagner",
     "DDN",
     "DeepFool",
+    "External",
     "FAB",
     "FGSM",
     "FMN",
@@ -41,4 +43,6 @@ __all__ = [
     "WorstCase",
     "attack_class",
     "register_norm",
+    "to_art",
+    "to_foolbox",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
+from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -107,18 +108,54 @@ def _read(stream: IO[bytes], path: Path, channels: str | None) -> Bunch:
     return data
 
 
-def _open(stream: IO[bytes], path: Path) -> Archive:
+def load_arrays(path: str | PathLike[str]) -> Bunch:
+    """Load samples to judge a model on: X and y of an ``.npz`` file, or X_test and y_test.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; nothing in it is unpickled.
+
+    Returns
+    -------
+    data : Bunch
+        X and y, made as those of :func:`load_npz`.
+
+    Raises
+    ------
+    OSError, ValueError
+        As of :func:`load_npz`.
+    """
+    path = Path(fspath(path)).expanduser()
+    wanted = "wanted are X and y, or X_test and y_test"
+    with open_file(path, wanted) as stream:
+        archive = _open(stream, path, (), wanted)
+        found = [name.removesuffix(".npy") for name in archive.names]
+        pairs = [pair for pair in (("X", "y"), NAMES[2:]) if set(pair) <= set(found)]
+        if not pairs:
+            listed = ", ".join(name[:30] for name in found[:10]) or "nothing"
+            raise ValueError(f"{path} has the arrays {listed}; {wanted}.")
+        X, y = pairs[0]
+        headers = {name: _header(archive, name, path) for name in (X, y)}
+        _check_pair(headers, X, y, path)
+        labels = _labels(_array(archive, y, path), y, path)
+        return Bunch(X=_samples(_array(archive, X, path), X, path), y=labels)
+
+
+def _open(
+    stream: IO[bytes], path: Path, names: Sequence[str] = NAMES, wanted: str = WANTED
+) -> Archive:
     if stream.read(6) == b"\x93NUMPY":
-        raise OSError(f"{path} holds a single array; {WANTED}, saved by numpy.savez.")
+        raise OSError(f"{path} holds a single array; {wanted}, saved by numpy.savez.")
     try:
         archive = Archive(stream)
     except UnreadableError as error:
-        raise OSError(f"{path} is not an .npz file; {WANTED}, saved by numpy.savez.") from error
+        raise OSError(f"{path} is not an .npz file; {wanted}, saved by numpy.savez.") from error
     found = [name.removesuffix(".npy") for name in archive.names]
-    missing = [name for name in NAMES if name not in found]
+    missing = [name for name in names if name not in found]
     if missing:
         listed = ", ".join(name[:30] for name in found[:10]) or "nothing"
-        raise ValueError(f"{path} has no {', '.join(missing)}; {WANTED}, found {listed}.")
+        raise ValueError(f"{path} has no {', '.join(missing)}; {wanted}, found {listed}.")
     return archive
 
 
@@ -170,20 +207,27 @@ def _shape_and_dtype(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 def _check_headers(headers: dict[str, _Header], path: Path, channels: str | None) -> None:
     """Raise unless the shapes and dtypes of all arrays fit each other."""
     for part in ("train", "test"):
-        X, y = headers[f"X_{part}"], headers[f"y_{part}"]
-        _check_samples(X, f"X_{part}", path)
-        _check_layout(X, f"X_{part}", path, channels)
-        _check_labels(y, f"y_{part}", path)
-        if X.shape[0] != y.shape[0]:
-            raise ValueError(
-                f"{path}: X_{part} has {X.shape[0]} samples and y_{part} {y.shape[0]} labels; "
-                f"save as many of one as of the other."
-            )
+        _check_pair(headers, f"X_{part}", f"y_{part}", path, channels)
     train, test = headers["X_train"].shape[1:], headers["X_test"].shape[1:]
     if train != test:
         raise ValueError(
             f"{path}: samples of X_train have shape {train} and those of X_test "
             f"{test}; save both in the same shape."
+        )
+
+
+def _check_pair(
+    headers: dict[str, _Header], X: str, y: str, path: Path, channels: str | None = None
+) -> None:
+    """Raise unless samples and labels fit each other."""
+    _check_samples(headers[X], X, path)
+    _check_layout(headers[X], X, path, channels)
+    _check_labels(headers[y], y, path)
+    n_samples, n_labels = headers[X].shape[0], headers[y].shape[0]
+    if n_samples != n_labels:
+        raise ValueError(
+            f"{path}: {X} has {n_samples} samples and {y} {n_labels} labels; save as many of one "
+            "as of the other."
         )
 
 

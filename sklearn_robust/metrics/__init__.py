@@ -4,6 +4,7 @@ Scores and scorers are functions of (estimator, X, y), greater is better. Indica
 a sample.
 """
 
+from ._assert_robust import assert_robust
 from ._boundary import boundary_distance
 from ._curve import robustness_curve
 from ._divergence import prediction_divergence
@@ -17,10 +18,12 @@ from ._margin import decision_margin
 from ._report import robustness_report
 from ._robust import prediction_stability, robust_score
 from ._scorer import make_robust_scorer
+from ._suggest_eps import suggest_eps
 from ._taylor import taylor_bound
 from ._taylor_radius import taylor_radius
 
 __all__ = [
+    "assert_robust",
     "boundary_distance",
     "decision_margin",
     "hessian_eigvals",
@@ -37,6 +40,7 @@ __all__ = [
     "robustness_curve",
     "robustness_indicator",
     "robustness_report",
+    "suggest_eps",
     "taylor_bound",
     "taylor_radius",
 ]

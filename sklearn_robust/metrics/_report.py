@@ -20,8 +20,9 @@ from ..differentiable import Model, open_model
 from ..differentiable._state import records
 from ..exceptions import ZeroGradientWarning
 from ._masking import MaskingProbe, masking_signs
+from ._suggest_eps import describe_eps
 
-__all__ = ["robustness_report"]
+__all__ = ["measure", "robustness_report", "wilson_interval"]
 
 _LOSSES = ("cross_entropy", "margin", "scaled_cross_entropy")
 _N_PROBED = 200  # samples that the masking checks look at
@@ -87,8 +88,9 @@ def robustness_report(
     report : str or dict
         The dict has "clean", "worst_case" and "attacks" (name to accuracy), "interval" (Wilson's
         95 % interval of the worst case), "per_class" (label to clean, worst_case, support),
-        "eps", "norm", "n_samples", "trusted" (bool), "warnings" (name of a check to what it
-        saw) and "caveats" (what to know about the radius in the units of X).
+        "eps" (the largest, where each feature has its own in "eps_per_feature"), "norm",
+        "n_samples", "trusted" (bool), "warnings" (name of a check to what it saw) and "caveats"
+        (what to know about the radius in the units of X).
 
     Raises
     ------
@@ -149,19 +151,43 @@ def robustness_report(
     main = choose_attack(attack, model)
     with warnings.catch_warnings():  # the report has its own words for it
         warnings.simplefilter("ignore", ZeroGradientWarning)
-        numbers = _measured(model, X, codes, attack, main, n_jobs)
+        numbers, _ = measure(model, X, codes, attack, main, n_jobs)
     return numbers if output_dict else _text(numbers, model.name)
 
 
-def _measured(
+def measure(
     model: Model,
     X: NDArray[np.float32],
     codes: NDArray[np.int64],
     attack: BaseAttack | None,
     main: BaseAttack,
-    n_jobs: int | None,
-) -> dict[str, Any]:
-    """Return all numbers of the report; ``main`` is the attack that ``attack`` means."""
+    n_jobs: int | None = None,
+) -> tuple[dict[str, Any], dict[str, NDArray[np.bool_]]]:
+    """Find all numbers of the report, and the samples behind them.
+
+    Parameters
+    ----------
+    model : Model
+        What is judged.
+    X : array of shape (n_samples, ...), float32
+        Clean samples, as of ``open_samples``.
+    codes : int array of shape (n_samples,)
+        True class codes.
+    attack : attack or None
+        As of the user.
+    main : attack
+        The attack that ``attack`` means.
+    n_jobs : int, default=None
+        Processes that share the samples.
+
+    Returns
+    -------
+    numbers : dict
+        As of :func:`robustness_report`.
+    masks : dict of str to bool array of shape (n_samples,)
+        Samples that are correct without an attack ("clean"), robust to each attack by its name,
+        and to all of them ("worst_case").
+    """
     main = main.on_columns(model)
     threat = _threat_of(main, X)
     units = units_caveat(main.threat_model, X, default=main.has_default_radius)
@@ -183,7 +209,7 @@ def _measured(
         members = [(one, masks[name][rows]) for name, one in attacks.items()]
         probe = MaskingProbe(model, X[rows], codes[rows], threat, members, main.on_nan)
         signs |= masking_signs(probe)
-    return {
+    numbers = {
         "clean": float(correct.mean()),
         "worst_case": float(robust.mean()),
         "attacks": {name: float(mask.mean()) for name, mask in masks.items()},
@@ -198,12 +224,14 @@ def _measured(
             if (codes == code).any()
         },
         "eps": float(threat.eps.max()),
+        "eps_per_feature": threat.eps if threat.eps.ndim else None,
         "norm": threat.norm,
         "n_samples": len(X),
         "trusted": not signs,
         "warnings": signs,
         "caveats": [] if units is None else [units.text],
     }
+    return numbers, {"clean": correct, **masks, "worst_case": robust}
 
 
 def _threat_of(attack: BaseAttack, X: NDArray[np.float32]) -> ThreatModel:
@@ -229,8 +257,10 @@ def _threat_of(attack: BaseAttack, X: NDArray[np.float32]) -> ThreatModel:
 def _text(numbers: dict[str, Any], who: str) -> str:
     width = max(24, *(len(name) for name in numbers["attacks"]))
     low, high = numbers["interval"]
+    by_feature = numbers["eps_per_feature"]
+    eps = describe_eps(numbers["eps"] if by_feature is None else by_feature)
     lines = [
-        f"Robustness of {who}: {numbers['norm']} ball of eps = {numbers['eps']:.4g}, "
+        f"Robustness of {who}: {numbers['norm']} ball of eps = {eps}, "
         f"{numbers['n_samples']} samples",
         "",
         f"{'':<{width}}  accuracy",

@@ -15,6 +15,7 @@ from .. import _validation as check
 from ._engine.module_checks import check_dtype, refuse_output, uncompiled
 from ._engine.precision import bfloat16_pass
 from ._engine.predict import Predictor
+from ._engine.preprocessed import with_preprocessing
 from ._engine.recipes import recipe_given
 from ._engine.signature import merge_signatures
 from ._persistence import save_load as _io
@@ -241,7 +242,9 @@ class BaseNet(Predictor):
     # -- files ------------------------------------------------------------------------------
 
     @classmethod
-    def from_module(cls, module: nn.Module, *, classes: ArrayLike, **params: Any) -> BaseNet:
+    def from_module(
+        cls, module: nn.Module, *, classes: ArrayLike, preprocess: Any = None, **params: Any
+    ) -> BaseNet:
         """Wrap a trained torch module as a fitted net.
 
         Parameters
@@ -250,6 +253,10 @@ class BaseNet(Predictor):
             Returns logits (n, n_classes); the net keeps a copy.
         classes : array-like of shape (n_classes,)
             Label of each column.
+        preprocess : callable or (mean, std), default=None
+            What happens to a batch of tensors before the module sees it, such as
+            ``torchvision.transforms.Normalize(mean, std)``, or the mean and standard deviation of
+            each channel. It becomes part of the net, so that X and eps are in raw pixels.
         **params
             Parameters of the net.
 
@@ -258,6 +265,7 @@ class BaseNet(Predictor):
         net : object
             Fitted net that accepts samples of any shape the module accepts.
         """
+        module = with_preprocessing(module, preprocess)
         return _io.revive(cls(module, **params), np.asarray(classes), None)
 
     def save(self, path: str | os.PathLike) -> None:

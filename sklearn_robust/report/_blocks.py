@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
 
-__all__ = ["Cell", "Code", "Figure", "Points", "Section", "Table", "Text"]
+__all__ = [
+    "Cell",
+    "Code",
+    "Details",
+    "Figure",
+    "Points",
+    "Section",
+    "Step",
+    "Table",
+    "Text",
+    "Tiles",
+]
 
 
 @dataclass
@@ -31,6 +42,28 @@ class Code:
     """Lines to type."""
 
     text: str
+
+
+@dataclass
+class Step:
+    """Advice: what to do, why, and the lines to type."""
+
+    title: str
+    why: str
+    code: str
+
+
+@dataclass
+class Tiles:
+    """Large numbers side by side.
+
+    Attributes
+    ----------
+    tiles : list of (str, str, bool)
+        Number, what it is, and whether it is only a bound, which gets a dashed frame.
+    """
+
+    tiles: list[tuple[str, str, bool]]
 
 
 @dataclass
@@ -69,12 +102,15 @@ class Table:
         The first entry of a row is its heading.
     note : str
         Small print below.
+    narrow : bool
+        Whether its words may be broken, so that it fits a phone.
     """
 
     caption: str
     head: list[tuple[str, list[str]]]
     rows: list[list[Any]]
     note: str = ""
+    narrow: bool = False
 
 
 @dataclass
@@ -91,12 +127,23 @@ class Figure:
         Text below the figure.
     alt : str
         Description for readers who cannot see the figure.
+    narrow : bool
+        Whether it is drawn for the width of a phone.
     """
 
     name: str
     draw: Callable[[], MplFigure]
     caption: str
     alt: str
+    narrow: bool = False
+
+
+@dataclass
+class Details:
+    """Blocks that are folded away under a title."""
+
+    title: str
+    blocks: list[Any] = field(default_factory=list)
 
 
 @dataclass

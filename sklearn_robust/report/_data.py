@@ -14,7 +14,7 @@ from .. import datasets
 from .._validation import check_samples
 from ._settings import BadInput, Settings, blame_input
 
-__all__ = ["DATASETS", "Data", "load_data", "load_for"]
+__all__ = ["DATASETS", "Data", "draw_part", "load_data", "load_for"]
 
 _GREY = (0.1, 0.2, 0.3)
 _SHADES = (3 / 255, 6 / 255, 9 / 255)
@@ -104,18 +104,38 @@ def _file(path: str) -> Data:
     return data
 
 
+def draw_part(y: NDArray[Any], n: int | None, seed: int) -> NDArray[np.intp] | None:
+    """Draw ``n`` rows, with the proportions of the classes if each class has a sample.
+
+    Parameters
+    ----------
+    y : array of shape (n_samples,)
+        Labels.
+    n : int or None
+        Number of rows.
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    rows : int array of shape (n,) or None
+        None if all are wanted.
+    """
+    if n is None or n >= len(y):
+        return None
+    n_classes, least = len(np.unique(y)), np.unique(y, return_counts=True)[1].min()
+    stratify = y if n >= n_classes and len(y) - n >= n_classes and least > 1 else None
+    rows, _ = train_test_split(
+        np.arange(len(y)), train_size=n, stratify=stratify, random_state=seed
+    )
+    return rows
+
+
 def _part(
     X: NDArray[Any], y: NDArray[Any], n: int | None, seed: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Draw ``n`` samples, with the proportions of the classes if each class has a sample."""
-    if n is None or n >= len(X):
-        return X, y
-    n_classes, least = len(np.unique(y)), np.unique(y, return_counts=True)[1].min()
-    stratify = y if n >= n_classes and len(X) - n >= n_classes and least > 1 else None
-    rows, _ = train_test_split(
-        np.arange(len(X)), train_size=n, stratify=stratify, random_state=seed
-    )
-    return X[rows], y[rows]
+    rows = draw_part(y, n, seed)
+    return (X, y) if rows is None else (X[rows], y[rows])
 
 
 def load_data(

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
 
-from .._validation import check_path, check_sample_shape, encode_labels
+from .._validation import check_sample_shape, encode_labels
 from ..attacks import PGD
 from ..differentiable import open_model
 from ..exceptions import NotDifferentiableError
-from ..nets import load_net
 from ._attack import PAPER_ATTACKS, WORST, attack_net
 from ._data import load_data
+from ._models import load_classifier
 from ._settings import BadInput, blame_input
 
-__all__ = ["CHOICES", "evaluate", "load_classifier"]
+__all__ = ["CHOICES", "evaluate"]
 
 CHOICES: dict[str, dict[str, Any]] = {
     "worst": PAPER_ATTACKS,
@@ -28,53 +25,6 @@ CHOICES: dict[str, dict[str, Any]] = {
     "bim": {"BIM": PAPER_ATTACKS["BIM"]},
     "cw": {"C&W": PAPER_ATTACKS["C&W"]},
 }
-
-
-def load_classifier(path: str, *, trust_pickle: bool = False, device: str = "auto") -> Any:
-    """Read a classifier from a file.
-
-    Parameters
-    ----------
-    path : str
-        File written by ``net.save`` or, if trusted, by ``joblib.dump`` or ``pickle.dump``.
-    trust_pickle : bool, default=False
-        Whether to unpickle a file, which may run any code that it holds.
-    device : str, default="auto"
-        Device that a net computes on.
-
-    Returns
-    -------
-    estimator : fitted classifier
-        Classifier of the file.
-
-    Raises
-    ------
-    BadInput
-        If the file holds no classifier, or may not be read.
-    """
-    try:
-        check_path("path", path)
-    except ValueError as error:
-        raise BadInput(str(error)) from None
-    if not Path(path).is_file():
-        raise BadInput(f"there is no file {path}; give one written by net.save(path).")
-    if zipfile.is_zipfile(path):
-        with blame_input(ValueError, TypeError, OSError, RuntimeError):
-            return load_net(path, device=device)
-    if not trust_pickle:
-        raise BadInput(
-            f"{path} is not a net written by net.save; if it is a pickle or joblib file that you "
-            "trust to run code, add --trust-pickle."
-        )
-    import joblib
-
-    try:
-        estimator = joblib.load(path)
-    except Exception as error:  # a damaged pickle may fail in any way
-        raise BadInput(f"{path} cannot be unpickled ({error}).") from error
-    if not (isinstance(estimator, BaseEstimator) and is_classifier(estimator)):
-        raise BadInput(f"{path} holds a {type(estimator).__name__}, not a fitted classifier.")
-    return estimator
 
 
 def evaluate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import singledispatch
 from html import escape
 from importlib.resources import files
@@ -11,12 +12,12 @@ from string import Template
 from typing import Any
 
 from ..plotting._style import settle, style, to_png, to_svg
-from ._blocks import Cell, Code, Figure, Points, Section, Table, Text
+from ._blocks import Cell, Code, Details, Figure, Points, Section, Step, Table, Text, Tiles
 from ._results import Results
 from .sections import SECTIONS
 from .sections._format import count
 
-__all__ = ["write_page"]
+__all__ = ["compose_page", "write_page"]
 
 
 def write_page(results: Results, folder: Path) -> Path:
@@ -35,12 +36,38 @@ def write_page(results: Results, folder: Path) -> Path:
         Path of the page.
     """
     sections = [section for make in SECTIONS if (section := make(results)) is not None]
+    about = results["about"]
+    made = about["sklearn_robust"], about["date"][:10]
+    return compose_page(_title(results), sections, folder, *made)
+
+
+def compose_page(
+    title: str, sections: Sequence[Section], folder: Path, version: str, date: str
+) -> Path:
+    """Write ``index.html`` from sections, and their figures to ``figures``.
+
+    Parameters
+    ----------
+    title : str
+        Title of the page.
+    sections : list of Section
+        What it shows.
+    folder : pathlib.Path
+        Folder to write to.
+    version, date : str
+        Version of the library and date of the results.
+
+    Returns
+    -------
+    page : pathlib.Path
+        Path of the page.
+    """
     parts = files(__package__)
     page = Template((parts / "page.html").read_text(encoding="utf-8")).substitute(
         style=(parts / "page.css").read_text(encoding="utf-8"),
-        title=escape(_title(results)),
-        version=escape(results["about"]["sklearn_robust"]),
-        date=escape(results["about"]["date"][:10]),
+        title=escape(title),
+        version=escape(version),
+        date=escape(date),
         links="\n".join(f'<li><a href="#{s.name}">{escape(s.title)}</a></li>' for s in sections),
         sections="\n".join(_section(section, folder) for section in sections),
     )
@@ -87,6 +114,30 @@ def _(block: Code, folder: Path) -> str:
 
 
 @render.register
+def _(block: Step, folder: Path) -> str:
+    code = f'<pre tabindex="0"><code>{escape(block.code)}</code></pre>' if block.code else ""
+    return (
+        f'<div class="step"><h3>{_inline(block.title)}</h3><p>{_inline(block.why)}</p>{code}</div>'
+    )
+
+
+@render.register
+def _(block: Tiles, folder: Path) -> str:
+    tiles = "".join(
+        f"<div{' class=bound' if bound else ''}><dt>{_inline(label)}</dt><dd>{escape(number)}</dd>"
+        "</div>"
+        for number, label, bound in block.tiles
+    )
+    return f'<dl class="tiles">{tiles}</dl>'
+
+
+@render.register
+def _(block: Details, folder: Path) -> str:
+    inside = "\n".join(render(part, folder) for part in block.blocks)
+    return f"<details><summary>{escape(block.title)}</summary>\n{inside}\n</details>"
+
+
+@render.register
 def _(block: Table, folder: Path) -> str:
     head = "".join(f"<tr>{row}</tr>" for row in _head(block) if row)
     body = "".join(f"<tr>{_row(row)}</tr>" for row in block.rows)
@@ -94,7 +145,8 @@ def _(block: Table, folder: Path) -> str:
     spans = "".join(f'<colgroup span="{max(1, len(names))}">' for _, names in block.head)
     label = escape(re.sub(r"[*`]", "", block.caption))
     return (
-        f'<div class="table" role="region" tabindex="0" aria-label="{label}"><table>'
+        f'<div class="table{" narrow" if block.narrow else ""}" role="region" tabindex="0" '
+        f'aria-label="{label}"><table>'
         f"<caption>{_inline(block.caption)}</caption>{spans}"
         f"<thead>{head}</thead><tbody>{body}</tbody></table></div>{note}"
     )
@@ -141,6 +193,6 @@ def _(block: Figure, folder: Path) -> str:
     svg = to_svg(figure, block.name)
     named = svg.replace("<svg", f'<svg role="img" aria-label="{escape(block.alt)}"', 1)
     return (
-        f'<figure><div class="plot" tabindex="0">{named}</div>'
+        f'<figure><div class="plot{" narrow" if block.narrow else ""}" tabindex="0">{named}</div>'
         f"<figcaption>{_inline(block.caption)}</figcaption></figure>"
     )

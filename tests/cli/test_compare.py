@@ -122,7 +122,7 @@ MISTAKES = [
     ("compare", "required: --data"),
     ("evaluate none.net --data moons", "there is no file none.net"),
     ("evaluate none.net --data moons --attack all", "invalid choice: 'all'"),
-    ("", "required: compare | evaluate"),
+    ("", "required: audit | check | compare | evaluate"),
     ("train", "invalid choice: 'train'"),
 ]
 
