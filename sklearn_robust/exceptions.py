@@ -12,11 +12,11 @@ __all__ = [
 
 
 class NotDifferentiableError(TypeError):
-    """An estimator, or one step of a pipeline, has no differentiable view."""
+    """An estimator, or a step of a pipeline, cannot be differentiated."""
 
 
 class NotLinearizableError(ValueError):
-    """A network whose non-linear parts cannot be left out: no affine network is behind it."""
+    """A network is not affine after its non-linear parts are removed."""
 
 
 class StopTraining(KeyboardInterrupt):
@@ -37,7 +37,7 @@ class StopTraining(KeyboardInterrupt):
 
 
 class BlackBoxWarning(UserWarning):
-    """A model without a gradient was scored by a black-box attack: an upper bound."""
+    """A black-box attack scored a model without a gradient; the score is an upper bound."""
 
 
 class CatastrophicOverfittingWarning(UserWarning):
@@ -45,7 +45,7 @@ class CatastrophicOverfittingWarning(UserWarning):
 
 
 class ZeroGradientWarning(UserWarning):
-    """An attack stood still at samples where the gradient of its loss is exactly zero."""
+    """The gradient of an attack's loss is exactly zero at samples, which it could not move."""
 
 
 class TrainingDivergedError(FloatingPointError):

@@ -47,7 +47,7 @@ _ABSENT = object()
 
 
 def recipe_params(name: str) -> dict[str, Any]:
-    """Parameters that a paper's recipe stands for.
+    """Training parameters as a paper used them.
 
     Parameters
     ----------
