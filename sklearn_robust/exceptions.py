@@ -18,11 +18,11 @@ class NotBoundableError(ValueError):
 
 
 class NotDifferentiableError(TypeError):
-    """An estimator, or one step of a pipeline, has no differentiable view."""
+    """An estimator, or a step of a pipeline, cannot be differentiated."""
 
 
 class NotLinearizableError(ValueError):
-    """A network whose non-linear parts cannot be left out: no affine network is behind it."""
+    """A network is not affine after its non-linear parts are removed."""
 
 
 class StopTraining(KeyboardInterrupt):
@@ -43,7 +43,7 @@ class StopTraining(KeyboardInterrupt):
 
 
 class BlackBoxWarning(UserWarning):
-    """A model without a gradient was scored by a black-box attack: an upper bound."""
+    """A black-box attack scored a model without a gradient; the score is an upper bound."""
 
 
 class CatastrophicOverfittingWarning(UserWarning):
@@ -51,7 +51,7 @@ class CatastrophicOverfittingWarning(UserWarning):
 
 
 class ZeroGradientWarning(UserWarning):
-    """An attack stood still at samples where the gradient of its loss is exactly zero."""
+    """The gradient of an attack's loss is exactly zero at samples, which it could not move."""
 
 
 class UnitsWarning(UserWarning):

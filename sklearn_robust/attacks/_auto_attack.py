@@ -20,7 +20,7 @@ __all__ = ["AutoAttack"]
 
 @attack_class
 class AutoAttack(WorstCase):
-    """AutoAttack: four attacks without parameters to tune, each on what the last one left.
+    """AutoAttack: four attacks in a row, each on the samples that the attacks before it left.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ __all__ = ["BIM", "MIFGSM"]
 
 @attack_class
 class BIM(GradientAttack):
-    """Basic iterative method: projected gradient ascent from the sample itself.
+    """Basic iterative method: projected gradient steps that start at the sample itself.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class BIM(GradientAttack):
 
 @attack_class
 class MIFGSM(BIM):
-    """Momentum iterative method: climb a decaying sum of normalised gradients.
+    """Momentum iterative method: steps along a decaying sum of normalised gradients.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ _TINY = 1e-30
 
 @attack_class
 class CarliniWagner(MinimumNormAttack):
-    """Minimise distance plus a penalty for not fooling, balanced for each sample by bisection.
+    """Carlini and Wagner's attack: minimise the distance plus a penalty on failure.
 
     Parameters
     ----------

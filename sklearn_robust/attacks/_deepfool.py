@@ -18,7 +18,7 @@ _STUCK = 0.1  # share of a step below which the box counts as having stopped it
 
 @attack_class
 class DeepFool(MinimumNormAttack):
-    """Step to the nearest decision boundary of the linearised model until it is crossed.
+    """DeepFool: steps to the nearest boundary of the linearised model until it is crossed.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ __all__ = ["GradientAttack"]
 
 @attack_class
 class GradientAttack(BaseAttack):
-    """Base of projected gradient ascent: ``max_iter`` steps along the gradient of a loss.
+    """Base of attacks that take ``max_iter`` steps along the gradient of a loss.
 
     A subclass may write ``direction(grad, memory)``, which says what to climb, and
     ``relative_step(batch)``, the length of a step. Class attributes stand in for the parameters

@@ -15,7 +15,7 @@ __all__ = ["PGD"]
 
 @attack_class
 class PGD(GradientAttack):
-    """Projected gradient ascent on a loss, from a random point of the ball.
+    """Projected gradient descent: many small steps that increase a loss, from a random start.
 
     ``PGD(loss="margin", random_start=False)`` is the attack that the papers call C&W.
 

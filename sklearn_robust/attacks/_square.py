@@ -18,7 +18,7 @@ __all__ = ["Square"]
 
 @attack_class
 class Square(BaseAttack):
-    """Square attack: random search that needs scores only, no gradient.
+    """Square attack: a random search that needs scores and no gradient.
 
     It attacks any classifier with ``decision_function`` or ``predict_proba``.
 

@@ -222,7 +222,7 @@ def _inputs(shape: Sequence[int], ops: LinearOps) -> Iterator[Tensor]:
 
 
 def linearize(estimator: Any, *, batch_norm: str = "fold") -> DifferentiableModel:
-    """Leave out the non-linear parts of a fitted network.
+    """Remove the non-linear parts of a fitted network.
 
     Parameters
     ----------

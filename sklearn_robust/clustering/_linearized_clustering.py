@@ -23,7 +23,7 @@ __all__ = ["LinearizedClustering"]
 
 
 class LinearizedClustering(ClusterMixin, BaseEstimator):
-    """Clustering of the classes of a fitted network, and of the samples by their classes.
+    """Cluster the classes of a fitted network by their weights, and samples by their classes.
 
     Parameters
     ----------

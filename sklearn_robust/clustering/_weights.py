@@ -36,7 +36,7 @@ def class_weight_matrix(
     layer: str | None = None,
     input_shape: tuple[int, ...] | None = None,
 ) -> NDArray[np.float64]:
-    """Weights that a network gives its inputs for each class.
+    """Weight of each input for each class in the linearised network.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def native_logits(estimator: Any) -> Callable[[torch.Tensor], torch.Tensor] | No
 
 
 class Model:
-    """A fitted classifier, opened once: its logits, its own predictions, its labels.
+    """Access to a fitted classifier: its logits, its own predictions and its labels.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ def _parts(module: nn.Module, kind: type) -> list[Any]:
 
 
 class DifferentiableModel(nn.Module):
-    """Differentiable model of a fitted classifier: raw ``X`` in, logits out.
+    """Torch module that computes the logits of a fitted classifier from its raw ``X``.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ def build(estimator: Any) -> nn.Module:
 
 
 def register(cls, function: Callable[[Any], nn.Module] | None = None) -> Callable[..., Any]:
-    """Teach ``as_module`` a class of estimator or transformer.
+    """Register how ``as_module`` converts a class of estimators or transformers.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def register(cls, function: Callable[[Any], nn.Module] | None = None) -> Callabl
 
 
 def as_module(estimator: Any) -> DifferentiableModel:
-    """Differentiable model of a fitted estimator, a whole Pipeline included.
+    """Convert a fitted estimator or Pipeline into one torch module that returns logits.
 
     Parameters
     ----------

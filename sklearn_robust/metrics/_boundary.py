@@ -40,7 +40,7 @@ def boundary_distance(
     batch_size: int | None = None,
     verbose: int = 0,
 ) -> NDArray[np.float64]:
-    """Walk from each sample along rays until the classifier errs.
+    """Distance from each sample to the decision boundary along given directions.
 
     Parameters
     ----------

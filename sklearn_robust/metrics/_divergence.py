@@ -37,7 +37,7 @@ def prediction_divergence(
     batch_size: int | None = None,
     verbose: int = 0,
 ) -> NDArray[np.float64]:
-    """Largest divergence of the prediction found inside a ball around each sample; no labels.
+    """Largest change of the predicted probabilities that is found inside a ball; needs no labels.
 
     Parameters
     ----------

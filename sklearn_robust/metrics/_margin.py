@@ -22,7 +22,7 @@ def decision_margin(
     batch_size: int | None = None,
     verbose: int = 0,
 ) -> NDArray[Any]:
-    """Lead of the true class over the best other one.
+    """Logit of the true class minus the largest other logit.
 
     Parameters
     ----------

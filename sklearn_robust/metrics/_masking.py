@@ -242,7 +242,7 @@ def losses_disagree(probe: MaskingProbe) -> str | None:
     if _differs(rate[weak], rate[strong]):
         return (
             f"PGD on {weak} leaves {rate[weak]:.1%} robust, on {strong} {rate[strong]:.1%}: "
-            "a single loss flatters this model"
+            "a single loss overestimates the robustness of this model"
         )
     return None
 

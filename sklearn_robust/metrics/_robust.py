@@ -128,7 +128,7 @@ def prediction_stability(
     sample_weight: ArrayLike | None = None,
     n_jobs: int | None = None,
 ) -> float:
-    """Share of predictions that no attack inside the ball changes; needs no labels.
+    """Share of samples whose prediction no attack inside the ball changes; needs no labels.
 
     Parameters
     ----------

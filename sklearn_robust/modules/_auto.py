@@ -15,7 +15,7 @@ SMALLEST, SMALL, LARGE = 4, 16, 64
 
 
 def auto_module(input_shape: Sequence[int], n_classes: int, **params: Any) -> BaseModule:
-    """Build the network that suits the shape of the samples: the ``module="auto"`` of the nets.
+    """Build a network that suits the shape of the samples, as ``module="auto"`` does.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ _NOISE = 0x9E3779B9  # keeps the attack's stream apart from the shuffler's
 
 
 class AdversarialNet(BaseNet):
-    """Base of nets that attack their own batches: a net with an attack as a component.
+    """Base of nets that train on adversarial examples; the attack is a component.
 
     A subclass writes :meth:`batch_loss` and gets adversarial examples from :meth:`perturb`. The
     attack is a class or an instance, and its parameters are ``attack__eps`` and so on. Besides the

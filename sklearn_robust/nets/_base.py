@@ -26,7 +26,7 @@ _SKORCHS_OWN = {"initialized_", "virtual_params_"}  # with which skorch copies a
 
 
 class BaseNet(Predictor):
-    """Base of all nets: a classifier whose training objective a subclass writes.
+    """Base of all nets; a subclass writes the training objective.
 
     A subclass writes :meth:`batch_loss`, and where it needs them the hooks
     :meth:`compute_logits`, :meth:`check_parameters`, :meth:`check_whole_fit` and

@@ -16,7 +16,7 @@ __all__ = ["FreeATNet"]
 
 
 class FreeATNet(AdversarialNet):
-    """Adversarial training whose perturbation follows the gradient of training itself.
+    """Adversarial training that uses each training gradient for the perturbation as well.
 
     Parameters
     ----------

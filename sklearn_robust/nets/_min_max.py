@@ -13,7 +13,7 @@ __all__ = ["MinMaxNet"]
 
 
 class MinMaxNet(AdversarialNet):
-    """Adversarial training by min-max optimisation: batches of adversarial examples.
+    """Adversarial training: the loss of each batch is that of its adversarial examples.
 
     Parameters
     ----------
@@ -34,9 +34,10 @@ class MinMaxNet(AdversarialNet):
 
     Notes
     -----
-    min over weights of the mean of max over the ball of CE(f(x + d), y). The attack runs in
-    eval mode and draws from a generator of its own; on a CPU it searches on a copy of the module
-    whose convolutions are laid out for speed, and finds the same examples up to rounding.
+    Training minimises ``mean_i max_{||d|| <= eps} CE(f(x_i + d), y_i)`` over the weights. The
+    attack looks for the inner maximum. It runs in eval mode and draws from a generator of its own.
+    On a CPU it searches on a copy of the module whose convolutions are laid out for speed, and
+    finds the same examples up to rounding.
 
     References
     ----------

@@ -29,7 +29,7 @@ def _starts_at_random(attack: Any) -> bool:
 
 
 class TRADESNet(AdversarialNet):
-    """Training on clean samples, and on how far predictions can be pushed from there.
+    """Training on clean samples plus a penalty on the largest change of predictions nearby.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ __all__ = ["GeometryDisplay"]
 
 @shared_docs
 class GeometryDisplay(Display):
-    """Kappa, the number of attack steps before a sample is misclassified, which GAIRAT weighs by.
+    """Number of attack steps that samples withstand (kappa), which sets their GAIRAT weights.
 
     :meth:`from_estimator` draws samples of two classes in the plane of a model's outputs,
     :meth:`from_history` the distribution of kappa in each epoch, and :meth:`from_weights` the

@@ -27,7 +27,7 @@ def _has(name):
 
 
 class Accelerated(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """Classifier that attacks search in reduced precision, or compiled, and judge in float32.
+    """Wrapper with which attacks search in reduced precision or compiled; float32 decides.
 
     The classifier itself predicts in full precision, and so it judges every point that an attack
     brings. A point that does not fool it is searched on in full precision.

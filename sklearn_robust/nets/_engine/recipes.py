@@ -56,7 +56,7 @@ _OF_NETS: dict[str, dict[str, Any]] = {
 
 
 def recipe_params(name: str, net: Any = None) -> dict[str, Any]:
-    """Parameters that a paper's recipe stands for.
+    """Training parameters as a paper used them.
 
     Parameters
     ----------

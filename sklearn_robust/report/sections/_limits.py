@@ -100,10 +100,11 @@ def _defaults(results: Results) -> str:
     adversarial = [name for name in names if "attack__eps" in results["nets"][name]["params"]]
     changes = [] if epochs is None else [f"all train for {count(epochs, 'epoch')}"]
     if adversarial:
-        changes.append(f"{', '.join(adversarial)} with {strength(results['train_eps'])}")
-    exceptions = f", but {' and '.join(changes)}" if changes else ""
+        attacked = f"the training attack of {', '.join(adversarial)}"
+        changes.append(f"{attacked} has {strength(results['train_eps'])}")
+    exceptions = f", except that {' and '.join(changes)}" if changes else ""
     return (
-        f"Every net has its default settings{exceptions}. None was tuned for these data; "
+        f"The nets have their default settings{exceptions}. No parameter was tuned for these data; "
         "better parameters may change the order."
     )
 
