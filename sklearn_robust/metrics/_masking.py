@@ -22,7 +22,7 @@ __all__ = ["MaskingProbe", "masking_signs"]
 
 _POINTS = 0.05  # a gap of five points of accuracy is no accident on enough samples
 _SHARE = 0.2  # and it must be a fifth of what it is measured against
-_FAR = 0.1  # share that may stay in the ball of all inputs, where honest gradients vanish, too
+_TENTH = 0.1  # share for signs that honest models show here and there
 _FEW = 2  # so many samples may differ by accident
 _DIRECTIONS = 8  # random directions along which a gradient is tried
 _STEP = 0.125  # length of such a step, as a share of the radius
@@ -163,7 +163,7 @@ def does_not_fall_to_zero(probe: MaskingProbe) -> str | None:
             search = {"max_iter": 40, "loss": loss, "random_start": anywhere}
             left = left[probe.robust(PGD, left, eps=float(eps), mask=None, **search)]
             share = len(left) / len(probe.X)
-            if share <= _FAR:
+            if share <= _TENTH:
                 return None
     return f"{share:.1%} stay correct in a ball that holds every input (eps={wide:g})"
 
@@ -204,7 +204,7 @@ def gradient_misleads(probe: MaskingProbe) -> str | None:
         return None
     inside = probe.threat.sample(probe.X[rows], random_state=probe.seed)
     misled = _misled(probe, rows, probe.X[rows]) | _misled(probe, rows, inside)
-    if misled.sum() > max(_FEW, _POINTS * len(probe.X)):
+    if misled.sum() > max(_FEW, _TENTH * len(probe.X)):
         return (
             f"of {len(rows)} samples that are robust to every attack with gradients, the gradient "
             f"does not predict how steps of an eighth of eps change the margin of {misled.sum()}"
