@@ -266,8 +266,9 @@ class Voting(nn.Module):
         z = torch.stack([net(x) for net in self.nets])
         votes = torch.zeros_like(z).scatter(2, z.argmax(2, keepdim=True), 1.0).sum(0)
         return votes + 0 * z.mean(0)
-        return torch.zeros_like(z).scatter(2, z.argmax(2, keepdim=True), 1.0).mean(0) + 0 * z.mean(
-            0
+
+
+def _trained(module, epochs=20, net=NaturalNet, **params):
     X, y, *_ = data()
     return net(module, max_epochs=epochs, random_state=0, **params).fit(X, y)
 
