@@ -304,7 +304,7 @@ def dataset_cases():
         yield Case("datasets", name, function, given(function, **base), skip=("download",))
         yield Case("datasets", name, function, partial(_no_download, function), only=["download"])
     yield Case("datasets", "load_moons", d.load_moons, given(d.load_moons))
-    yield Case("datasets", "load_npz", d.load_npz, given(d.load_npz))
+    yield Case("datasets", "load_npz", d.load_npz, given(d.load_npz, path="no_such_file"))
     yield Case(
         "datasets",
         "make_hierarchical_blobs",

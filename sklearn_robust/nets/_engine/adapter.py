@@ -59,6 +59,7 @@ class SkorchAdapter(NeuralNetClassifier):
     input_shape_: tuple[int, ...] | None
     extremes_: NDArray | None  # least and greatest value of each feature
     attack_: Any = None
+    criterion_: Any
     callbacks_: list[tuple[str, Any]]
     _fit_state: FitState | None = None  # set while fit runs
 

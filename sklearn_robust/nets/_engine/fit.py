@@ -110,7 +110,7 @@ class Trainer(TrainingLoop):
                 begin_with(self.module_, self.init_from, self.classes_)
             check_outputs(self, data)
             if self.attack_ is not None:
-                rows = data.X if isinstance(data, Rows) else _between(self.extremes_)
+                rows = data.X if isinstance(data, Rows) else _between(vars(self)["extremes_"])
                 threat, default = self.attack_.threat_model, self.attack_.has_default_radius
                 check_units(threat, rows, default=default)
         except BaseException:

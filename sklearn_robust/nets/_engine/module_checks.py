@@ -122,5 +122,9 @@ def check_shape(z: Tensor | NDArray, n_samples: int, n_classes: int) -> None:
         raise ValueError(
             f"the module returns an output of shape {tuple(z.shape)} for {n_samples} samples, but "
             f"there are {n_classes} classes: it must return logits (n_samples, {n_classes})."
-            + (_ONE_LOGIT if z.numel() == n_samples and n_classes == 2 else "")
+            + (
+                _ONE_LOGIT
+                if tuple(z.shape) in ((n_samples,), (n_samples, 1)) and n_classes == 2
+                else ""
+            )
         )
