@@ -30,22 +30,28 @@ net = NaturalNet(MLP, max_epochs=20, random_state=0).fit(X_train, y_train)
 # column. In the others it is the first step of an attack: up the cross-entropy, down the
 # cross-entropy of the least likely class, and down the decision function S (C&W). The upper row
 # shows the cross-entropy, which is flat where the network is confident. The lower row shows S,
-# which is zero on the boundary. Arrows give the distances to the boundary along both axes.
+# which is zero on the boundary. Arrows give the distances to the boundary along both axes. Each row
+# has one colour scale.
 #
 # The image is the one with the median distance to the boundary.
 distance = boundary_distance(net, X_test, y_test, norm="linf", max_distance=1)[:, 0]
 index = int(np.argsort(distance)[len(distance) // 2])
 directions = {"random": "random", "cross-entropy": "ce", "least likely": "ce_ll", "C&W": "cw"}
-figure, axes = plt.subplots(2, 4, figsize=(13, 6.2), layout="compressed")
 displays = []
-for column, (name, direction) in zip(axes.T, directions.items(), strict=True):
+for name, direction in directions.items():
     display = DecisionSurfaceDisplay.from_estimator(
-        net, X_test, y_test, index=index, direction=direction, radius=0.4, random_state=0,
-        response="loss", ax=column[0], colorbar=False, name=name, xlabel="", ylabel=name,
-    )  # fmt: skip
-    display.plot(response="margin", ax=column[1], colorbar=False, xlabel="random", ylabel=name)
-    column[1].set_title("")
+        net, X_test, y_test, index=index, direction=direction, radius=0.4, random_state=0, name=name
+    )
+    plt.close(display.figure_)  # all are drawn together below
     displays.append(display)
+
+figure, axes = plt.subplots(2, 4, figsize=(13, 6.2), layout="compressed")
+DecisionSurfaceDisplay.plot_together(displays, response="loss", axes=axes[0], xlabel="")
+DecisionSurfaceDisplay.plot_together(displays, axes=axes[1])
+for name, ax in zip(directions, axes.T, strict=True):
+    ax[1].set(title="", xlabel="random")
+    for panel in ax:
+        panel.set_ylabel(name)
 
 # %%
 # All images

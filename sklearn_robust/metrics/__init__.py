@@ -18,6 +18,7 @@ from ._margin import decision_margin
 from ._report import robustness_report
 from ._robust import prediction_stability, robust_score
 from ._scorer import make_robust_scorer
+from ._study import indicator_study
 from ._suggest_eps import suggest_eps
 from ._taylor import taylor_bound
 from ._taylor_radius import taylor_radius
@@ -29,6 +30,7 @@ __all__ = [
     "hessian_eigvals",
     "hessian_norm",
     "hessian_sparsity",
+    "indicator_study",
     "input_jacobian",
     "jacobian_norm",
     "jacobian_sparsity",

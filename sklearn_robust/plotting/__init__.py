@@ -5,6 +5,7 @@ from ._display import Display
 from ._feature_change import FeatureChangeDisplay
 from ._geometry_display import GeometryDisplay
 from ._hessian_spectrum import HessianSpectrumDisplay
+from ._indicator_study import IndicatorStudyDisplay
 from ._jacobian_display import JacobianDisplay
 from ._layer_spectrum import LayerSpectrumDisplay
 from ._margin import MarginDisplay
@@ -19,6 +20,7 @@ __all__ = [
     "FeatureChangeDisplay",
     "GeometryDisplay",
     "HessianSpectrumDisplay",
+    "IndicatorStudyDisplay",
     "JacobianDisplay",
     "LayerSpectrumDisplay",
     "LossSurfaceDisplay",

@@ -12,6 +12,7 @@ from .. import _validation as check
 from .._validation import check_norm
 from ..metrics._curve import robustness_curve
 from ._display import Display, label_of, named, opened, shared_docs
+from ._intervals import binomial_band
 from ._style import eps_axis, line_style, percent_axis
 
 if TYPE_CHECKING:
@@ -36,12 +37,16 @@ class RobustnessCurveDisplay(Display):
         Norm of the radii.
     n_classes : int, default=None
         Number of classes, for the line of guessing.
+    n_samples : int, default=None
+        Number of samples, for the bands; without it there are none.
 
     Attributes
     ----------
     %(axes_attributes)s
     lines_ : list of matplotlib Line2D
         One for each estimator.
+    bands_ : list of matplotlib collections
+        Around each line, its interval over the samples.
 
     See Also
     --------
@@ -71,11 +76,13 @@ class RobustnessCurveDisplay(Display):
         accuracy: Mapping[str, NDArray[np.float64]],
         norm: str = "linf",
         n_classes: int | None = None,
+        n_samples: int | None = None,
     ) -> None:
         self.eps = eps
         self.accuracy = accuracy
         self.norm = norm
         self.n_classes = n_classes
+        self.n_samples = n_samples
 
     @classmethod
     @shared_docs
@@ -160,11 +167,19 @@ class RobustnessCurveDisplay(Display):
             accuracy=accuracy,
             norm=_norm_of(attack),
             n_classes=len(classes),
+            n_samples=len(np.asarray(y)),
         )
         return display.plot(ax=ax, **plot_options)
 
     @shared_docs
-    def plot(self, *, ax: Axes | None = None, show_guessing: bool = True, **kwargs: Any) -> Self:
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        show_guessing: bool = True,
+        confidence: float | None = 0.95,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the arrays.
 
         Parameters
@@ -172,6 +187,8 @@ class RobustnessCurveDisplay(Display):
         %(ax)s
         show_guessing : bool, default=True
             Whether to draw a line at the accuracy of guessing.
+        confidence : float or None, default=0.95
+            Level of the bands, Wilson intervals of accuracies of as many samples; None draws none.
         **kwargs
             Passed to ``Axes.plot``.
 
@@ -180,9 +197,17 @@ class RobustnessCurveDisplay(Display):
         display : RobustnessCurveDisplay
             Itself, with ``ax_``, ``figure_`` and ``lines_``.
         """
+        if confidence is not None:
+            check.check_number("confidence", confidence, high=1, strict=True)
         ax = self.open_axes(ax)
         order = np.argsort(self.eps)
         radii = self.eps[order]
+        self.bands_ = []
+        for number, curve in enumerate(self.accuracy.values()):
+            if self.n_samples and confidence is not None:
+                ends = binomial_band(curve[order], self.n_samples, confidence)
+                color = line_style(number)["color"]
+                self.bands_.append(ax.fill_between(radii, *ends, color=color, alpha=0.15, lw=0))
         self.lines_ = [
             ax.plot(radii, curve[order], label=name, **line_style(number) | kwargs)[0]
             for number, (name, curve) in enumerate(self.accuracy.items())

@@ -1,5 +1,6 @@
 """Robustness curves are drawn in order of the radius."""
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris
 from sklearn.linear_model import LogisticRegression
@@ -7,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn_robust.attacks import PGD, WorstCase
 from sklearn_robust.metrics import robustness_curve
 from sklearn_robust.plotting import RobustnessCurveDisplay
+from sklearn_robust.plotting._intervals import binomial_band
 from tests.plotting.drawn import MODELS
 
 X, Y = load_digits(return_X_y=True)
@@ -36,3 +38,14 @@ def test_a_curve_knows_its_norm_and_all_classes(attack, norm):
     given = {"eps": [0.1], "attack": attack}
     display = RobustnessCurveDisplay.from_estimator(model, iris[:60], y[:60], **given)
     assert display.norm == norm and display.n_classes == 3
+
+
+def test_bands_are_the_intervals_of_as_many_samples(pyplot):
+    model = LogisticRegression(max_iter=1000).fit(X, Y)
+    display = RobustnessCurveDisplay.from_estimator(model, X, Y, eps=[0, 0.1])
+    low, high = binomial_band(display.accuracy["LogisticRegression"], len(Y))
+    ends = display.bands_[0].get_paths()[0].get_extents()
+    assert np.isclose(ends.y0, low.min()) and np.isclose(ends.y1, high.max())
+    assert not display.plot(confidence=None).bands_
+    with pytest.raises(ValueError, match="confidence is 2"):
+        display.plot(confidence=2)
