@@ -22,8 +22,8 @@ _COMPARED: dict[type, Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
     ast.GtE: operator.ge,
     ast.Gt: operator.gt,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
+    ast.Eq: lambda a, b: _equal(a, b),
+    ast.NotEq: lambda a, b: ~_equal(a, b),
 }
 _COMPUTED: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -44,7 +44,13 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 _QUOTED = re.compile(r"`([^`]+)`")
 
-Values = dict[int, Any]
+
+def _equal(a: Any, b: Any) -> NDArray[np.bool_]:
+    """Whether values are equal; numbers up to their rounding."""
+    a, b = np.asarray(a), np.asarray(b)
+    if {a.dtype.kind, b.dtype.kind} <= set("fiub"):
+        return np.isclose(a, b, rtol=1e-9, atol=1e-12)
+    return np.asarray(a == b)
 
 
 @dataclass(frozen=True)
