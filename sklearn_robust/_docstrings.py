@@ -20,7 +20,9 @@ SHARED = {
     "eps": """
         eps : float or array of the samples' shape, default=None
             Radius of the ball in the units of X; one number per feature makes an uneven ball.
-            None means 8/255 for linf; other norms must be given one.
+            None means 8/255 for linf; other norms must be given one. Of a table, a dict such as
+            ``{"age": 2}`` names the columns that move, and ``"0.1 std"`` is a share of each
+            column's standard deviation.
     """,
     "largest_distance": """
         eps : float or array of the samples' shape, default=None
@@ -40,6 +42,15 @@ SHARED = {
         integer : bool array of the samples' shape or indices, default=None
             Features that are kept on integers: the model sees every point rounded toward the
             clean sample.
+        increasing : list of columns, default=None
+            Columns of a table that may only grow.
+        categorical : dict of column to "any", "fixed" or a list of values, default=None
+            Categories that a search may change. Others stay.
+        max_flips : int, default=None
+            Greatest number of categories that change in one row; None for any.
+        relations : list of str and callables, default=None
+            What every row of a table must meet, such as ``"installment <= amount / term"``, or
+            functions that map a frame to one bool per row.
     """,
     "targeted": """
         targeted : bool, default=False

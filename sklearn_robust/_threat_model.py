@@ -17,6 +17,8 @@ from ._random import RowNoise, seed_of
 
 __all__ = ["ThreatModel"]
 
+_KEPT = ("increasing", "categorical", "max_flips", "relations")
+
 
 @dataclass(eq=False)
 class ThreatModel:
@@ -36,6 +38,8 @@ class ThreatModel:
         Features that may move; None means all.
     integer : bool array of the samples' shape or indices, default=None
         Features that are kept on integers.
+    increasing, categorical, max_flips, relations : default=None
+        Constraints of tables, as of :class:`PGD`; attacks keep them.
 
     Attributes
     ----------
@@ -70,6 +74,10 @@ class ThreatModel:
     bounds: Any = "auto"
     mask: Any = None
     integer: Any = None
+    increasing: Any = None
+    categorical: Any = None
+    max_flips: int | None = None
+    relations: Any = None
     input_shape: tuple[int, ...] | None = field(default=None, init=False, repr=False)
     exact: bool = field(default=False, init=False, repr=False)
 
@@ -121,7 +129,8 @@ class ThreatModel:
                 f"{'X has no box' if bounds is None else 'the box has an open side'}: give "
                 "bounds=(low, high), such as bounds=(X.min(0), X.max(0))."
             )
-        checked = ThreatModel(eps, norm=norm, bounds=bounds, **flags)
+        kept = {name: vars(self)[name] for name in _KEPT}
+        checked = ThreatModel(eps, norm=norm, bounds=bounds, **flags, **kept)
         checked.input_shape, checked.exact = tuple(shape), self.exact
         return checked
 
@@ -153,13 +162,14 @@ class ThreatModel:
         Returns
         -------
         params : dict
-            ``eps``, ``norm``, ``bounds``, ``mask`` and ``integer``.
+            ``eps``, ``norm``, ``bounds``, ``mask``, ``integer`` and the four for tables.
         """
         eps = self.eps
         if isinstance(eps, np.ndarray) and eps.ndim == 0:
             eps = float(eps)
         box = {"norm": self.norm, "bounds": self.bounds}
-        return {"eps": eps, **box, "mask": self.mask, "integer": self.integer}
+        kept = {name: vars(self)[name] for name in _KEPT}
+        return {"eps": eps, **box, "mask": self.mask, "integer": self.integer, **kept}
 
     @classmethod
     def widest(cls, threats: Sequence[ThreatModel]) -> ThreatModel:

@@ -6,15 +6,19 @@ what :meth:`Table.decode` makes of it.
 """
 
 from ._by_column import ColumnThreat, has_columns, holds_still, moving, resolve
+from ._constraints import Constraints, constraints_of, flips_of
 from ._encoders import coded_columns, column_places
 from ._table import Column, Table, read_table, wants_table
 
 __all__ = [
     "Column",
     "ColumnThreat",
+    "Constraints",
     "Table",
     "coded_columns",
     "column_places",
+    "constraints_of",
+    "flips_of",
     "has_columns",
     "holds_still",
     "moving",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,15 @@ from .. import _validation as check
 from .._norms import Bounds, is_missing
 from ._table import Table
 
-__all__ = ["ColumnThreat", "has_columns", "holds_still", "moving", "resolve"]
+__all__ = [
+    "ColumnThreat",
+    "has_columns",
+    "holds_still",
+    "moving",
+    "moving_place",
+    "place_of",
+    "resolve",
+]
 
 
 @dataclass
@@ -44,6 +53,8 @@ class ColumnThreat:
 def has_columns(params: Mapping[str, Any]) -> bool:
     """Whether parameters speak of columns, so that X is read as a table."""
     if isinstance(params.get("eps"), (dict, str)) or isinstance(params.get("bounds"), dict):
+        return True
+    if any([params.get(name) is not None for name in ("categorical", "increasing", "relations")]):
         return True
     lists = [params[name] for name in ("mask", "integer") if params.get(name) is not None]
     return bool(lists) and any([_has_names(value) for value in lists])
@@ -82,12 +93,29 @@ def resolve(params: Mapping[str, Any], table: Table) -> ColumnThreat:
     mask = _mask(params["mask"], table)
     eps, scales = _radius(params["eps"], params["norm"], mask, table)
     integer = _integers(params["integer"], table)
-    if not mask.any():
+    if not mask.any() and not params.get("categorical"):
         raise ValueError(
-            f"No column of X moves: {_why_still(table)}. Name columns that may, as in "
-            "mask=['age'] or eps={'age': 2}."
+            f"No column of X moves: {_why_still(table)}. Type mask=['age'] or eps={{'age': 2}} for "
+            "columns of numbers, or categorical={'job': 'any'} to search categories."
         )
+    _warn_of_coarse_columns(eps, mask, table)
     return ColumnThreat(eps, _box(params["bounds"], mask, table), mask, integer, scales)
+
+
+def _warn_of_coarse_columns(eps: Any, mask: NDArray[np.bool_], table: Table) -> None:
+    """Tell of columns of integers that one radius for all columns is too small to move."""
+    radius = 8 / 255 if eps is None else eps
+    if np.ndim(radius) or radius >= 1 or radius == 0:
+        return
+    whole = [
+        c.name for c, free in zip(table.columns, mask, strict=True) if free and c.kind == "integer"
+    ]
+    if whole:
+        warnings.warn(
+            f"The columns {whole[:5]} hold integers, which eps={radius:.3g} does not move: give "
+            f"radii by column, such as eps={{{whole[0]!r}: 1}}, or leave them out of mask.",
+            stacklevel=2,
+        )
 
 
 def _why_still(table: Table) -> str:
@@ -102,7 +130,7 @@ def moving(params: Mapping[str, Any], table: Table) -> NDArray[np.bool_]:
     mask = _mask(params.get("mask"), table)
     eps = params.get("eps")
     if isinstance(eps, Mapping):
-        named = [_moving_place(name, table, "eps") for name in eps]
+        named = [moving_place(name, table, "eps") for name in eps]
         return mask & np.isin(np.arange(len(table.names)), named)
     if np.ndim(eps) and np.shape(eps) == mask.shape:
         return mask & (np.asarray(eps) != 0)
@@ -123,14 +151,15 @@ def place_of(name: Any, table: Table, parameter: str) -> int:
     )
 
 
-def _moving_place(name: Any, table: Table, parameter: str) -> int:
+def moving_place(name: Any, table: Table, parameter: str) -> int:
     """Place of a column that has distances."""
     place = place_of(name, table, parameter)
     column = table.columns[place]
     if column.kind == "code":
         raise ValueError(
             f"{parameter} names column {column.name!r}, but {column.why}, so that it moves by no "
-            f"distance: leave it out of {parameter}."
+            f"distance: leave it out of {parameter}, or type "
+            f"categorical={{{column.name!r}: 'any'}}."
         )
     return place
 
@@ -140,11 +169,11 @@ def _flags(features: Any, table: Table, parameter: str) -> NDArray[np.bool_]:
     if isinstance(features, str):
         features = [features]
     if _has_names(features):
-        chosen = [_moving_place(name, table, parameter) for name in features]
+        chosen = [moving_place(name, table, parameter) for name in features]
         return np.isin(np.arange(len(table.names)), chosen)
     flags = check.check_features(parameter, features, (len(table.names),))
     for place in np.flatnonzero(flags & table.still):
-        _moving_place(int(place) if not table.is_frame else table.names[place], table, parameter)
+        moving_place(int(place) if not table.is_frame else table.names[place], table, parameter)
     return flags
 
 
@@ -169,7 +198,7 @@ def _radius(
     if isinstance(eps, Mapping):
         radius = np.zeros(len(table.names))
         for name, value in eps.items():
-            place = _moving_place(name, table, "eps")
+            place = moving_place(name, table, "eps")
             radius[place] = _one_radius(value, place, table, scales)
         return radius, scales
     if isinstance(eps, str):
@@ -179,7 +208,7 @@ def _radius(
         return radius, scales
     if np.ndim(eps):
         for place in np.flatnonzero(check.check_eps(eps, norm, mask.shape) * table.still):
-            _moving_place(table.names[int(place)], table, "eps")
+            moving_place(table.names[int(place)], table, "eps")
     return eps, scales
 
 
@@ -223,7 +252,7 @@ def _box(bounds: Any, mask: NDArray[np.bool_], table: Table) -> Bounds:
     elif isinstance(bounds, Mapping):
         low, high = np.full(n, -np.inf), np.full(n, np.inf)
         for name, pair in bounds.items():
-            place = _moving_place(name, table, "bounds")
+            place = moving_place(name, table, "bounds")
             low[place], high[place] = _pair(name, pair)
     else:
         box = check.check_bounds(bounds, values[:0])

@@ -73,6 +73,8 @@ class Table:
         The samples: numbers as they are, codes, and ``MISSING`` for cells without a value.
     wide : bool
         Whether float32 is too coarse for a column.
+    rounds : bool
+        Whether a column holds less than float64.
     spreads : dict of int to float
         Standard deviations of the training data, where a StandardScaler measured them.
     """
@@ -89,6 +91,7 @@ class Table:
         self.integer = np.array(kinds, dtype=bool)
         self.has_missing = bool(is_missing(self.matrix).any())
         self.wide = _is_coarse(np.where(is_missing(self.matrix), np.nan, self.matrix))
+        self.rounds = any(column.dtype in (np.float32, np.float16) for column in self.columns)
         self.spreads = scaled_columns(estimator, self.names)
         self.source: Source = source
 

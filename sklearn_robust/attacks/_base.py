@@ -16,13 +16,14 @@ from sklearn.utils import Bunch
 from .. import _validation as check
 from .._norms import Bounds, Box
 from .._random import RowNoise, seed_of
-from .._tables import Table, resolve
+from .._tables import Table, constraints_of, flips_of, resolve
 from .._units import check_units
 from ..differentiable import Model, open_model
 from ..differentiable._state import records, seeded
 from ..exceptions import ZeroGradientWarning
 from ._arrays import batches_of
 from ._batch import AttackBatch, AttackResult
+from ._core import TABLE_PARAMS
 from ._losses import describe_loss
 from ._parameters import attack_class
 from ._transformer import AttackTransformer
@@ -90,6 +91,10 @@ class BaseAttack(AttackTransformer):
     bounds: Any = "auto"
     mask: Any = None
     integer: Any = None
+    increasing: Any = None
+    categorical: Any = None
+    max_flips: int | None = None
+    relations: Any = None
     batch_size: int | None = None
     on_nan: str = "raise"
     random_state: Any = None
@@ -129,7 +134,7 @@ class BaseAttack(AttackTransformer):
         self, model: Model, X: NDArray[np.float32], y: ArrayLike | None, bounds: Bounds
     ) -> NDArray[np.float32]:
         codes = self._codes(model, X, y)
-        flags = self._generating(model)
+        flags = self._generating(model) | {"table": model.table}
         result = AttackResult.join(self._results(self.logits_of(model), X, codes, bounds, **flags))
         self._warn_of_zero_gradients(result)
         return _array(result.x_adv)
@@ -197,15 +202,17 @@ class BaseAttack(AttackTransformer):
             "checked": checked,
             "confirm": self._confirm(model),
             "native": model.native,
+            "table": model.table,
         }
         data = (self.logits_of(model), X, codes, bounds)
         result = AttackResult.join(self._results(*data, index=index, **flags))
         self._warn_of_zero_gradients(result)
         X_adv, fooled = _array(result.x_adv), result.fooled.cpu().numpy()
+        moved = X_adv if model.table is None else np.where(model.table.still, X, X_adv)
         return Bunch(
             X_adv=X_adv,
             fooled=fooled,
-            distance=np.where(fooled, self.threat_model.distance(X_adv, X), np.inf),
+            distance=np.where(fooled, self.threat_model.distance(moved, X), np.inf),
             n_queries=result.n_queries.cpu().numpy(),
             loss=result.loss.cpu().numpy(),
         )
@@ -236,9 +243,9 @@ class BaseAttack(AttackTransformer):
         Returns
         -------
         params : dict
-            ``eps``, ``bounds``, ``mask`` and ``integer``.
+            ``eps``, ``norm``, ``bounds`` and all that follow up to ``relations``.
         """
-        names = ("eps", "norm", "bounds", "mask", "integer")
+        names = ("eps", "norm", "bounds", "mask", "integer", *TABLE_PARAMS)
         return {name: vars(self)[name] for name in names if name in vars(self)}
 
     def on_columns(self, model: Model) -> Self:
@@ -260,7 +267,10 @@ class BaseAttack(AttackTransformer):
 
     def _on_table(self, table: Table) -> dict[str, Any]:
         """Parameters for the columns of a table."""
-        threat = resolve(self.column_params(), table)
+        params = self.column_params()
+        threat = resolve(params, table)
+        flips_of(params, table)
+        constraints_of(params, table, threat.mask, threat.integer).check_clean()
         return {
             "eps": threat.eps,
             "bounds": threat.bounds,

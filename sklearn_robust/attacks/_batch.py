@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from .. import _validation as check
 from .._norms import Box, Noise, Norm, round_to_grid
+from .._tables import Constraints, Table
 
 __all__ = ["AttackBatch", "AttackResult"]
 
@@ -40,6 +43,14 @@ class AttackBatch:
         Numbers of the samples, as the user counts them.
     integer : bool tensor or None
         Features that stay on the grid of integers.
+    table : Table or None
+        What the columns of rows are.
+    constraints : Constraints or None
+        What else a row of a table must meet.
+    flips : list of (int, array)
+        Columns of categories, and the codes that each may take.
+    max_flips : int or None
+        How many of them may change in one row.
     targeted : bool
         Whether ``y`` holds the classes to reach.
     stop : bool
@@ -78,6 +89,10 @@ class AttackBatch:
     exact_ball: Norm = _LATER
     index: torch.Tensor = _LATER
     integer: torch.Tensor | None = None
+    table: Table | None = None
+    constraints: Constraints | None = None
+    flips: Sequence[tuple[int, NDArray[np.float64]]] = ()
+    max_flips: int | None = None
     targeted: bool = False
     stop: bool = False
     checked: bool = False
@@ -155,8 +170,26 @@ class AttackBatch:
         return z + 0 * x_adv.flatten(1).sum(1, keepdim=True)
 
     def round_to_grid(self, x_adv: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Round integer features toward the clean sample; the gradient passes straight through."""
-        return x_adv if self.integer is None else round_to_grid(x_adv, self.x[rows], self.integer)
+        """Round to what a row may be, toward the clean one; the gradient passes through."""
+        if self.integer is not None:
+            x_adv = round_to_grid(x_adv, self.x[rows], self.integer)
+        if self.constraints is None or not self.constraints.active or self.exact_ball is None:
+            return x_adv
+        latent = x_adv.detach()
+        return latent + (self.repaired(latent, rows) - latent) + (x_adv - latent)
+
+    def repaired(self, x_adv: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """Rows of a table near ``x_adv`` that meet its constraints; float64, without a gradient."""
+        assert self.constraints is not None
+        ball, box = self.exact_ball, self.box
+
+        def inside(moved: NDArray[np.float64], clean: NDArray[np.float64]) -> NDArray[np.bool_]:
+            x, x_clean = torch.as_tensor(moved), torch.as_tensor(clean)
+            within = ball.size(x - x_clean) <= 1 + 1e-9
+            return (within & (box.clamp(x) == x).flatten(1).all(1)).numpy()
+
+        moved, clean = x_adv.cpu().numpy(), self.x[rows].cpu().numpy()
+        return torch.as_tensor(self.constraints.repair(moved, clean, inside)).to(x_adv)
 
     def clean(self) -> torch.Tensor:
         """Logits of the clean samples, computed once."""
@@ -182,7 +215,7 @@ class AttackBatch:
         self, x_adv: torch.Tensor, rows: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Points, logits and success of samples that are not looked at again."""
-        if self.native is None or self.integer is not None:
+        if self.native is None or self.integer is not None or self.constraints is not None:
             z = self.forward(x_adv, rows)
             return x_adv, z, self.fooled(z, rows)
         x_adv = self.exact_ball.project_exact(x_adv, self.x[rows], self.box)

@@ -13,14 +13,18 @@ import torch
 from .. import _validation as check
 from .._norms import Bounds, Box, get_norm
 from .._random import RowNoise, seed_of
+from .._tables import Table, constraints_of, flips_of
 from .._threat_model import ThreatModel
 from ..differentiable import DifferentiableModel
 from ..differentiable._state import frozen_logits, records
 from ._batch import AttackBatch, AttackResult
+from ._flips import search_flips
 from ._losses import check_loss
 from ._parameters import check_numbers
 
-__all__ = ["TensorAttack"]
+__all__ = ["TABLE_PARAMS", "TensorAttack"]
+
+TABLE_PARAMS = ("increasing", "categorical", "max_flips", "relations")
 
 
 class TensorAttack:
@@ -34,6 +38,10 @@ class TensorAttack:
     bounds: Any
     mask: Any = None
     integer: Any = None
+    increasing: Any = None
+    categorical: Any = None
+    max_flips: int | None = None
+    relations: Any = None
     targeted: bool = False
     loss: Any = "margin"
     max_iter: int = 1
@@ -91,7 +99,12 @@ class TensorAttack:
     def threat_model(self) -> ThreatModel:
         """How samples may move, by the attack's parameters."""
         return ThreatModel(
-            self.eps, norm=self.norm, bounds=self.bounds, mask=self.mask, integer=self.integer
+            self.eps,
+            norm=self.norm,
+            bounds=self.bounds,
+            mask=self.mask,
+            integer=self.integer,
+            **{name: vars(self).get(name) for name in TABLE_PARAMS},
         )
 
     @property
@@ -188,12 +201,22 @@ class TensorAttack:
         **flags: Any,
     ) -> AttackResult:
         self.check_parameters()
+        self._refuse_columns()
         x, y = (t.clone() if t.is_inference() else t for t in (x.detach(), y))
         box = Box(self._bounds_around(x), x)
         if noise is None:
             noise = RowNoise(seed_of(self.random_state), x)
         batch = AttackBatch(logits=frozen_logits(logits), x=x, y=y, box=box, noise=noise, **flags)
         return self._attack(batch)
+
+    def _refuse_columns(self) -> None:
+        """Raise if a parameter speaks of columns, which tensors do not have."""
+        named = [name for name in TABLE_PARAMS if vars(self).get(name) is not None]
+        if named:
+            raise ValueError(
+                f"{named[0]} is {check.shown(vars(self)[named[0]])}, which speaks of the columns "
+                "of a table, and tensors have none: leave it out of attacks in training."
+            )
 
     def _bounds_around(self, x: torch.Tensor) -> Bounds:
         """Box of a batch: that of ``fit``, if there was one; data that leave "auto" have none."""
@@ -207,7 +230,28 @@ class TensorAttack:
         return None if auto else check.check_bounds(self.bounds, x.cpu().numpy())
 
     def _attack(self, batch: AttackBatch) -> AttackResult:
-        """AttackResult of the attack on one batch; what the estimator denies is searched again."""
+        """AttackResult of one batch; categories are searched where they may change."""
+        if batch.table is not None:
+            batch = replace(batch, **self._for_table(batch.table))
+        if not batch.flips:
+            return self._attack_numbers(batch)
+        batch = replace(batch, judge=True, targeted=self.targeted)
+        return search_flips(self._attack_numbers, batch, self._attack_numbers(batch))
+
+    def _for_table(self, table: Table) -> dict[str, Any]:
+        """Constraints and categories of a batch of a table."""
+        params = {name: vars(self).get(name) for name in TABLE_PARAMS}
+        mask = np.ones(len(table.names), dtype=bool) if self.mask is None else self.mask
+        moves = mask & (np.asarray(self.threat_model.eps) != 0)
+        constraints = constraints_of(params, table, moves, self.integer)
+        return {
+            "constraints": constraints if constraints.active or table.rounds else None,
+            "flips": flips_of(params, table),
+            "max_flips": self.max_flips,
+        }
+
+    def _attack_numbers(self, batch: AttackBatch) -> AttackResult:
+        """AttackResult of one batch; what the estimator denies is searched again."""
         result = self._search(batch)
         agreed = batch.confirmed(result)
         denied = torch.nonzero(result.fooled & ~agreed).flatten()
@@ -244,14 +288,17 @@ class TensorAttack:
     def _land(self, batch: AttackBatch, result: AttackResult) -> AttackResult:
         """Put the points exactly into ball, box and grid; on a grid success is judged again."""
         inside = batch.exact_ball.project_exact(result.x_adv, batch.x, batch.box)
-        if batch.integer is None:
-            result.x_adv = inside
-            return result
         rows = batch.rows()
-        rounded = batch.round_to_grid(result.x_adv, rows)
-        outside = batch.exact_ball.size(rounded.double() - batch.x.double()) > 1 + 1e-9
-        rounded[outside] = batch.x[outside] + (inside - batch.x)[outside].trunc()
-        result.x_adv = torch.where(batch.integer, rounded, inside)
+        if batch.integer is not None:
+            rounded = batch.round_to_grid(result.x_adv, rows)
+            outside = batch.exact_ball.size(rounded.double() - batch.x.double()) > 1 + 1e-9
+            rounded[outside] = batch.x[outside] + (inside - batch.x)[outside].trunc()
+            inside = torch.where(batch.integer, rounded, inside)
+        if batch.constraints is not None:
+            inside = batch.repaired(inside, rows)
+        result.x_adv = inside
+        if batch.integer is None and batch.constraints is None:
+            return result
         if batch.stop or batch.judge:
             with torch.no_grad():
                 result.fooled &= batch.fooled(batch.forward(result.x_adv, rows), rows)

@@ -10,6 +10,7 @@ import torch
 from .. import _validation as check
 from .._functional import ascent_gradient, competing_classes
 from .._norms import column, keep_largest
+from .._tables import Table
 from .._threat_model import ThreatModel
 from ..differentiable import Model
 from ._base import BaseAttack
@@ -60,6 +61,14 @@ class MinimumNormAttack(BaseAttack):
         threat = super().threat_model
         threat.eps = math.inf if self.eps is None else self.eps
         return threat
+
+    def _on_table(self, table: Table) -> dict[str, Any]:
+        if self.categorical is not None and self.eps is None:
+            raise ValueError(
+                f"{type(self).__name__} looks for the nearest point, and a change of category has "
+                "no distance: give it an eps, or use PGD with categorical."
+            )
+        return super()._on_table(table)
 
     def _check_radius(self, norm: str) -> None:
         if self.eps is not None:

@@ -16,6 +16,7 @@ _C = TypeVar("_C", bound=type)
 
 _COUNTS = {
     "batch_size",
+    "max_flips",
     "max_iter",
     "n_candidates",
     "n_eot",
@@ -32,7 +33,7 @@ _NUMBERS: dict[str, dict[str, Any]] = {
 }
 _FLAGS = {"random_start", "targeted"}
 _SHARED = {"random_state", "verbose"}
-_MAY_BE_NONE = {"batch_size", "n_target_classes", "step_size"}
+_MAY_BE_NONE = {"batch_size", "max_flips", "n_target_classes", "step_size"}
 _LAST = ("batch_size", "on_nan", "random_state", "verbose")  # of a signature
 
 

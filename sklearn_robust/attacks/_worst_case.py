@@ -18,6 +18,7 @@ from .._tables import Table, has_columns
 from .._threat_model import ThreatModel
 from ._base import BaseAttack
 from ._batch import AttackBatch, AttackResult
+from ._core import TABLE_PARAMS
 from ._losses import make_objective
 from ._minimum_norm import MinimumNormAttack
 from ._parameters import attack_class
@@ -119,6 +120,7 @@ class WorstCase(BaseAttack):
             "norm": self.norm,
             "mask": self.mask,
             "integer": self.integer,
+            **{name: vars(self)[name] for name in TABLE_PARAMS},
         }
         return {name: value for name, value in given.items() if value is not None}
 
@@ -140,6 +142,7 @@ class WorstCase(BaseAttack):
         for member in self.members():
             member.bounds = self.bounds
             members.append(member.set_params(**member._on_table(table)))
+        params |= dict.fromkeys(TABLE_PARAMS)
         for member in members:
             params["bounds"], member.bounds = member.bounds, "auto"
         return params | {"attacks": members}

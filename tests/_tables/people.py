@@ -1,5 +1,7 @@
 """A small table of people, pipelines over it, and their exact robust accuracy."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
@@ -24,7 +26,9 @@ def pipeline(X=FRAME, encoder=None, coded=("town",), numeric=NUMERIC, scaler=Non
         (OneHotEncoder() if encoder is None else encoder, list(coded)),
         **options,
     )
-    return make_pipeline(steps, LogisticRegression()).fit(X, Y)
+    with warnings.catch_warnings():  # TargetEncoder changes its parameters
+        warnings.simplefilter("ignore", FutureWarning)
+        return make_pipeline(steps, LogisticRegression()).fit(X, Y)
 
 
 def exact(model, X, eps):

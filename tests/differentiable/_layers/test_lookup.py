@@ -24,7 +24,7 @@ def made_of(fitted, columns):
 FITTED = {
     "one column": (OneHotEncoder(), ["a"]),
     "two columns": (OneHotEncoder(), ["a", "b"]),
-    "ordinal": (OrdinalEncoder(encoded_missing_value=-1), ["b", "a"]),
+    "ordinal": (OrdinalEncoder(encoded_missing_value=-1), ["a", "b"]),
     "all together": (FunctionTransformer(lambda d: d.notna().to_numpy(float)), ["n", "a"]),
 }
 
