@@ -289,7 +289,5 @@ def _truth(numbers: dict[str, Any]) -> str:
     """Where the true accuracy lies, by both sides."""
     low, high = numbers["certified"], numbers["worst_case"]
     sides = f"between {low:.3f} (proven) and {high:.3f} (attacked)"
-        f"between {numbers['certified']:.3f} (proven) and {numbers['worst_case']:.3f} (attacked)"
-    )
     close = numbers["verdict"].startswith("within")
     return f"{numbers['verdict']} of the number, {sides}" if close else sides
