@@ -41,7 +41,8 @@ def certify_gaussian(problem: Problem) -> Certificate | str:
     model, flat = problem.classifier, (len(problem.X), -1)
     priors = np.log(model.class_prior_) - 0.5 * np.log(2 * np.pi * model.var_).sum(1)
     center = problem.X.reshape(flat) @ into.weight + into.bias
-    low, high = _images(*(side.reshape(flat) for side in problem.limits), into)
+    corners = problem.limits
+    low, high = _images(corners[0].reshape(flat), corners[1].reshape(flat), into)
     order = get_norm(problem.threat.norm).order
     unit = None
     if order in (1, 2) and _is_diagonal(into):

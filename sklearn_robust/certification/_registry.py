@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 Certifier: TypeAlias = Callable[[Problem], "Certificate | NDArray[np.bool_] | str"]
-RadiusFinder: TypeAlias = Callable[[Problem], "Radii | NDArray[np.float64]"]
+RadiusFinder: TypeAlias = Callable[[Problem], "Radii | NDArray[np.float64] | None"]
 
 _NAMED: dict[str, Any] = {}
 
@@ -64,7 +64,8 @@ def register_certifier(
         function, ``register_certifier`` is a decorator.
     radius : callable, optional
         ``radius(problem) -> array of shape (n_samples,)``, proved radii, or ``Radii``, which says
-        where they are exact. Without it ``certified_radius`` bisects.
+        where they are exact; None where it does not apply. Without it ``certified_radius``
+        bisects.
 
     Returns
     -------
