@@ -75,11 +75,7 @@ def test_in_a_box_the_distance_is_that_of_a_linear_programme(norm):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize(
-    "model",
-    MODELS,
-    ids=lambda model: type(model[-1] if hasattr(model, "steps") else model).__name__,
-)
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
 def test_both_sides_are_equal(model, norm):
     model = model.fit(X, Y)
     result = robust_bounds(model, X, Y, eps=0.1, norm=norm)

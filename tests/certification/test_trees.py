@@ -70,9 +70,7 @@ def made(model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "model", FORESTS, ids=lambda m: m if isinstance(m, str) else type(m).__name__
-)
+@pytest.mark.parametrize("model", FORESTS, ids=str)
 def test_both_sides_are_equal_on_digits(model):
     X, y = load_digits(return_X_y=True)
     parts = train_test_split(X / 16, y, random_state=0, test_size=0.3)
