@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.tree import DecisionTreeClassifier
 
 from .. import _validation as check
 from .._norms import get_norm
@@ -102,6 +104,9 @@ class TreeAttack(BaseAttack):
         """Raise unless all parameters are valid."""
         check.check_number("time_limit", self.time_limit, strict=True)
         super().check_parameters()
+
+    def _default_estimator(self) -> BaseEstimator:
+        return DecisionTreeClassifier(random_state=0)
 
     def logits_of(self, model: Model) -> Any:
         """Scores of the trees, which the search is kept with.

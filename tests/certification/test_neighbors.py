@@ -16,7 +16,7 @@ from tests._trees.oracles import NORMS, data
 QUICK = Square(max_iter=20, random_state=0)
 
 
-def grid_distance(model, x, y, order, n=80):
+def grid_distance(model, x, y, order, n=160):
     """Distance of the nearest point of another class on a fine grid of the unit square."""
     axis = np.linspace(0, 1, n + 1)
     points = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
@@ -36,7 +36,7 @@ def test_distances_of_one_neighbour_equal_those_on_a_grid(norm, scaled):
     for x, label, distance in zip(X, y, found, strict=True):
         if model.predict(x[None])[0] == label:
             grid = grid_distance(model, x, label, NORMS[norm])
-            assert distance <= grid <= distance + 0.03
+            assert distance <= grid <= distance + 0.05
         else:
             assert distance == 0
 
