@@ -18,9 +18,9 @@ from ..differentiable import Model, open_model
 from ..differentiable._state import records
 from ..exceptions import BlackBoxWarning
 from ._problem import Certificate
-from ._registry import certify, make_problem
+from ._registry import certify, is_registered, make_problem
 
-__all__ = ["both_sides", "certified_mask", "robust_bounds"]
+__all__ = ["both_sides", "certified_mask", "has_certifier", "robust_bounds"]
 
 
 @records
@@ -166,6 +166,23 @@ def both_sides(
         attacked=attacked,
         note=certificate.note,
     )
+
+
+def has_certifier(model: Model) -> bool:
+    """Whether the class of a classifier has a certifier of its own.
+
+    Parameters
+    ----------
+    model : Model
+        What would be judged.
+
+    Returns
+    -------
+    known : bool
+        Not whether it proves anything.
+    """
+    empty = np.zeros((0, 1), dtype=np.float32)
+    return is_registered(make_problem(model, empty, np.zeros(0, dtype=np.int64), ThreatModel()))
 
 
 def certified_mask(
