@@ -23,6 +23,7 @@ import sklearn_robust
 from sklearn_robust import (
     attacks,
     callbacks,
+    certification,
     clustering,
     datasets,
     differentiable,
@@ -256,6 +257,18 @@ def clustering_cases():
             )
             .fit(X, Y)
             .predict(X)
+        ),
+    )
+    yield Case(
+        "certification",
+        "SmoothedClassifier",
+        certification.SmoothedClassifier,
+        lambda **bad: (
+            certification.SmoothedClassifier(
+                **{"estimator": LogisticRegression(), "n_samples": 20, "n_draws_select": 5, **bad}
+            )
+            .fit(X, Y)
+            .predict(X[:3])
         ),
     )
     yield Case(

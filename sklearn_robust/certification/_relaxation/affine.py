@@ -229,5 +229,5 @@ def _through_any(graph: Graph, node: Node, a: Tensor, place: int) -> list[tuple[
         return apply(graph, node, dict(zip(refs, values, strict=True)), place)
 
     zeros = [torch.zeros_like(graph.value(ref)) for ref in refs]
-    _, back = vjp(outputs, *zeros)
+    back: Any = vjp(outputs, *zeros)[1]
     return list(zip(refs, vmap(back)(a), strict=True))
