@@ -224,6 +224,22 @@ def callback_cases():
         yield Case("callbacks", cls.__name__, cls, use(cls, net, **base))
 
 
+def certification_cases():
+    """Smoothing."""
+    yield Case(
+        "certification",
+        "SmoothedClassifier",
+        certification.SmoothedClassifier,
+        lambda **bad: (
+            certification.SmoothedClassifier(
+                **{"estimator": LogisticRegression(), "n_samples": 20, "n_draws_select": 5, **bad}
+            )
+            .fit(X, Y)
+            .predict(X[:3])
+        ),
+    )
+
+
 def clustering_cases():
     """Class hierarchies."""
     weights = np.random.default_rng(0).normal(size=(4, 3))
@@ -257,18 +273,6 @@ def clustering_cases():
             )
             .fit(X, Y)
             .predict(X)
-        ),
-    )
-    yield Case(
-        "certification",
-        "SmoothedClassifier",
-        certification.SmoothedClassifier,
-        lambda **bad: (
-            certification.SmoothedClassifier(
-                **{"estimator": LogisticRegression(), "n_samples": 20, "n_draws_select": 5, **bad}
-            )
-            .fit(X, Y)
-            .predict(X[:3])
         ),
     )
     yield Case(
@@ -526,6 +530,7 @@ ROOMS = {
     "nets": net_cases,
     "attacks": attack_cases,
     "callbacks": callback_cases,
+    "certification": certification_cases,
     "clustering": clustering_cases,
     "datasets": dataset_cases,
     "differentiable": differentiable_cases,
