@@ -76,6 +76,7 @@ __all__ = [
     "first_tensor",
     "histogram_trees",
     "logits_in",
+    "neighbors_of",
     "optional",
     "power_scaler",
     "refuse_bytes",
@@ -373,3 +374,8 @@ def power_scaler(transformer: Any) -> Any:
 def histogram_trees(model: Any) -> list[list[NDArray[Any]]]:
     """Nodes of each tree of a HistGradientBoostingClassifier, stage by stage."""
     return [[tree.nodes for tree in stage] for stage in model._predictors]
+
+
+def neighbors_of(model: Any) -> tuple[Any, NDArray[np.int64], str]:
+    """Training samples and class codes of a KNeighborsClassifier, and the metric in use."""
+    return model._fit_X, model._y, model.effective_metric_
