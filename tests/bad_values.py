@@ -24,6 +24,7 @@ import sklearn_robust
 from sklearn_robust import (
     attacks,
     callbacks,
+    certification,
     clustering,
     datasets,
     differentiable,
@@ -223,6 +224,22 @@ def callback_cases():
     ):
         base = {"validation_fraction": 0.3} if cls is callbacks.RobustEarlyStopping else {}
         yield Case("callbacks", cls.__name__, cls, use(cls, net, **base))
+
+
+def certification_cases():
+    """Smoothing."""
+    yield Case(
+        "certification",
+        "SmoothedClassifier",
+        certification.SmoothedClassifier,
+        lambda **bad: (
+            certification.SmoothedClassifier(
+                **{"estimator": LogisticRegression(), "n_samples": 20, "n_draws_select": 5, **bad}
+            )
+            .fit(X, Y)
+            .predict(X[:3])
+        ),
+    )
 
 
 def clustering_cases():
@@ -515,6 +532,7 @@ ROOMS = {
     "nets": net_cases,
     "attacks": attack_cases,
     "callbacks": callback_cases,
+    "certification": certification_cases,
     "clustering": clustering_cases,
     "datasets": dataset_cases,
     "differentiable": differentiable_cases,

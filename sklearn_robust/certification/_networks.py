@@ -19,6 +19,7 @@ from ._relaxation.region import Region
 __all__ = ["certify_network", "margin_bounds"]
 
 _N_ROWS = 16  # samples bounded at once
+_N_STEPS = 8  # of the slopes of ReLUs, where the first ones prove nothing
 _ROUNDING = 16  # how much larger than those seen the errors of rounding may be
 _SAME_ORDER = frozenset(["_log_softmax", "_softmax"])
 
@@ -61,7 +62,7 @@ def certify_network(problem: Problem) -> Certificate:
 def _proven(module: DifferentiableModel, problem: Problem) -> NDArray[np.bool_]:
     """Which samples of a batch are proven; a batch whose bounds overflow is taken apart."""
     try:
-        lower, noise = margin_bounds(module, problem)
+        lower, noise = margin_bounds(module, problem, n_steps=_N_STEPS)
     except OverflowError:
         if len(problem.X) == 1:
             return np.zeros(1, dtype=bool)
@@ -118,7 +119,7 @@ def margin_bounds(
         left = torch.arange(len(x), device=x.device)[~(lower > noise)]
     if method == "crown" and len(left):
         # The record holds the number of samples: the rest are recorded anew.
-        part = _linear_margin(module, x[left], region.part(left), codes[left], n_steps)
+        part = _linear_margin(module, x[left], region.part(left), codes[left], noise[left], n_steps)
         lower[left] = torch.maximum(lower[left], part)
     return lower.cpu().numpy(), noise.cpu().numpy()
 
@@ -128,6 +129,7 @@ def _linear_margin(
     x: Tensor,
     region: Region,
     codes: Tensor,
+    noise: Tensor,
     n_steps: int,
 ) -> Tensor:
     """Smallest lower bound of the margins by backward linear bounds."""
@@ -137,7 +139,7 @@ def _linear_margin(
         bounds = Bounds(graph, region, output)
         a = _margins_of(codes, graph.value(output))
         lower = bounds.lower(output, a).amin(0)
-    if n_steps:
+    if n_steps and (lower <= noise).any():
         lower = torch.maximum(lower, bounds.optimised(output, a, n_steps).amin(0))
     return lower
 

@@ -171,6 +171,7 @@ class SmoothedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         for name in ("n_samples", "n_draws_select"):
             check.check_count(name, vars(self)[name])
         check.check_count("n_noisy_copies", self.n_noisy_copies, low=0)
+        check.check_jobs("n_jobs", self.n_jobs)
 
     def _check_abstain(self) -> None:
         """Raise if a sample without a prediction would be mixed up with the labels."""

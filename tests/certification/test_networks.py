@@ -67,7 +67,7 @@ def test_slopes_that_are_optimised_prove_more():
     net = nn.Sequential(nn.Linear(4, 20), nn.ReLU(), nn.Linear(20, 20), nn.ReLU(), nn.Linear(20, 3))
     model = open_model(net)
     codes = model.predict_codes(X)
-    problem = problem_of(net, X[::10], codes[::10], eps=0.1)
+    problem = problem_of(net, X[::10], codes[::10], eps=0.6)
     module = model.module.exact
     ibp, noise = margin_bounds(module, problem, method="ibp")
     crown, _ = margin_bounds(module, problem)

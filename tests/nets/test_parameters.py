@@ -8,6 +8,7 @@ from skorch.dataset import ValidSplit
 
 from sklearn_robust import (
     AdvTrainNet,
+    CertifiedNet,
     ClusterRegNet,
     FastATNet,
     FATNet,
@@ -33,6 +34,11 @@ EFFECTS = [
     *((net, {"attack__eps": 0.3}, {"eps_warm_up": 0}) for net in (MinMaxNet, TRADESNet)),
     (AdvTrainNet, {}, {"adv_weight": 0.9}),
     (AdvTrainNet, {"attack__eps": 0.3}, {"attack": PGD}),
+    (CertifiedNet, {"attack__eps": 0.3, "ibp_weight": 0.5}, {"attack": BIM}),
+    (CertifiedNet, {"attack__eps": 0.3}, {"eps_warm_up": 0}),
+    (CertifiedNet, {}, {"ibp_weight": 0.5}),
+    (CertifiedNet, {}, {"ibp_init": False}),
+    (CertifiedNet, {"eps_warm_up": 2}, {"tightness": 10}),
     (ClusterRegNet, {"burn_in": 0}, {"superclasses": [0, 1, 1]}),
     (ClusterRegNet, {"burn_in": 0}, {"n_clusters": 1}),
     (ClusterRegNet, {"burn_in": 0}, {"lam": 3.0}),

@@ -14,7 +14,14 @@ from torch.func import vjp, vmap
 
 from .graph import Graph, Node, Ref
 
-__all__ = ["constant_part", "interval_through", "is_affine", "pull_back"]
+__all__ = [
+    "channel_factors",
+    "is_batch_norm",
+    "constant_part",
+    "interval_through",
+    "is_affine",
+    "pull_back",
+]
 
 Interval = tuple[Tensor, Tensor]
 
@@ -52,6 +59,11 @@ def is_affine(graph: Graph, node: Node) -> bool:
         trains = node.op != "_native_batch_norm_legit_no_training" and node.args[5]
         return node.args[0] == refs[0] and not trains
     return False
+
+
+def is_batch_norm(node: Node) -> bool:
+    """Whether a node normalises channels."""
+    return node.op in _BATCH_NORMS
 
 
 def _filled(graph: Graph, values: dict[Ref, Tensor]) -> Any:
@@ -153,7 +165,7 @@ def _sum_interval(
 def _through_absolute(graph: Graph, node: Node, ref: Ref, radius: Tensor) -> Tensor:
     """Radius of the outputs: that of the inputs through the absolute values of the factors."""
     if node.op in _BATCH_NORMS:
-        return radius * _channel_factors(graph, node).abs()
+        return radius * channel_factors(graph, node).abs()
 
     def absolute(value: Any) -> Any:
         if isinstance(value, Ref):
@@ -171,7 +183,7 @@ def _through_absolute(graph: Graph, node: Node, ref: Ref, radius: Tensor) -> Ten
     return node.function(*args, **node.kwargs)
 
 
-def _channel_factors(graph: Graph, node: Node) -> Tensor:
+def channel_factors(graph: Graph, node: Node) -> Tensor:
     """Factor of each channel in a batch normalisation, ready to be multiplied with its input."""
     x = node.args[0]
     ones = torch.ones_like(graph.value(x))
@@ -204,7 +216,7 @@ def pull_back(graph: Graph, node: Node, a: Tensor, place: int = 0) -> list[tuple
         weight = graph.value(weight) if isinstance(weight, Ref) else weight
         return [(refs[0], a @ weight.T)]
     if node.op in _BATCH_NORMS:
-        return [(refs[0], a * _channel_factors(graph, node))]
+        return [(refs[0], a * channel_factors(graph, node))]
     if node.op == "convolution" and node.args[0] == refs[0]:
         return [(refs[0], _through_convolution(graph, node, a))]
     return _through_any(graph, node, a, place)
@@ -229,5 +241,5 @@ def _through_any(graph: Graph, node: Node, a: Tensor, place: int) -> list[tuple[
         return apply(graph, node, dict(zip(refs, values, strict=True)), place)
 
     zeros = [torch.zeros_like(graph.value(ref)) for ref in refs]
-    _, back = vjp(outputs, *zeros)
+    back: Any = vjp(outputs, *zeros)[1]
     return list(zip(refs, vmap(back)(a), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import torch
@@ -18,6 +19,7 @@ from .affine import (
     pull_back,
 )
 from .graph import Graph, Ref
+from .patches import Patches, patch_size, pull_back_patches, unit_patches
 from .pooling import PooledMaximum, pooling_of
 from .region import Region
 
@@ -140,6 +142,25 @@ def _node_intervals(
     }
 
 
+@dataclass
+class _Walk:
+    """Way of unit functions back to the input.
+
+    Attributes
+    ----------
+    numbers : list of int
+        Nodes that are passed in patches.
+    work : float
+        Multiplications per function and sample.
+    largest : int
+        Numbers per function and sample that are held at once.
+    """
+
+    numbers: list[int] = field(default_factory=list)
+    work: float = 0.0
+    largest: int = 1
+
+
 class Bounds:
     """Bounds of linear functions of a graph's output on a region (CROWN).
 
@@ -193,14 +214,18 @@ class Bounds:
             wanted |= reader.undecided(low, high)
         wanted = wanted.flatten(1)
         n_wanted = int(wanted.sum(1).max()) if wanted.numel() else 0
-        if self._is_exact(ref) or 2 * n_wanted * self._work(ref) > _WORK:
+        walk = self._walk(ref)
+        if self._is_exact(ref) or 2 * n_wanted * walk.work > _WORK:
             return low, high
         order = wanted.to(torch.int8).argsort(dim=1, descending=True, stable=True)
         flat_low, flat_high = low.flatten(1).clone(), high.flatten(1).clone()
-        step = self._n_functions(ref) // 2 or 1
+        step = max(1, _MEMORY // (2 * max(1, walk.largest * len(low))))
         for start in range(0, n_wanted, step):
             index = order[:, start : min(start + step, n_wanted)]
-            least = self.lower(ref, _unit_rows(index, low))
+            if walk.numbers:
+                least = self._lower_by_patches(ref, unit_patches(index, low), walk)
+            else:
+                least = self.lower(ref, _unit_rows(index, low))
             least, most = least.chunk(2)
             below = torch.maximum(flat_low.gather(1, index), least.T)
             above = torch.minimum(flat_high.gather(1, index), -most.T)
@@ -218,17 +243,41 @@ class Bounds:
         nodes = [self.graph.nodes[n] for n in numbers]
         return all(len(node.moving_refs(self.graph)) == 1 for node in nodes)
 
-    def _work(self, ref: Ref) -> float:
-        """Multiplications per sample of a backward pass of one function."""
-        numbers = self.graph.ancestors(ref)
-        n_samples = len(self.region.x)
-        return sum(multiplications(self.graph, self.graph.nodes[n]) for n in numbers) / n_samples
+    def _walk(self, ref: Ref) -> _Walk:
+        """Plan how unit functions of a node go backwards: in patches as far as that is possible."""
+        graph, walk, size = self.graph, _Walk(), (1, 1)
+        while True:
+            node = graph.nodes[ref.node]
+            rule = self.rules[ref.node]
+            ahead = patch_size(graph, ref.node, rule, size) if ref.place == 0 else None
+            if ahead is None or graph.value(ref)[0, 0].numel() < 4 * size[0] * size[1]:
+                break
+            walk.numbers.append(ref.node)
+            channels = graph.value(ref).shape[1]
+            source: Ref = node.args[0] if rule is None else rule.ref
+            if node.op == "convolution":
+                kernel = multiplications(graph, node) / graph.value(ref).numel()
+                walk.work += channels * size[0] * size[1] * kernel
+            ref, size = source, ahead
+            area = graph.value(ref).shape[1] * size[0] * size[1]
+            walk.work += area
+            walk.largest = max(walk.largest, area)
+        numbers, n_samples = graph.ancestors(ref), len(self.region.x)
+        rest = [graph.nodes[n] for n in numbers if n in self.rules]
+        walk.work += sum(multiplications(graph, node) for node in rest) / n_samples
+        numel = max(node.value[0].numel() for node in rest) // n_samples
+        walk.largest = max(walk.largest, numel)
+        return walk
 
-    def _n_functions(self, ref: Ref) -> int:
-        """Count the linear functions that a backward pass from a node may hold at once."""
-        numbers = [n for n in self.rules if n <= ref.node]
-        largest = max(self.graph.nodes[n].value[0].numel() for n in numbers)
-        return max(2, _MEMORY // max(1, largest))
+    def _lower_by_patches(self, ref: Ref, patches: Patches, walk: _Walk) -> Tensor:
+        """Lower bounds of unit functions: in patches first, then in whole tensors."""
+        offset = patches.a.new_zeros(patches.a.shape[:2])
+        for number in walk.numbers:
+            rule = self.rules[number]
+            interval = None if rule is None else self.inputs[rule.ref]
+            ref, patches, constant = pull_back_patches(self.graph, number, rule, patches, interval)
+            offset = offset + constant
+        return _finite(offset + self.lower(ref, patches.dense()))
 
     # -- linear bounds ----------------------------------------------------------------------
 

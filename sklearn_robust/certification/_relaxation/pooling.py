@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from .graph import Graph, Node, Ref
 
-__all__ = ["PooledMaximum", "pooling_of"]
+__all__ = ["PooledMaximum", "geometry_of", "pooling_of"]
 
 _POOLINGS = frozenset(["adaptive_max_pool2d", "max_pool2d_with_indices"])
 
@@ -56,6 +56,12 @@ class PooledMaximum:
         count.scatter_add_(2, where, rivals.to(high).flatten(2))
         return (count > 0).reshape(high.shape)
 
+    def decide(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Whether a maximum is known, where the largest lower end is, and the largest upper end."""
+        _, index = self._pooled(low)
+        largest, _ = self._pooled(high)
+        return self._is_decided(low, high, index), index, largest
+
     def pull_back(self, a: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         """Linear lower bound of functions of the maxima as one of functions of the inputs.
 
@@ -73,9 +79,7 @@ class PooledMaximum:
         offset : tensor of shape (n_functions, n_samples)
             To be added.
         """
-        _, index = self._pooled(low)
-        largest, _ = self._pooled(high)
-        known = self._is_decided(low, high, index)
+        known, index, largest = self.decide(low, high)
         on_input = torch.where(known, a, a.clamp_min(0))
         size = low.shape[-2:].numel()
         back = a.new_zeros(*a.shape[:3], size)
@@ -96,13 +100,30 @@ class PooledMaximum:
         return (best >= others).reshape(index.shape)
 
 
+class Window(NamedTuple):
+    """Geometry of pooling, rows first."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+
+
+def geometry_of(node: Node) -> Window | None:
+    """Windows of max-pooling; None where they differ in size."""
+    if node.op != "max_pool2d_with_indices":
+        return None
+    args = [*node.args[1:], *[None] * 4]
+    return Window(_pair(args[0], 1), _pair(args[1], args[0]), _pair(args[2], 0), _pair(args[3], 1))
+
+
 def _windows(node: Node, high: Tensor, index: Tensor) -> tuple[Tensor, Tensor] | None:
     """List inputs of each window and places, (n, channels, inputs, windows); None if adaptive."""
     if node.op != "max_pool2d_with_indices":
         return None
-    args = [*node.args[1:], *[None] * 4]
-    kernel, stride = _pair(args[0], 1), _pair(args[1], args[0])
-    padding, dilation = _pair(args[2], 0), _pair(args[3], 1)
+    window = geometry_of(node)
+    assert window is not None
+    kernel, stride, padding, dilation = window
     border = []
     for axis in (1, 0):
         span = dilation[axis] * (kernel[axis] - 1) + 1
