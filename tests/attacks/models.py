@@ -40,8 +40,10 @@ def brief(name, **params):
     known = kind.supported_norms
     if params.get("norm") in NORMS and known is not None and params["norm"] not in known:
         params["norm"] = known[0]
-        if known[0] == "l0" and "eps" in params:  # so many features
-            params["eps"] = np.where(np.asarray(params["eps"]) > 0, 3.0, params["eps"])[()]
+        if known[0] == "l0":  # so many features, in a box
+            eps = np.asarray(params.get("eps", 3.0))
+            params["eps"] = np.where(eps > 0, 3.0, eps)[()] if (eps > 0).any() else eps.item()
+            params.setdefault("bounds", (-1, 1))
     return kind(**{**BRIEF.get(name, {}), "random_state": 0, **params})
 
 
