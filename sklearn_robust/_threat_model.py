@@ -123,12 +123,8 @@ class ThreatModel:
         eps = np.array(np.inf) if unlimited else check.check_eps(self.eps, norm, shape)
         kind = get_norm(norm)
         kind.check_eps(eps, shape)
-        if kind.needs_box and (bounds is None or not np.all(np.isfinite(bounds[0] - bounds[1]))):
-            raise ValueError(
-                f"norm is {norm!r}, in which a feature may go as far as the box allows, and "
-                f"{'X has no box' if bounds is None else 'the box has an open side'}: give "
-                "bounds=(low, high), such as bounds=(X.min(0), X.max(0))."
-            )
+        if kind.needs_box:
+            check.check_closed_box(norm, bounds)
         kept = {name: vars(self)[name] for name in _KEPT}
         checked = ThreatModel(eps, norm=norm, bounds=bounds, **flags, **kept)
         checked.input_shape, checked.exact = tuple(shape), self.exact

@@ -50,6 +50,7 @@ __all__ = [
     "check_bounds",
     "check_callable",
     "check_choice",
+    "check_closed_box",
     "check_columns",
     "check_count",
     "check_eps",
@@ -378,6 +379,16 @@ def check_bounds(bounds, X):
             "bounds, or type bounds=None for no box."
         )
     return low, high
+
+
+def check_closed_box(norm: str, bounds: Any) -> None:
+    """Raise unless the data have a box without open sides, which ``norm`` needs."""
+    if bounds is None or not all(np.all(np.isfinite(side)) for side in bounds):
+        raise ValueError(
+            f"norm is {norm!r}, in which a feature may go as far as the box allows, and "
+            f"{'X has no box' if bounds is None else 'the box has an open side'}: give "
+            "bounds=(low, high), such as bounds=(X.min(0), X.max(0))."
+        )
 
 
 # scikit-learn keeps these fitted values under private names only.

@@ -2,6 +2,7 @@
 
 from .._norms import Norm, register_norm
 from .._threat_model import ThreatModel
+from ._alma import ALMA
 from ._apgd import APGD
 from ._arrays import auto_batch_size as auto_batch_size
 from ._auto_attack import AutoAttack
@@ -15,13 +16,16 @@ from ._fab import FAB
 from ._fgsm import FGSM
 from ._fmn import FMN
 from ._gradient import GradientAttack
+from ._nearest_of import MinimumNorm
 from ._parameters import attack_class
 from ._pgd import PGD
+from ._sigma_zero import SigmaZero
 from ._square import Square
 from ._trees import TreeAttack
 from ._worst_case import WorstCase
 
 __all__ = [
+    "ALMA",
     "APGD",
     "AutoAttack",
     "BIM",
@@ -35,8 +39,10 @@ __all__ = [
     "FMN",
     "GradientAttack",
     "MIFGSM",
+    "MinimumNorm",
     "Norm",
     "PGD",
+    "SigmaZero",
     "Square",
     "ThreatModel",
     "TreeAttack",

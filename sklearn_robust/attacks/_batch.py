@@ -257,7 +257,8 @@ class AttackBatch:
                 rows = self.rows()[open_]
                 z = self.logits(self.round_to_grid(result.x_adv[rows], rows))
                 open_[rows[z.isnan().any(1)]] = False
-            missed[open_] = self.confirm(result.x_adv[open_], self.y[open_])
+            if bool(open_.any()):
+                missed[open_] = self.confirm(result.x_adv[open_], self.y[open_])
         return missed
 
     def confine(self, x_adv: torch.Tensor, x: torch.Tensor) -> torch.Tensor:

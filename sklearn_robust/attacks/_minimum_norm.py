@@ -32,7 +32,7 @@ def check_nearest(attack: Any, norm: str | None = None) -> MinimumNormAttack:
         wanted = f"norm={norm!r}" if norm else ""
         raise ValueError(
             f"attack is {attack!r}, and a distance to the boundary is wanted: give "
-            f"DeepFool({wanted}), FAB({wanted}) or CarliniWagner({wanted})."
+            f"MinimumNorm({wanted}), or one attack such as FAB({wanted})."
         )
     return attack
 
@@ -204,7 +204,7 @@ class MinimumNormSearch:
         step = self.ball.smallest_step(way, value.abs(), self.batch.box.slack(x_adv, way))
         return self.ball.size(step)
 
-    def first_step(self, n_candidates: int = 10) -> torch.Tensor:
+    def first_step(self, n_candidates: int = 10, *, judged: bool = False) -> torch.Tensor:
         """Perturbations just beyond the nearest boundary of the linearised model, (n, ...).
 
         The clean samples are judged on the way, and what is found there is kept.
@@ -213,6 +213,8 @@ class MinimumNormSearch:
         ----------
         n_candidates : int
             Classes whose boundary is looked at, the likeliest first.
+        judged : bool
+            Whether the points that these perturbations lead to are judged, too.
         """
         batch, rows = self.batch, self.batch.rows()
         x = batch.x.detach().requires_grad_(True)
@@ -224,7 +226,12 @@ class MinimumNormSearch:
             others = competing_classes(batch.clean_logits, batch.y)[:, :n_candidates]
         gap, grad = self.nearest(self.gaps(z, rows, others), x)
         slack = batch.box.slack(batch.x, grad)
-        return self.ball.smallest_step(grad, _BEYOND * (-gap).clamp_min(0), slack)
+        step = self.ball.smallest_step(grad, _BEYOND * (-gap).clamp_min(0), slack)
+        if judged:
+            with torch.no_grad():
+                point = batch.box.clamp(batch.x + step)
+                self.note(rows, point, batch.forward(point, rows))
+        return step
 
     def refine(self, n_steps: int = 2) -> None:
         """Move the points found to where the boundary, as a plane through them, is nearest."""

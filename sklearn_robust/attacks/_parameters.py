@@ -29,6 +29,7 @@ _NUMBERS: dict[str, dict[str, Any]] = {
     "gamma": {"high": 1.0, "strict": True},
     "overshoot": {},
     "p_init": {"high": 1.0, "strict": True},
+    "sigma": {"strict": True},
     "step_size": {"strict": True},
 }
 _FLAGS = {"random_start", "targeted"}

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from sklearn_robust import attacks
-from sklearn_robust.attacks import APGD, FAB, FGSM, PGD, Square
+from sklearn_robust.attacks import APGD, FAB, FGSM, FMN, PGD, Square
 from sklearn_robust.differentiable import as_module
 
 NORMS = ("linf", "l2", "l1")
@@ -20,15 +20,18 @@ BRIEF = {
         "version": "custom",
         "attacks": [APGD(max_iter=5), FAB(max_iter=3), Square(max_iter=8)],
     },
+    "ALMA": {"max_iter": 20},
     "CarliniWagner": {"max_iter": 10, "n_searches": 2},
     "DDN": {"max_iter": 12},
     "FAB": {"max_iter": 8},
     "FMN": {"max_iter": 12},
+    "MinimumNorm": {"attacks": [FMN(max_iter=6), FAB(max_iter=3)]},
+    "SigmaZero": {"max_iter": 12},
     "Square": {"max_iter": 40},
     "WorstCase": {"attacks": [FGSM(), PGD(max_iter=4)]},
 }
 BALL = ["FGSM", "BIM", "MIFGSM", "PGD", "APGD", "Square", "WorstCase", "AutoAttack"]
-NEAREST = ["DeepFool", "FAB", "CarliniWagner", "DDN", "FMN"]
+NEAREST = ["DeepFool", "FAB", "CarliniWagner", "DDN", "FMN", "ALMA", "SigmaZero", "MinimumNorm"]
 
 
 def brief(name, **params):
@@ -37,6 +40,10 @@ def brief(name, **params):
     known = kind.supported_norms
     if params.get("norm") in NORMS and known is not None and params["norm"] not in known:
         params["norm"] = known[0]
+        if known[0] == "l0":  # so many features, in a box
+            eps = np.asarray(params.get("eps", 3.0))
+            params["eps"] = np.where(eps > 0, 3.0, eps)[()] if (eps > 0).any() else eps.item()
+            params.setdefault("bounds", (-1, 1))
     return kind(**{**BRIEF.get(name, {}), "random_state": 0, **params})
 
 

@@ -290,13 +290,17 @@ def test_a_success_between_two_integers_is_none():
     model[1].bias.data = torch.tensor([0.0, -0.5], dtype=torch.float64)
     X, y = np.zeros((1, 1), dtype=np.float32), np.zeros(1, dtype=int)
     steps = {"CarliniWagner": {"max_iter": 100}}
-    for name in (*BALL, *NEAREST):
+    for name, _ in (pair for pair in pairs() if pair[1] == "linf"):
         for eps, fooled in ((0.9, False), (1.0, True)):
             params = {"eps": eps, "norm": "linf", "integer": [True], "bounds": None}
             attack = brief(name, **params, **steps.get(name, {}))
             result = attack.evaluate(model, X, y)
             assert result.fooled[0] == fooled, (name, eps)
             assert result.X_adv[0, 0] in (-1.0, 0.0, 1.0)
+
+
+# In l0 one feature may go to where the logits are NaN, from any sample.
+NEAR_BY = [name for name in (*BALL, *NEAREST) if name != "SigmaZero"]
 
 
 class Undefined(nn.Module):
@@ -311,7 +315,7 @@ class Undefined(nn.Module):
         return torch.where(x[:, :1] > 0.5, torch.nan, z)
 
 
-@pytest.mark.parametrize("name", [*BALL, *NEAREST])
+@pytest.mark.parametrize("name", NEAR_BY)
 def test_nan_logits_are_an_error_that_names_the_sample(name):
     model, X = Undefined(linear()), samples(40).float().numpy() / 2 - 0.2
     X[23, 0] = 0.9
@@ -323,7 +327,7 @@ def test_nan_logits_are_an_error_that_names_the_sample(name):
         attack.generate(model, X, y)
 
 
-@pytest.mark.parametrize("name", [*BALL, *NEAREST])
+@pytest.mark.parametrize("name", NEAR_BY)
 def test_nan_logits_count_as_robust_where_the_user_says_so(name):
     """And the other samples come out as they do without them."""
     sound, X = linear(), samples(40).float().numpy() / 2 - 0.2

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import MinMaxScaler
 from torch import nn
 
-from sklearn_robust.attacks import PGD, CarliniWagner, DeepFool, WorstCase
+from sklearn_robust.attacks import FAB, FMN, PGD, CarliniWagner, DeepFool, WorstCase
 from tests.attacks.models import (
     NEAREST,
     NORMS,
@@ -30,11 +30,14 @@ SLACK = dict.fromkeys(NEAREST, 0.01)
 
 # Median of the distance on curved boundaries, as a multiple of the nearest known.
 NEAR = {"DeepFool": 1.15, "FAB": 1.02, "CarliniWagner": 1.02, "DDN": 1.02, "FMN": 1.02}
+NEAR |= {"ALMA": 1.02, "MinimumNorm": 1.02}
 
 FULL = {
     "FAB": {"max_iter": 20},
     "CarliniWagner": {"max_iter": 60, "n_searches": 5},
+    "ALMA": {"max_iter": 100},
     "DDN": {"max_iter": 60},
+    "MinimumNorm": {"attacks": [FMN(max_iter=40), FAB(max_iter=20)]},
     "FMN": {"max_iter": 60},
 }
 

@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_robust import NaturalNet, attacks
-from sklearn_robust.attacks import FGSM, PGD, BaseAttack, attack_class
+from sklearn_robust.attacks import FGSM, PGD, BaseAttack, DeepFool, attack_class
 from tests.attacks.models import BALL, NEAREST, brief, curved, predicted, samples
 from tests.cases import quick
 
@@ -35,6 +35,7 @@ OTHER = {
     "random_state": 5,
     "decay": 0.1,
     "gamma": 0.3,
+    "sigma": 1.0,
     "p_init": 0.1,
     "overshoot": 0.5,
     "n_candidates": 1,
@@ -43,11 +44,17 @@ OTHER = {
     "version": "rand",
     "attacks": [FGSM()],
 }
+OWN = {
+    ("MinimumNorm", "attacks"): [DeepFool()],
+    ("SigmaZero", "bounds"): (-1, 2),
+    ("SigmaZero", "eps"): 1,
+}
 # Where the effect shows in something other than the points, and is tested for it.
 ELSEWHERE = {"estimator", "batch_size", "on_nan", "verbose", "n_eot"}
 # Those that draw no random numbers have the parameter for cascades and clones.
 UNUSED = {(name, "random_state") for name in ("FGSM", "BIM", "MIFGSM", "DeepFool", "FAB")}
-UNUSED |= {("DDN", "random_state"), ("FMN", "random_state"), ("DDN", "norm")}
+UNUSED |= {(name, "random_state") for name in ("DDN", "FMN", "ALMA", "SigmaZero", "MinimumNorm")}
+UNUSED |= {("DDN", "norm"), ("SigmaZero", "norm")}
 UNUSED |= {("CarliniWagner", "random_state"), ("PGD", "n_restarts")}
 SHAPE = (1, 6, 6)
 
@@ -63,6 +70,10 @@ def settings(name):
         params["eps"] = 0.6
     if name == "FAB":
         params["n_target_classes"] = 3
+    if name == "ALMA":
+        params |= {"norm": "l1", "eps": 6.0}
+    if name == "SigmaZero":
+        params |= {"norm": "l0", "eps": 20}
     if name == "DeepFool":
         params |= {"max_iter": 2, "eps": 3.0}
     return params
@@ -88,7 +99,9 @@ def test_every_parameter_changes_something(name, param):
     x = samples(20, SHAPE)
     x[:, ~MASK] = x[:, ~MASK].round()
     y = predicted(curved(4, SHAPE, width=40), x)
-    before, after = (points(name, x, y, **c) for c in ({}, {param: OTHER[param]}))
+    before, after = (
+        points(name, x, y, **c) for c in ({}, {param: OWN.get((name, param), OTHER[param])})
+    )
     assert not torch.equal(before, after)
 
 
