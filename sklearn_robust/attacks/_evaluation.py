@@ -219,6 +219,7 @@ def _attacked(
     attack.check_parameters()
     attack.logits_of(model)
     attack.threat_model.check_resolution(X)
+    _warn_of_default_radius(attack, X)
     if codes is None:
         codes, correct = model.predict_codes(X), np.ones(len(X), dtype=bool)
     elif correct is None:
@@ -230,6 +231,22 @@ def _attacked(
     index = (np.arange(len(X)) if index is None else index)[correct]
     found = _shared(attack, model, X[correct], codes[correct], bounds, index, n_jobs, key)
     return correct, found
+
+
+def _warn_of_default_radius(attack: BaseAttack, X: NDArray[np.float32]) -> None:
+    """Warn where the default radius, which is meant for pixels, says nothing of these data."""
+    threat = attack.threat_model
+    if threat.eps is not None or not len(X) or (X.min() >= 0 and X.max() <= 1):
+        return
+    spread = X.std(axis=0, dtype=np.float64)
+    spread = float(np.median(spread[spread > 0])) if spread.any() else 0.0
+    if spread and not 0.01 < 8 / 255 / spread < 1:
+        warnings.warn(
+            f"eps is 8/255 by default, which is {8 / 255 / spread:.2g} times the standard "
+            "deviation of the median feature of X: give an eps in the units of X; "
+            "sklearn_robust.metrics.suggest_eps(X) names one to begin with.",
+            stacklevel=5,
+        )
 
 
 def _shared(

@@ -447,3 +447,26 @@ def test_what_makes_no_sense_is_refused(changed, error, match):
     given = {"X": X, "y": Y, "attack": PGD(eps=0.1), **changed}
     with pytest.raises(error, match=match):
         robust_score(LogisticRegression().fit(X, Y), given.pop("X"), given.pop("y"), **given)
+
+
+def test_eps_replaces_that_of_the_attack():
+    X, y = blobs(60, labels=(0, 1, 2))
+    model = LogisticRegression().fit(X, y)
+    for attack in (None, PGD(eps=0.5, random_state=0)):
+        named = (WorstCase(random_state=0) if attack is None else attack).set_params(eps=0.07)
+        want = robust_score(model, X, y, attack=named)
+        assert robust_score(model, X, y, attack=attack, eps=0.07) == want
+    eps = np.array([0.0, 0.1, 0.1, 0.0])
+    want = robust_score(model, X, y, attack=WorstCase(eps=eps, random_state=0))
+    assert robust_score(model, X, y, eps=eps) == want
+
+
+def test_the_default_radius_is_not_used_in_silence_on_data_of_other_units():
+    X, y = blobs(60)
+    model = LogisticRegression().fit(1e4 * X, y)
+    with pytest.warns(UserWarning, match="eps is 8/255 by default, which is .*suggest_eps"):
+        robust_score(model, 1e4 * X, y)
+    with pytest.warns(UserWarning, match="eps is 8/255 by default"):
+        robust_score(model, 1e-2 * X - 1, y, attack=PGD())
+    robust_score(model, 1e4 * X, y, eps=8 / 255 * 10)
+    robust_score(model, X, y)

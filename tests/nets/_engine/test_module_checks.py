@@ -8,7 +8,7 @@ import torch
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
-from sklearn_robust import JacobianRegNet, MinMaxNet, NaturalNet
+from sklearn_robust import JacobianRegNet, MinMaxNet, NaturalNet, robust_score
 from sklearn_robust.modules import MLP, MNISTConvNet
 from tests.cases import (
     NETS,
@@ -169,3 +169,10 @@ def test_a_net_that_has_seen_no_data_cannot_be_built(module):
 def test_odd_modules_can_be_given_as_instances():
     net = quick(NaturalNet, module=Odd(6)).fit(X, Y)
     assert net.module_.layers[0].out_features == 6
+
+
+def test_a_module_without_labels_cannot_predict():
+    net = NaturalNet(module=Linear(2)).initialize()
+    for ask in (lambda: net.score(X, Y), lambda: net.predict(X), lambda: robust_score(net, X, Y)):
+        with pytest.raises(NotFittedError, match="knows no labels.*NaturalNet.from_module.module"):
+            ask()
