@@ -184,6 +184,8 @@ def assert_robust(
     X, codes = open_samples(model, X, y)
     main = attack_for(model, attack, eps=eps, norm=norm)
     main.check_parameters()
+    if not np.any(main.threat_model.on(X).eps > 0):
+        raise ValueError("eps is 0; give a radius above 0, or compare estimator.score(X, y).")
     with warnings.catch_warnings():  # the message has its own words for them
         warnings.simplefilter("ignore", ZeroGradientWarning)
         warnings.simplefilter("ignore", BlackBoxWarning)

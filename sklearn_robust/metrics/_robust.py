@@ -36,6 +36,7 @@ def share_of_robust(
     attack = choose_attack(attack, model)  # the samples have told whether there is a gradient
     if eps is not None:
         attack = clone(attack).set_params(eps=eps)
+        attack.check_parameters()
     robust = robust_mask(model, X, codes, attack, n_jobs=n_jobs)
     weights = check.check_weights(sample_weight, len(robust))
     return float(np.average(robust.astype(float), weights=weights))
