@@ -16,6 +16,7 @@ SOURCES := $(shell find sklearn_robust -name '*.py')
 demo: $(VENV)/installed
 	$(BIN)/sklearn-robust compare --data digits --output report
 	@echo "The report is in $(CURDIR)/report: open the page there, index.html, in a browser."
+	@echo "The command is $(CURDIR)/$(BIN)/sklearn-robust; after '. $(BIN)/activate' it is sklearn-robust."
 
 # A process for each core, of one thread that sleeps when idle: threads that spin would slow all.
 test: export OMP_NUM_THREADS = 1

@@ -373,6 +373,8 @@ def check_bounds(bounds, X):
             f"bounds is {bounds!r}; each lower bound must not exceed its upper one, and an open "
             "side is -np.inf or np.inf."
         )
+    if X.size:
+        low, high = _with_rounding(low, high, X)
     if X.size and (np.any(X < low.astype(X.dtype)) or np.any(X > high.astype(X.dtype))):
         raise ValueError(
             f"X spans [{X.min():g}, {X.max():g}] and leaves bounds={bounds!r}: rescale X, widen "
@@ -389,6 +391,19 @@ def check_closed_box(norm: str, bounds: Any) -> None:
             f"{'X has no box' if bounds is None else 'the box has an open side'}: give "
             "bounds=(low, high), such as bounds=(X.min(0), X.max(0))."
         )
+
+
+def _with_rounding(low, high, X):
+    """Box that also holds samples which leave it by the rounding of float32 alone."""
+    sides = []
+    for side, sign in ((low, -1), (high, 1)):
+        axis = 0 if side.ndim else None
+        reach = sign * (sign * X).max(axis=axis).astype(np.float64)
+        size = np.abs(X).max(axis=axis).astype(np.float32)
+        beyond = sign * (reach - side.astype(X.dtype)) > 0
+        slight = sign * (reach - side) <= 4 * np.spacing(size).astype(np.float64)
+        sides.append(np.where(beyond & slight, reach, side))
+    return sides
 
 
 # scikit-learn keeps these fitted values under private names only.

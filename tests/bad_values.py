@@ -180,6 +180,9 @@ def attack_cases():
             base["attacks"] = [attacks.FGSM(), attacks.PGD(max_iter=2)]
         yield Case("attacks", cls.__name__, cls, use(cls, **base), skip=("estimator",))
     fgsm = attacks.FGSM(eps=0.1)
+    base = {"attack": lambda model, x, y: x, "eps": 0.1}
+    external = use(attacks.External, **base)
+    yield Case("attacks", "External", attacks.External, external, skip=("estimator",))
     yield Case(
         "attacks",
         "FGSM.fit",
@@ -361,6 +364,7 @@ def metric_cases():
     """Every measure on six samples."""
     m = metrics
     extra = {
+        "assert_robust": {"eps": 0.1, "at_least": 0.0, "attack": attacks.FGSM()},
         "boundary_distance": {"max_distance": 1.0, "n_scan": 4},
         "prediction_divergence": {"eps": 0.1, "max_iter": 2},
         "prediction_stability": {"attack": attacks.FGSM(eps=0.1)},
@@ -381,7 +385,9 @@ def metric_cases():
             "metrics",
             name,
             function,
-            lambda f=function, b=base, **bad: f(**{"estimator": model(), **b, **bad}),
+            given(function, X=X[FEW], y=Y[FEW])
+            if name == "suggest_eps"
+            else lambda f=function, b=base, **bad: f(**{"estimator": model(), **b, **bad}),
         )
     yield Case(
         "metrics",

@@ -284,3 +284,18 @@ def test_arrays_of_zarr_are_read():
     assert np.array_equal(check.check_samples(zarr.array(X.astype("f"))), X)
     with pytest.raises(ValueError, match="uint8 with values up to 255: divide by 255"):
         check.check_samples(zarr.array(X.astype("uint8")))
+
+
+def test_a_box_holds_data_that_leave_it_by_rounding_alone():
+    X = np.array([[0.1, 0.7], [0.3, 1.1]])
+    box = (np.array([0.1, 0.7]), 1.1)
+    rounded = X.astype(np.float32) * np.float32(3) / np.float32(3)
+    rounded[0] = np.nextafter(rounded[0], np.float32(-1))
+    rounded[1] = np.nextafter(rounded[1], np.float32(9))
+    low, high = check.check_bounds(box, rounded)
+    assert (rounded >= low).all() and (rounded <= high).all()
+    assert np.abs(low - box[0]).max() < 1e-6 and abs(float(high) - 1.1) < 1e-6
+    exact = check.check_bounds(box, X)
+    assert (exact[0] == box[0]).all() and exact[1] == 1.1
+    with pytest.raises(ValueError, match="leaves bounds"):
+        check.check_bounds(box, X + 1e-4)

@@ -280,11 +280,11 @@ def _shared(
     if not len(X):
         return np.zeros(0, dtype=bool)
     if cache is not None:
-        kept = VerdictCache(cache, model.estimator, attack, bounds, key)
+        kept = VerdictCache(cache, model.estimator, model.table, attack, bounds, key)
 
         def recall(rows: slice) -> NDArray[Any]:
             data = (X[rows], codes[rows])
-            opened = model if joblib.effective_n_jobs(n_jobs) == 1 else model.estimator
+            opened = model if joblib.effective_n_jobs(n_jobs) == 1 else _packed(model)
             return kept.recall(
                 *data, lambda: _chunk(attack, opened, *data, bounds, index[rows], key)
             )

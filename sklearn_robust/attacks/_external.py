@@ -191,7 +191,10 @@ def _kind(attack: Any) -> str:
             names = inspect.signature(attack).parameters
         except ValueError:  # written in C
             return "function"
-        return "foolbox" if "epsilons" in names else "function"
+        if "epsilons" in names:
+            return "foolbox"
+        check.check_takes("attack", attack, "model, x, y")
+        return "function"
     raise TypeError(
         f"attack is {check.shown(attack)}; give an attack of foolbox, torchattacks or ART, or a "
         "function of (model, x, y)."

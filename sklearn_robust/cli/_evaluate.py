@@ -22,7 +22,7 @@ def add_evaluate(commands: Any) -> None:
     add_run(parser, 1000)
     parser.add_argument(
         "--attack",
-        choices=["worst", "pgd", "fgsm", "bim", "cw"],
+        choices=["worst", "pgd", "fgsm", "bim", "cw", "autoattack"],
         default="worst",
         help="attack to run (default: worst, the worst case of several attacks)",
     )

@@ -49,10 +49,11 @@ def robustness_curve(
     y : array-like of shape (n_samples,)
         True labels.
     eps : array-like of shape (n_radii,)
-        Radii, at least 0, in any order.
+        Radii, at least 0, in any order. Where the attack has a radius for each feature, they are
+        multiples of it: ``eps=[0.5, 1, 2], attack=PGD(eps=0.1 * X.std(axis=0))``.
     attack : attack, default=None
-        Its own eps is not looked at; None is the default of :func:`robust_score`. An attack for
-        the nearest point (DeepFool, FAB, CarliniWagner) runs once for all radii.
+        A single eps of its own is not looked at; None is the default of :func:`robust_score`. An
+        attack for the nearest point (DeepFool, FAB, CarliniWagner) runs once for all radii.
     n_jobs : int, default=None
         Processes that share the samples.
     cache : path-like, default=None
@@ -92,17 +93,25 @@ def robustness_curve(
     check.check_labels(y)
     X, codes = open_samples(model, X, y)
     attack = clone(choose_attack(attack, model)).on_columns(model)
-    if not isinstance(attack, MinimumNormAttack):
-        check_units(replace(attack.threat_model, eps=radii.max()), X)
     attack.set_params(bounds=check.check_bounds(attack.bounds, X))
+    unit = attack.threat_model.eps
+    unit = np.asarray(unit, dtype=np.float64) if np.ndim(unit) else None
     if isinstance(attack, MinimumNormAttack):
+        if unit is not None:
+            raise ValueError(
+                f"attack is {check.shown(attack)}, which looks for the nearest point by one "
+                "radius for all features: give it no eps, or another attack, such as PGD."
+            )
         attack.set_params(eps=None)
         distance = minimal_distances(model, X, codes, attack, n_jobs=n_jobs, cache=cache)
         return (distance > radii[:, None]).mean(1)
+    largest = radii.max() if unit is None else radii.max() * unit
+    check_units(replace(attack.threat_model, eps=largest), X)
     left, correct = np.arange(len(X)), model.predict_codes(X) == codes
     accuracy = np.empty(len(radii))
     for place in np.argsort(radii, kind="stable"):
-        attack.set_params(eps=float(radii[place]))
+        radius = float(radii[place])
+        attack.set_params(eps=radius if unit is None else radius * unit)
         options = {"correct": correct[left], "index": left, "n_jobs": n_jobs, "cache": cache}
         options["units_known"] = True
         left = left[robust_mask(model, X[left], codes[left], attack, **options)]

@@ -132,7 +132,7 @@ def suggest_eps(
     It is 0.114 to 0.46 (median 0.253) times the standard deviation of a feature.
     The nearest two of 150 samples of different classes are 1 eps apart: no classifier is robust
     to both beyond eps = 0.1, half of that distance.
-    No classifier can be robust on more than 96.7%.
+    No classifier can be robust on more than 96.0%.
     """
     norm = check.check_norm(norm)
     if norm not in _METRICS:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._validation import check_sample_shape, encode_labels
-from ..attacks import PGD
+from ..attacks import PGD, AutoAttack
 from ..differentiable import open_model
 from ..exceptions import NotDifferentiableError
 from ._attack import PAPER_ATTACKS, WORST, attack_net
@@ -24,6 +24,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "fgsm": {"FGSM": PAPER_ATTACKS["FGSM"]},
     "bim": {"BIM": PAPER_ATTACKS["BIM"]},
     "cw": {"C&W": PAPER_ATTACKS["C&W"]},
+    "autoattack": {"AutoAttack": AutoAttack()},
 }
 
 
@@ -47,7 +48,7 @@ def evaluate(
         Name of a data set, or a ``.npz`` file.
     eps : sequence of float, default=None
         Strengths of the attack; None takes the usual ones for the data.
-    attack : {"worst", "pgd", "fgsm", "bim", "cw"}, default="worst"
+    attack : {"worst", "pgd", "fgsm", "bim", "cw", "autoattack"}, default="worst"
         Attack; "worst" runs all attacks of a comparison and finds their worst case.
     trust_pickle : bool, default=False
         Whether the file may be a pickle.

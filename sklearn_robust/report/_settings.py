@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +31,10 @@ def blame_input(*errors: type[Exception]) -> Iterator[None]:
     try:
         yield
     except errors as error:
-        raise BadInput(str(error)) from error
+        text = str(error)
+        for name in _OPTIONS:  # named as a person types them
+            text = re.sub(rf"\bas {name}\b", f"as --{name.replace('_', '-')}", text)
+        raise BadInput(text) from error
 
 
 def net_number(name: str) -> int:

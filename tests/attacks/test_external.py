@@ -212,6 +212,11 @@ def test_what_is_no_attack_is_refused(model, attack):
         External(attack, eps=EPS).generate(model, X, Y)
 
 
+def test_a_function_takes_model_samples_and_labels(model):
+    with pytest.raises(ValueError, match="give a function of .model, x, y."):
+        External(lambda x: x, eps=EPS).generate(model, X, Y)
+
+
 def test_a_point_for_each_sample_is_wanted(model):
     with pytest.raises(ValueError, match=r"returned points of shape \(3, 4\) for samples of shape"):
         External(lambda model, x, y: x[:3], eps=EPS).generate(model, X, Y)

@@ -62,6 +62,11 @@ def test_impossible_demands_are_refused(model, at_least):
         assert_robust(model, X, Y, eps=0.1, at_least=at_least)
 
 
+def test_a_radius_of_nothing_is_refused(model):
+    with pytest.raises(ValueError, match="eps is 0; give a radius above 0"):
+        assert_robust(model, X, Y, eps=0, at_least=0.5)
+
+
 # -- the test of a drop ----------------------------------------------------------------------------
 
 

@@ -95,3 +95,13 @@ def test_processes_agree(net):
 def test_radii_that_make_no_sense_are_refused(net, eps):
     with pytest.raises(ValueError, match="eps is|could not convert"):
         robustness_curve(net, X, Y, eps=eps)
+
+
+def test_radii_are_multiples_where_each_feature_has_its_own():
+    model = LogisticRegression().fit(X, Y)
+    unit = np.array([0.05, 0.1, 0.2, 0.0])
+    curve = robustness_curve(model, X, Y, eps=[0.5, 1, 2], attack=PGD(eps=unit, random_state=0))
+    score = robust_score(model, X, Y, attack=PGD(eps=unit, random_state=0))
+    assert curve[1] == pytest.approx(score, abs=1 / 60) and curve[0] > curve[2]
+    with pytest.raises(ValueError, match="one radius for all features: give it no eps"):
+        robustness_curve(model, X, Y, eps=[1], attack=DeepFool(eps=unit))

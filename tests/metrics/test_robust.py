@@ -28,7 +28,7 @@ from torch import nn
 from sklearn_robust import MinMaxNet, NaturalNet, robust_score
 from sklearn_robust.attacks import BIM, FGSM, MIFGSM, PGD, Square, TreeAttack, WorstCase
 from sklearn_robust.datasets import load_digits_images
-from sklearn_robust.exceptions import BlackBoxWarning, NotDifferentiableError
+from sklearn_robust.exceptions import BlackBoxWarning, UnitsWarning, NotDifferentiableError
 from sklearn_robust.metrics import prediction_stability, robustness_curve
 from tests.cases import Normalised, blobs, generators_untouched, quick, same_state, state_of
 
@@ -447,3 +447,24 @@ def test_what_makes_no_sense_is_refused(changed, error, match):
     given = {"X": X, "y": Y, "attack": PGD(eps=0.1), **changed}
     with pytest.raises(error, match=match):
         robust_score(LogisticRegression().fit(X, Y), given.pop("X"), given.pop("y"), **given)
+
+
+def test_eps_replaces_that_of_the_attack():
+    X, y = blobs(60, labels=(0, 1, 2))
+    model = LogisticRegression().fit(X, y)
+    for attack in (None, PGD(eps=0.5, random_state=0)):
+        named = (WorstCase(random_state=0) if attack is None else attack).set_params(eps=0.07)
+        want = robust_score(model, X, y, attack=named)
+        assert robust_score(model, X, y, attack=attack, eps=0.07) == want
+    eps = np.array([0.0, 0.1, 0.1, 0.0])
+    want = robust_score(model, X, y, attack=WorstCase(eps=eps, random_state=0))
+    assert robust_score(model, X, y, eps=eps) == want
+
+
+def test_the_default_radius_is_not_used_in_silence_on_data_of_other_units():
+    X, y = blobs(60)
+    model = LogisticRegression().fit(1e4 * X, y)
+    with pytest.warns(UnitsWarning, match="8/255"):
+        robust_score(model, 1e4 * X, y)
+    robust_score(model, 1e4 * X, y, eps=8 / 255 * 10)
+    robust_score(model, X, y)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
 from skorch.utils import is_dataset
 from torch import Tensor
 
@@ -74,6 +75,12 @@ class Predictor(Trainer):
         self.check_is_fitted()
         if self._is_replayed():
             return torch.cat(list(self.forward_iter(X, device="cpu"))).numpy()
+        if "labels_" not in vars(self):
+            raise NotFittedError(
+                f"this {type(self).__name__} has a module and knows no labels, as initialize() "
+                "alone tells none: type net.fit(X, y), or "
+                f"{type(self).__name__}.from_module(module, classes=[...]) for a trained module."
+            )
         X = samples_of(X) if is_dataset(X) else X
         X = check.validate_samples(self, X, reset=False)
         check.check_sample_shape(X, self.input_shape_, type(self).__name__)

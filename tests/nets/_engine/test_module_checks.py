@@ -8,7 +8,7 @@ import torch
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
-from sklearn_robust import JacobianRegNet, MinMaxNet, NaturalNet
+from sklearn_robust import JacobianRegNet, MinMaxNet, NaturalNet, robust_score
 from sklearn_robust.modules import MLP, MNISTConvNet
 from tests.cases import (
     NETS,
@@ -200,3 +200,10 @@ def test_who_chooses_the_network_has_chosen_the_layout():
 def test_one_logit_of_a_module_is_told_how_to_become_two():
     with pytest.raises(ValueError, match=r"shape \(16, 1\).*Turn one logit z .*torch.cat\(\[-z, z"):
         quick(NaturalNet, module=nn.Linear(X.shape[1], 1)).fit(X, Y)
+
+
+def test_a_module_without_labels_cannot_predict():
+    net = NaturalNet(module=Linear(2)).initialize()
+    for ask in (lambda: net.score(X, Y), lambda: net.predict(X), lambda: robust_score(net, X, Y)):
+        with pytest.raises(NotFittedError, match="knows no labels.*NaturalNet.from_module.module"):
+            ask()
