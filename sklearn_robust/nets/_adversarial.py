@@ -112,7 +112,7 @@ class AdversarialNet(BaseNet):
 
         Parameters
         ----------
-        x : tensor of shape (n, *input_shape_)
+        x : tensor of shape (n, ...)
             Clean samples.
         y : tensor of shape (n,), int64
             Class codes.
@@ -121,7 +121,7 @@ class AdversarialNet(BaseNet):
 
         Returns
         -------
-        x_adv : tensor of shape (n, *input_shape_)
+        x_adv : tensor of shape (n, ...)
             Found in eval mode: neither BatchNorm's statistics nor any gradient move.
         """
         return self._search(self.current_attack(), x, y, observe)

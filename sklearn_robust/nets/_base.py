@@ -130,7 +130,7 @@ class BaseNet(Predictor):
 
         Parameters
         ----------
-        x : tensor of shape (n, *input_shape_)
+        x : tensor of shape (n, ...)
             Samples on the device; the module is in training mode.
         y : tensor of shape (n,), int64
             Class codes.
@@ -150,7 +150,7 @@ class BaseNet(Predictor):
 
         Parameters
         ----------
-        x : tensor of shape (n, *input_shape_)
+        x : tensor of shape (n, ...)
             Samples on the device.
         precise : bool, default=False
             Whether to stay in float32 under mixed precision, and to run a compiled module as it
@@ -266,7 +266,7 @@ class BaseNet(Predictor):
         Parameters
         ----------
         path : str or path-like
-            File to write; :func:`sklearn_robust.load_net` reads it and says what stays behind. A
+            File to write; :func:`sklearn_robust.nets.load_net` reads it and says what stays behind. A
             net, module or attack class of your own is named in the file and given again there.
 
         Raises
