@@ -41,8 +41,9 @@ def robustness_curve(
     eps : array-like of shape (n_radii,)
         Radii, at least 0, in any order.
     attack : attack, default=None
-        Its own eps is not looked at; None is the default of :func:`robust_score`. An attack for
-        the nearest point (DeepFool, FAB, CarliniWagner) runs once for all radii.
+        Attack to run at each radius; its own eps is ignored. None is the default of
+        :func:`robust_score`. An attack for the nearest point (DeepFool, FAB, CarliniWagner) runs
+        once for all radii.
     n_jobs : int, default=None
         Processes that share the samples.
 

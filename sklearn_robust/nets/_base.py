@@ -266,8 +266,8 @@ class BaseNet(Predictor):
         Parameters
         ----------
         path : str or path-like
-            File to write; :func:`sklearn_robust.nets.load_net` reads it and says what stays behind. A
-            net, module or attack class of your own is named in the file and given again there.
+            File to write; :func:`sklearn_robust.nets.load_net` reads it and says what stays behind.
+            A net, module or attack class of your own is named in the file and given again there.
 
         Raises
         ------

@@ -95,8 +95,8 @@ def generalization_bound_terms(
     the terms as diagnostics; a shortcut makes even the product of the layers meaningless.
 
     The covering number is fitted to a greedy farthest-point net of the samples, which makes the
-    dimension too small, and the smallest margin is an upper bound by attack. Both flatter the
-    bound.
+    dimension too small, and the smallest margin is an upper bound by attack. Both make the bound
+    too small.
 
     References
     ----------
