@@ -120,7 +120,7 @@ class SkorchAdapter(NeuralNetClassifier):
         return self
 
     def initialize_criterion(self) -> SkorchAdapter:
-        """Build the criterion; what is no loss is refused."""
+        """Build the criterion; anything else than a loss is refused."""
         try:
             super().initialize_criterion()
         except (TypeError, ValueError) as error:
