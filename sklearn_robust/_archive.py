@@ -37,7 +37,7 @@ def open_file(path: str | os.PathLike[str], advice: str) -> IO[bytes]:
         The file, to be closed by the caller.
     """
     if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"path is {path!r:.80}, which is no path; {advice}.")
+        raise TypeError(f"path is {path!r:.80}, which is not a path; {advice}.")
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
@@ -87,7 +87,7 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(_Bounded(stream))
         except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError) as error:
-            raise UnreadableError("it is no zip file, or cut short") from error
+            raise UnreadableError("it is not a zip file, or cut short") from error
 
     @property
     def names(self) -> list[str]:

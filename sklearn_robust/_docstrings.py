@@ -14,13 +14,13 @@ _T = TypeVar("_T")
 SHARED = {
     "estimator": """
         estimator : classifier, default=None
-            What ``fit`` fits and ``transform`` attacks; None means LogisticRegression. Wrap a
-            fitted one in :class:`sklearn.frozen.FrozenEstimator` to keep it as it is.
+            Classifier that ``fit`` fits and ``transform`` attacks; None means LogisticRegression.
+            Wrap a fitted one in :class:`sklearn.frozen.FrozenEstimator` to keep it as it is.
     """,
     "eps": """
         eps : float or array of the samples' shape, default=None
-            Radius of the ball in the units of X; one number per feature makes an uneven ball.
-            None means 8/255 for linf; other norms must be given one. Of a table, a dict such as
+            Radius of the ball in the units of X; one number per feature makes an uneven ball. None
+            means 8/255 for linf; the other norms have no default. Of a table, a dict such as
             ``{"age": 2}`` names the columns that move, and ``"0.1 std"`` is a share of each
             column's standard deviation.
     """,
@@ -54,7 +54,7 @@ SHARED = {
     """,
     "targeted": """
         targeted : bool, default=False
-            Whether ``y`` holds the classes to reach.
+            Whether ``y`` holds the classes to reach in place of the true classes.
     """,
     "loss": """
         loss : str or callable, default="cross_entropy"
@@ -73,10 +73,11 @@ SHARED = {
         batch_size : int, default=None
             Rows attacked together; None fits the cache.
         on_nan : {"raise", "robust"}, default="raise"
-            What NaN logits mean: an error that names the sample, or an unsuccessful attack.
+            What to do where logits are NaN: "raise" an error that names the sample, or count the
+            attack as unsuccessful.
         random_state : int, RandomState or None, default=None
-            Seed of whatever is random; some attacks draw no random numbers. A row's numbers
-            depend on the seed and the row's values alone, not on its neighbours or its place.
+            Seed of the random numbers; some attacks draw none. A row's numbers depend on the seed
+            and the row's values alone, not on its neighbours or its place.
         verbose : int, default=0
             Whether to show a progress bar.
     """,

@@ -65,7 +65,9 @@ def register_norm(norm: _N) -> _N:
     2
     """
     if not (isinstance(norm, type) and issubclass(norm, Norm)):
-        raise TypeError(f"{norm!r} is no norm: register a subclass of sklearn_robust.attacks.Norm.")
+        raise TypeError(
+            f"{norm!r} is not a norm: register a subclass of sklearn_robust.attacks.Norm."
+        )
     name, order = norm.name, norm.order
     if not name or math.isnan(order):
         raise ValueError(

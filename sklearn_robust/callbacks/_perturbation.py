@@ -36,7 +36,8 @@ class WeightPerturbation(TrainingCallback):
 
     See Also
     --------
-    WeightAveraging : Another way to flatter minima, at no cost; the two go together.
+    WeightAveraging : Another way to flatter minima, without additional cost; the two can be
+        combined.
 
     Notes
     -----

@@ -56,7 +56,7 @@ class LinearizedClustering(ClusterMixin, BaseEstimator):
     weights_ : array of shape (n_classes, n_inputs)
         Weights of the network for each class, see :func:`class_weight_matrix`.
     clustering_ : ClassClustering
-        Fitted to these weights; it has the tree in other forms, too.
+        Clustering that was fitted to these weights; it also has the tree in other forms.
     children_, distances_, correlation_, contrast_, silhouette_, n_clusters_
         Those of ``clustering_``.
 

@@ -138,13 +138,13 @@ def as_module(estimator: Any) -> DifferentiableModel:
     give log-probabilities.
 
     Multiclass SVC, NuSVC and OneVsOneClassifier count the pairs of classes that a class wins. Their
-    logits are the decision function of shape "ovr", which jumps where a pair is decided otherwise,
-    and their gradient knows nothing of the jumps: an attack that follows it flatters the model. So
-    it is with isotonic calibration, which is flat nearly everywhere.
-    ``as_module(estimator).surrogate`` has logits without jumps, also where such a classifier is
-    part of a pipeline or an ensemble; their largest belongs to the same class except close to a
-    tie. Attacks on an estimator follow it and leave the verdict to ``predict``. The surrogate of
-    any other model is the model itself.
+    logits are the decision function of shape "ovr", which jumps where the decision of a pair
+    changes. Their gradient does not contain the jumps, so that an attack that follows it
+    overestimates the robustness of the model. The same holds for isotonic calibration, which is
+    flat nearly everywhere. ``as_module(estimator).surrogate`` has logits without jumps, also where
+    such a classifier is part of a pipeline or an ensemble; their largest belongs to the same class
+    except close to a tie. Attacks on an estimator follow it and leave the verdict to ``predict``.
+    The surrogate of any other model is the model itself.
 
     Missing values do not exist here: an imputer passes samples through. Box-Cox transforms give
     NaN, and some classifiers raise in ``predict``, if an attack leaves the positive numbers;

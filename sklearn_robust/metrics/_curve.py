@@ -52,8 +52,9 @@ def robustness_curve(
         Radii, at least 0, in any order. Where the attack has a radius for each feature, they are
         multiples of it: ``eps=[0.5, 1, 2], attack=PGD(eps=0.1 * X.std(axis=0))``.
     attack : attack, default=None
-        A single eps of its own is not looked at; None is the default of :func:`robust_score`. An
-        attack for the nearest point (DeepFool, FAB, CarliniWagner) runs once for all radii.
+        Attack to run at each radius; a single eps of its own is ignored. None is the default of
+        :func:`robust_score`. An attack for the nearest point (DeepFool, FAB, CarliniWagner) runs
+        once for all radii.
     n_jobs : int, default=None
         Processes that share the samples.
     cache : path-like, default=None

@@ -127,14 +127,14 @@ def robustness_report(
     margin; one step fooling more than many; cross-entropy and margin far apart; random noise as
     strong as the search; a search for the nearest point that beats those that climb a loss;
     restarts that keep finding; a search by scores that beats the attacks with gradients; accuracy
-    that stays when the ball holds every input (all features move there). Of a cascade each member
-    is judged by what it took itself. If one trips, do not trust the number: a stronger or adapted
-    attack will lower it.
+    that stays when the ball holds every input (all features move there). Each member of a cascade
+    is judged by the samples that it fooled itself. If there is a sign, do not trust the number: a
+    stronger or adapted attack will lower it.
 
     A default radius that is less than 2 % of the standard deviation of half of the features makes
     the number one not to trust, and of a few features a caveat.
 
-    Of members whose radii differ the report names the largest, and the checks use it.
+    If the radii of the members differ, the report and the checks use the largest.
 
     References
     ----------

@@ -67,10 +67,10 @@ def robust_score(
     y : array-like of shape (n_samples,)
         True labels.
     attack : attack, default=None
-        None means ``WorstCase(random_state=0)``: eps = 8/255 in linf for every estimator, the
-        worst for each sample of PGD with 40 steps on cross-entropy, margin and scaled
-        cross-entropy. An eps that a net was trained with plays no part. A model without a
-        gradient is searched by ``Square(random_state=0)``, with a BlackBoxWarning.
+        None means ``WorstCase(random_state=0)``: eps = 8/255 in linf for every estimator, the worst
+        for each sample of PGD with 40 steps on cross-entropy, margin and scaled cross-entropy. The
+        eps that a net was trained with is not used. A model without a gradient is searched by
+        ``Square(random_state=0)``, with a BlackBoxWarning.
     eps : float or array of the samples' shape, default=None
         Radius in place of the attack's own.
     sample_weight : array-like of shape (n_samples,), default=None

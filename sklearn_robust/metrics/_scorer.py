@@ -115,7 +115,7 @@ def make_robust_scorer(
     Raises
     ------
     TypeError
-        If ``attack`` is no attack.
+        If ``attack`` is not an attack.
 
     Examples
     --------

@@ -119,7 +119,7 @@ class AdversarialNet(BaseNet):
 
         Parameters
         ----------
-        x : tensor of shape (n, *input_shape_)
+        x : tensor of shape (n, ...)
             Clean samples.
         y : tensor of shape (n,), int64
             Class codes.

@@ -131,7 +131,7 @@ class BaseNet(Predictor):
 
         Parameters
         ----------
-        x : tensor of shape (n, *input_shape_)
+        x : tensor of shape (n, ...)
             Samples on the device; the module is in training mode.
         y : tensor of shape (n,), int64
             Class codes.
@@ -151,7 +151,7 @@ class BaseNet(Predictor):
 
         Parameters
         ----------
-        x : tensor of shape (n, *input_shape_)
+        x : tensor of shape (n, ...)
             Samples on the device.
         precise : bool, default=False
             Whether to stay in float32 under mixed precision, and to run a compiled module as it
@@ -274,8 +274,8 @@ class BaseNet(Predictor):
         Parameters
         ----------
         path : str or path-like
-            File to write; :func:`sklearn_robust.load_net` reads it and says what stays behind. A
-            net, module or attack class of your own is named in the file and given again there.
+            File to write; :func:`sklearn_robust.nets.load_net` reads it and says what stays behind.
+            A net, module or attack class of your own is named in the file and given again there.
 
         Raises
         ------

@@ -62,8 +62,8 @@ class ClusterRegNet(AdversarialNet):
     Notes
     -----
     ``CE(f(x), y) + lam * mean_b sum_c (z_bc - m_bc)^2 / C``, where m_bc is the mean logit of the
-    classes that share the superclass of c (paper 002, section 4), at the adversarial examples
-    if there is an attack, which itself knows nothing of the penalty.
+    classes that share the superclass of c (paper 002, section 4), at the adversarial examples if
+    there is an attack. The attack does not see the penalty.
 
     The penalty makes the class clusters clearer. A gain in robustness has not been seen beyond
     chance at small scale: compare with MinMaxNet under ``robust_score`` before relying on one.

@@ -41,10 +41,10 @@ class FATNet(AdversarialNet):
     attack : attack class or instance, default=PGD
         Searches around each sample until that is misclassified; PGD takes at most 10 steps.
     tau : int, callable or list of (int, int), default=0
-        Steps that a sample still takes once it is misclassified: 0 stops at the first such
-        iterate. A callable gives it for an epoch, the first being 1; a list holds pairs (first
-        epoch, tau). The paper's: ``[(1, 0), (51, 1), (91, 2)]`` in 120 epochs. As many as the
-        attack has steps is min-max training.
+        Steps that a sample still takes once it is misclassified: 0 stops at the first such iterate.
+        A callable gives it for an epoch, the first being 1; a list holds pairs (first epoch, tau).
+        The paper has ``[(1, 0), (51, 1), (91, 2)]`` in 120 epochs. A tau equal to the number of
+        attack steps is min-max training.
     **kwargs
         Shared parameters.
 
@@ -60,11 +60,11 @@ class FATNet(AdversarialNet):
 
     Notes
     -----
-    The criterion is averaged over the points where the attack stopped, in the order of the batch.
-    A sample leaves at its (tau + 1)-th misclassified iterate, and the batch that is attacked
-    shrinks: training is quicker than with all steps, the more so the weaker the net. Clean
-    accuracy is higher and robust accuracy lower than after min-max training. The random noise that
-    the released code may add to each step is left out.
+    The criterion is averaged over the points where the attack stopped, in the order of the batch. A
+    sample leaves at its (tau + 1)-th misclassified iterate, and the batch that is attacked shrinks:
+    training is faster than with all steps, most of all for weak nets. Clean accuracy is higher and
+    robust accuracy lower than after min-max training. The random noise that the released code may
+    add to each step is left out.
 
     References
     ----------

@@ -53,18 +53,18 @@ class GAIRATNet(AdversarialNet):
         Weight of a sample, up to a factor: see Notes. A callable maps kappa, floats of shape (n,),
         and the number of steps to weights of at least 0, one of them above 0 in every batch.
     lam : float, callable or list of (int, float), default=-1.0
-        Shift of the weight function: the larger, the flatter; ``np.inf`` weights all alike,
-        whatever the function. "linear" and callables use it for nothing else. A callable gives it
-        for an epoch, the first being 1; a list holds pairs (first epoch, lam). The released code
-        has 0 for ``base="fat"``.
+        Shift of the weight function. A larger value makes the function flatter, and ``np.inf``
+        gives all samples the same weight. "linear" and callables use only whether it is infinite. A
+        callable gives it for an epoch, the first being 1; a list holds pairs (first epoch, lam).
+        The released code has 0 for ``base="fat"``.
     burn_in : float or int, default=0.5
         Epochs without weights: a float is a share of ``max_epochs``, an integer a count.
     kappa : {"count", "first"}, default="count"
         All correctly classified iterates, as the paper's algorithm has it, or only those before
         the first misclassified one, as its text has it. They rarely differ.
     tau : int, callable or list of (int, int), default=0
-        For ``base="fat"``, as in :class:`FATNet`. The released code's: ``[(1, 0), (41, 3),
-        (71, 6)]`` in 100 epochs.
+        For ``base="fat"``, as in :class:`FATNet`. The released code has
+        ``[(1, 0), (41, 3), (71, 6)]`` in 100 epochs.
     beta : float, default=6.0
         For "trades" and "mart", the strength of the divergence.
     max_epochs : int, default=50

@@ -33,19 +33,20 @@ class JacobianRegNet(AdversarialNet):
         Strength of the penalty (the paper's c), for inputs in [0, 1]. With inputs ``a`` times
         larger use ``a * lam`` (``a**2 * lam`` for "l2_squared"). 0 is natural training.
     jacobian_norm : {"l1", "l2", "l2_squared", "linf"}, default="l1"
-        Norm of each sample's Jacobian. Its dual is the threat it helps against: "l1" for linf
+        Norm of each sample's Jacobian. Choose the dual of the threat model's norm: "l1" for linf
         attacks, "l2" for l2, "linf" for l1.
     jacobian_target : {"margin", "loss"}, default="margin"
-        Whose Jacobian: the decision function's S, or each sample's cross-entropy (the gradient
-        regularisation of Ross and Doshi-Velez, with ``jacobian_norm="l2_squared"``).
+        Function whose Jacobian is penalised: the decision function S, or the cross-entropy of each
+        sample (the gradient regularisation of Ross and Doshi-Velez, with
+        ``jacobian_norm="l2_squared"``).
     variant : {"exact", "random_projection", "finite_difference"}, default="exact"
-        Whose norm, and how: "exact" differentiates the gradient of ``jacobian_target``;
-        "random_projection" that of a random combination of all logits, which with
+        How the penalty is computed. "exact" differentiates the gradient of ``jacobian_target``;
+        "random_projection" differentiates that of a random combination of all logits, which with
         ``jacobian_norm="l2_squared"`` estimates the squared Frobenius norm of the whole Jacobian;
         "finite_difference" takes the slope along the gradient of ``jacobian_target``, and warns:
         see Notes.
     difference_step : float, default=0.01
-        How far "finite_difference" goes, in the norm dual to ``jacobian_norm``.
+        Length of the step of "finite_difference", in the norm dual to ``jacobian_norm``.
     adversarial : attack class or instance, default=None
         Adds adversarial samples to the clean ones (the paper's "Ours + AdvTrain"); its parameters
         are ``adversarial__eps`` and so on.

@@ -34,21 +34,23 @@ class NaturalNet(BaseNet):
     device : str, default="auto"
         "auto" takes a GPU if there is one; "cpu", "cuda" and "cuda:1" say which.
     random_state : int, RandomState or None, default=None
-        Seed of weights, shuffling, dropout and attacks. The same integer gives the same bits on
-        the same machine; None is another seed every time. No global generator is read or moved.
+        Seed of weights, shuffling, dropout and attacks. The same integer gives the same weights on
+        the same machine; None draws another seed every time. The global generators are neither used
+        nor changed.
     train_split : callable, default=None
         skorch's validation split, such as ``skorch.dataset.ValidSplit(5)``; None trains on
         all samples.
     iterator_train__shuffle : bool, default=True
         Whether to shuffle the samples every epoch.
     augment : {"crop-flip"} or callable, default=None
-        What training makes of each sample of a batch, before any attack. "crop-flip" shifts images
-        by up to an eighth of their sides and mirrors every other one; an instance of a class of
+        Random change of each sample of a batch before any attack. "crop-flip" shifts images by up
+        to an eighth of their sides and mirrors every other one; an instance of a class of
         ``torchvision.transforms.v2``, or any callable of one sample, is called sample by sample.
     lr_schedule : {"cyclic", "cosine"} or list of (int, float), default=None
-        Factor of ``lr`` in the course of one call of ``fit``: up from 0 to 1 and down again, down
-        to 0 along half a wave, or pairs (first epoch, factor): ``[(31, 0.1), (61, 0.01)]`` holds
-        1 for thirty epochs. None leaves the rate to ``lr`` and skorch's ``LRScheduler``.
+        Factor of ``lr`` during one call of ``fit``. "cyclic" rises from 0 to 1 and falls to 0, and
+        "cosine" falls from 1 to 0 along half a wave. A list holds pairs (first epoch, factor):
+        ``[(31, 0.1), (61, 0.01)]`` keeps the factor 1 for thirty epochs. None leaves the rate to
+        ``lr`` and skorch's ``LRScheduler``.
     recipe : {"fast-cifar", "gairat-resnet18", "trades-wrn"}, default=None
         Deprecated: type ``Net(**recipe_params(name))``, with
         :func:`sklearn_robust.nets.recipe_params`.

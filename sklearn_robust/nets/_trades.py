@@ -36,8 +36,7 @@ class TRADESNet(AdversarialNet):
     module : "auto", torch.nn.Module class or instance, default="auto"
         As for :class:`NaturalNet`, which documents all shared parameters.
     attack : attack class or instance, default=PGD
-        Searches for the largest divergence: its ``loss`` is "kl" unless it is set to something
-        else than the attack's default.
+        Searches for the largest divergence. Its ``loss`` is "kl" unless you set another one.
     beta : float, default=6.0
         Strength of the divergence, the paper's 1 / lambda; 0 is natural training. The released
         code has 6 for CIFAR-10 and 1 for MNIST.

@@ -89,7 +89,7 @@ class Settings:
             raise BadInput(f"--nets names a net twice: {', '.join(self.nets)}; name each once.")
         if self.eps is not None and 0 in self.eps:
             raise BadInput(
-                "--eps has 0, which is no attack: leave it out, natural accuracy is always shown."
+                "--eps has 0, which is not an attack: leave it out, clean accuracy is always shown."
             )
 
     def command(self) -> str:

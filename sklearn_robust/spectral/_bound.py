@@ -98,8 +98,8 @@ def generalization_bound_terms(
     outputs, though such a step maps some changes to 0.
 
     The covering number is fitted to a greedy farthest-point net of the samples, which makes the
-    dimension too small, and the smallest margin is an upper bound by attack. Both flatter the
-    bound.
+    dimension too small, and the smallest margin is an upper bound by attack. Both make the bound
+    too small.
 
     References
     ----------

@@ -28,7 +28,7 @@ from torch import nn
 from sklearn_robust import MinMaxNet, NaturalNet, robust_score
 from sklearn_robust.attacks import BIM, FGSM, MIFGSM, PGD, Square, TreeAttack, WorstCase
 from sklearn_robust.datasets import load_digits_images
-from sklearn_robust.exceptions import BlackBoxWarning, UnitsWarning, NotDifferentiableError
+from sklearn_robust.exceptions import BlackBoxWarning, NotDifferentiableError, UnitsWarning
 from sklearn_robust.metrics import prediction_stability, robustness_curve
 from tests.cases import Normalised, blobs, generators_untouched, quick, same_state, state_of
 

@@ -119,7 +119,7 @@ def test_bytearrays_and_counters_in_the_weights_are_refused(tmp_path):
         with zipfile.ZipFile(tmp_path / "a.net", "w") as archive:
             archive.writestr("net.json", about)
             archive.writestr("weights.pt", packed.getvalue())
-        with pytest.raises(ValueError, match="they hold .*, which is no weight: save the net"):
+        with pytest.raises(ValueError, match="they hold .*, which is not a weight: save the net"):
             load_net(tmp_path / "a.net")
 
 

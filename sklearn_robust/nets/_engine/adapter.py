@@ -129,7 +129,7 @@ class SkorchAdapter(NeuralNetClassifier):
         return in_float32(params) if prefix == "module" else params
 
     def initialize_criterion(self) -> SkorchAdapter:
-        """Build the criterion; what is no loss is refused."""
+        """Build the criterion; anything else than a loss is refused."""
         params = self.get_params_for("criterion")
         try:
             super().initialize_criterion()

@@ -205,7 +205,7 @@ def _decode_array(value: dict, name: str) -> NDArray[Any]:
             raise TypeError("it holds objects")
     except (TypeError, ValueError, OverflowError, RecursionError, SyntaxError) as error:
         raise ValueError(
-            f"the file's {name} is no array ({shortened(error, 100)}); {_give(name)}."
+            f"the file's {name} is not an array ({shortened(error, 100)}); {_give(name)}."
         ) from error
     return array
 
@@ -225,7 +225,7 @@ def _decode_tensor(value: dict, name: str) -> torch.Tensor:
         return torch.tensor(value["tensor"], dtype=kind)
     except Exception as error:  # of many kinds: text, ragged lists, numbers beyond the dtype
         raise ValueError(
-            f"the file's {name} is no tensor ({shortened(error, 100)}); {_give(name)}."
+            f"the file's {name} is not a tensor ({shortened(error, 100)}); {_give(name)}."
         ) from error
 
 

@@ -129,7 +129,7 @@ class NetFile:
                 )
         if not all(isinstance(row, dict) for row in about["history"]):
             raise ValueError(
-                f"{self.path} is not a net written by net.save(path): its history is no list of "
+                f"{self.path} is not a net written by net.save(path): its history is not a list of "
                 "epochs; save the net again."
             )
 

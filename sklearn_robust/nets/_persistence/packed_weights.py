@@ -76,7 +76,9 @@ def _check_list(packed: io.BytesIO) -> None:
     for code, named, _ in pickletools.genops(archive.read(lists[0])):
         by_stack = code.name in ("STACK_GLOBAL", "INST") or code.name.startswith("EXT")
         if by_stack or code.name == "GLOBAL" and not _PARTS.fullmatch(str(named)):
-            raise UnreadableError(f"they hold {shortened(named or 'code', 80)}, which is no weight")
+            raise UnreadableError(
+                f"they hold {shortened(named or 'code', 80)}, which is not a weight"
+            )
 
 
 def misfit(state: dict[str, Any], module: nn.Module) -> str | None:
@@ -90,7 +92,7 @@ def misfit(state: dict[str, Any], module: nn.Module) -> str | None:
     for name, weight in wanted.items():
         given = state[name]
         if not isinstance(given, Tensor) or given.layout != torch.strided or given.is_meta:
-            return f"{name} is no array of numbers"
+            return f"{name} is not an array of numbers"
         if given.shape != weight.shape:
             return f"{name} has shape {tuple(given.shape)} for {tuple(weight.shape)}"
         if _kind(given) != _kind(weight):

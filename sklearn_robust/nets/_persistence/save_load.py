@@ -141,7 +141,7 @@ def load_net(
     Raises
     ------
     ValueError
-        If the file is no saved net, names a class from elsewhere that is not given, does not name
+        If the file holds no net, names a class from elsewhere that is not given, does not name
         one that is given, or holds weights that do not fit the module or are not finite.
     OSError
         If there is no such file, or it cannot be read.

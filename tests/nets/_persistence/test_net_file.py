@@ -20,7 +20,7 @@ def test_a_directory_of_many_members_is_not_listed(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         for i in range(25_000):
             archive.writestr(f"{i}", b"")
-    with pytest.raises(ValueError, match="it is no zip file, or cut short: give another file"):
+    with pytest.raises(ValueError, match="it is not a zip file, or cut short: give another file"):
         load_net(path)
 
 
@@ -33,7 +33,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
             read(tmp_path / "pipe")
         with pytest.raises(error, match="is a directory; "):
             read(tmp_path)
-        with pytest.raises(TypeError, match="path is 3, which is no path; "):
+        with pytest.raises(TypeError, match="path is 3, which is not a path; "):
             read(3)
         with pytest.raises(ValueError, match="which names no file; "):
             read("a\0b")

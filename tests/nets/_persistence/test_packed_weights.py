@@ -26,5 +26,7 @@ class Bomb:
 def test_weights_that_hold_code_are_refused(path):
     buffer = io.BytesIO()
     torch.save({"features.1.weight": Bomb()}, buffer)
-    with pytest.raises(ValueError, match="cannot be read, since they hold .* which is no weight"):
+    with pytest.raises(
+        ValueError, match="cannot be read, since they hold .* which is not a weight"
+    ):
         load_net(tampered(path, weights=buffer.getvalue()))

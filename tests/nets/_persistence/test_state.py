@@ -20,7 +20,7 @@ def lazy():
 
 
 class Noting(Linear):
-    """Has a state that is no tensor."""
+    """Has a state that is not a tensor."""
 
     def get_extra_state(self):
         return {"note": [1, 2]}
