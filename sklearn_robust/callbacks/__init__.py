@@ -6,10 +6,12 @@ from ._base import TrainingCallback
 from ._early_stopping import RobustEarlyStopping
 from ._overfitting_guard import CatastrophicOverfittingGuard
 from ._perturbation import WeightPerturbation
+from ._robust_history import RobustHistory
 
 __all__ = [
     "CatastrophicOverfittingGuard",
     "RobustEarlyStopping",
+    "RobustHistory",
     "StopTraining",
     "TrainingCallback",
     "WeightAveraging",

@@ -18,6 +18,11 @@ __all__ = ["FATNet", "check_tau"]
 
 def check_tau(net: Any) -> None:
     """Raise unless every tau of a net is a count of steps that its attack can take."""
+    if net.attack_mode == "train":
+        raise ValueError(
+            f"{type(net).__name__} stops samples one by one, so that the rest of a batch has "
+            "other statistics with attack_mode='train': leave attack_mode out."
+        )
     top = net.attack_.max_iter
 
     def check_one(name: str, tau: Any) -> None:

@@ -76,6 +76,11 @@ class FreeATNet(AdversarialNet):
     def check_parameters(self) -> None:
         """Raise if a parameter makes no sense."""
         super().check_parameters()
+        if self.attack_mode != "eval":
+            raise ValueError(
+                "FreeATNet takes its gradients from the training pass itself, so "
+                f"attack_mode={self.attack_mode!r} changes nothing: leave it out."
+            )
         check.check_count("m", self.m)
 
     def initialize_attack(self) -> AdversarialNet:

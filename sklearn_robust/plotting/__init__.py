@@ -10,6 +10,7 @@ from ._jacobian_display import JacobianDisplay
 from ._layer_spectrum import LayerSpectrumDisplay
 from ._margin import MarginDisplay
 from ._regularization_path import RegularizationPathDisplay
+from ._robust_overfitting import RobustOverfittingDisplay
 from ._robustness_curve import RobustnessCurveDisplay
 from .surfaces import DecisionSurfaceDisplay, LossSurfaceDisplay
 
@@ -26,5 +27,6 @@ __all__ = [
     "LossSurfaceDisplay",
     "MarginDisplay",
     "RegularizationPathDisplay",
+    "RobustOverfittingDisplay",
     "RobustnessCurveDisplay",
 ]

@@ -21,10 +21,11 @@ from sklearn_robust import (
     TRADESNet,
 )
 from sklearn_robust.attacks import BIM, FGSM, PGD
-from tests.cases import NETS, blobs, named, quick, same_weights
+from tests.cases import NETS, Normalised, blobs, named, quick, same_weights
 
 X, Y = blobs(60, labels=(0, 1, 2))
 
+NORMALISED = {"module": Normalised, "module__n_classes": 3}
 # Net, the setting in which a parameter counts, and another value of it than its default.
 EFFECTS = [
     *(
@@ -32,6 +33,13 @@ EFFECTS = [
         for net in (AdvTrainNet, FATNet, FastATNet, FreeATNet, GAIRATNet, MARTNet)
     ),
     *((net, {"attack__eps": 0.3}, {"eps_warm_up": 0}) for net in (MinMaxNet, TRADESNet)),
+    *(
+        (net, {**NORMALISED, "attack__eps": 0.3}, {"attack_mode": "train"})
+        for net in (AdvTrainNet, FastATNet, GAIRATNet, MARTNet, MinMaxNet, TRADESNet)
+    ),
+    (ClusterRegNet, {**NORMALISED, "attack": PGD, "attack__eps": 0.3}, {"attack_mode": "train"}),
+    (JacobianRegNet, {**NORMALISED, "adversarial": FGSM(eps=0.3)}, {"attack_mode": "train"}),
+    (GAIRATNet, {"burn_in": 0, "base": "trades"}, {"weighted_term": "both"}),
     (AdvTrainNet, {}, {"adv_weight": 0.9}),
     (AdvTrainNet, {"attack__eps": 0.3}, {"attack": PGD}),
     (CertifiedNet, {"attack__eps": 0.3, "ibp_weight": 0.5}, {"attack": BIM}),
@@ -109,4 +117,9 @@ def test_the_table_holds_every_parameter_of_a_net(net):
         for name, parameter in inspect.signature(net).parameters.items()
         if name not in inspect.signature(NaturalNet).parameters
     }
+    refused = {FreeATNet: "attack_mode='train' changes nothing", FATNet: "stops samples one by one"}
+    if net in refused:
+        with pytest.raises(ValueError, match=refused[net]):
+            quick(net, attack_mode="train").fit(X, Y)
+        own.remove("attack_mode")
     assert own <= {name for owner, _, change in EFFECTS if owner is net for name in change}
