@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, OrdinalEncoder, TargetEncoder
 from torch import nn
 
-from ..._norms import MISSING
+from ..._norms import MISSING, is_missing
 from ..._tables import Table
 
 __all__ = ["Lookup", "TableInput"]
@@ -48,9 +48,11 @@ class TableInput(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits of rows of the matrix."""
-        if self.has_missing:
-            x = torch.where(x > MISSING / 4, torch.nan, x)
-        return self.body(x.to(self.dtype))
+        seen = torch.where(is_missing(x), torch.nan, x) if self.has_missing else x
+        z = self.body(seen.to(self.dtype))
+        if x.requires_grad and not z.requires_grad:  # all columns are looked up
+            z = z + 0 * x.flatten(1).sum(1, keepdim=True)
+        return z
 
 
 class Lookup(nn.Module):
