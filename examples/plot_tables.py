@@ -2,9 +2,10 @@
 Loans: a table with constraints
 ===============================
 
-A lender scores applications by a pipeline over numbers and texts. An applicant can state a little more income, ask for
-a little less money or name another purpose, but the instalment follows from amount and term, and nobody grows younger.
-This example compares what an attack finds without and with such constraints.
+A lender scores applications by a pipeline over numbers and texts. An applicant can state a little
+more income, ask for a little less money or name another purpose, but the instalment follows from
+amount and term, and nobody grows younger. This example compares what an attack finds without and
+with such constraints.
 """
 
 # %%
@@ -41,8 +42,8 @@ model = make_pipeline(steps, LogisticRegression(max_iter=1000)).fit(X, y)
 print(f"accuracy {model.score(X, y):.3f}")
 
 # %%
-# Each setting adds to the one before: a box, whole years that only grow, the relation, and the purpose. A constraint
-# makes the score rise; a choice of purposes makes it fall.
+# Each setting adds to the one before: a box, years that only grow, the relation, and the purpose. A
+# constraint makes the score rise; a choice of purposes makes it fall.
 box = {"eps": {"age": 3, "income": 4, "amount": 2, "instalment": 0.1}, "random_state": 0}
 honest = {"increasing": ["age"], "bounds": {"amount": (0, 1000), "instalment": (0, 100)}}
 tied = {"relations": ["instalment <= amount / term", "instalment >= 0.8 * amount / term"]}
