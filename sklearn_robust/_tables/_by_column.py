@@ -65,7 +65,8 @@ def holds_still(params: Mapping[str, Any], X: Any) -> bool:
     shape = np.shape(X)
     if len(shape) != 2:
         return False
-    mask, eps = params.get("mask"), params.get("eps")
+    mask: Any = params.get("mask")
+    eps: Any = params.get("eps")
     if mask is not None and not np.all(check.check_features("mask", mask, shape[1:])):
         return True
     return np.shape(eps) == shape[1:] and bool(np.any(np.asarray(eps) == 0))
@@ -128,7 +129,7 @@ def _why_still(table: Table) -> str:
 def moving(params: Mapping[str, Any], table: Table) -> NDArray[np.bool_]:
     """Say which columns the parameters of an attack let move."""
     mask = _mask(params.get("mask"), table)
-    eps = params.get("eps")
+    eps: Any = params.get("eps")
     if isinstance(eps, Mapping):
         named = [moving_place(name, table, "eps") for name in eps]
         return mask & np.isin(np.arange(len(table.names)), named)
@@ -203,12 +204,12 @@ def _radius(
         return radius, scales
     if isinstance(eps, str):
         radius = np.zeros(len(table.names))
-        for place in np.flatnonzero(mask):
-            radius[place] = _one_radius(eps, int(place), table, scales)
+        for free in np.flatnonzero(mask).tolist():
+            radius[free] = _one_radius(eps, free, table, scales)
         return radius, scales
     if np.ndim(eps):
-        for place in np.flatnonzero(check.check_eps(eps, norm, mask.shape) * table.still):
-            moving_place(table.names[int(place)], table, "eps")
+        for held in np.flatnonzero(check.check_eps(eps, norm, mask.shape) * table.still).tolist():
+            moving_place(table.names[held], table, "eps")
     return eps, scales
 
 

@@ -146,7 +146,7 @@ def _codings(part: Any, n: int) -> Iterator[tuple[int, Coding]]:
     """Yield the columns, by their place among those that a part sees, that it reads as codes."""
     name = type(part).__name__
     if isinstance(part, _ENCODERS):
-        for place, values in enumerate(part.categories_):
+        for place, values in enumerate(vars(part).get("categories_", ())):
             strict = getattr(part, "handle_unknown", "") == "error"
             yield place, Coding(name, list(values.tolist()), strict)
     elif isinstance(part, CategoricalNB):

@@ -197,7 +197,10 @@ class PandasSource:
             whole = self.kind(place) == "integer"
             return (values.astype(np.int64) if whole else values).astype(object)
         missing = np.isnan(values)
-        objects = np.where(missing, None, values.astype(object)) if missing.any() else values
+        objects: Any = values
+        if missing.any():
+            objects = values.astype(object)
+            objects[missing] = None
         if dtype.kind in "iub" and not missing.any():
             objects = values.astype(np.int64 if dtype.kind != "b" else bool)
         return pd.array(objects, dtype=dtype)

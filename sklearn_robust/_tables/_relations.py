@@ -218,8 +218,8 @@ class _Reader:
         if isinstance(node, ast.Constant):
             return node.value
         if isinstance(node, ast.BinOp):
-            sides = self.value(node.left, matrix), self.value(node.right, matrix)
-            return _COMPUTED[type(node.op)](*sides)
+            left, right = self.value(node.left, matrix), self.value(node.right, matrix)
+            return _COMPUTED[type(node.op)](left, right)
         if isinstance(node, ast.UnaryOp):
             inner = self.value(node.operand, matrix)
             if isinstance(node.op, ast.Not):
@@ -240,6 +240,7 @@ class _Reader:
         column, values = self.table.columns[place], matrix[:, place]
         if column.values is None:
             return values
+        assert column.levels is not None
         names = np.array(list(column.values), dtype=object)
         return names[np.searchsorted(column.levels, values)]
 

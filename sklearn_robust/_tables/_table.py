@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .._norms import MISSING, is_missing
 from ._encoders import Coding, coded_columns, scaled_columns
-from ._frames import Source, is_frame, open_source
+from ._frames import ArraySource, Source, is_frame, open_source
 
 __all__ = ["Column", "Table", "read_table", "wants_table"]
 
@@ -130,6 +130,7 @@ class Table:
         """One column of the matrix as a column of X."""
         column = self.columns[place]
         if column.values is not None:
+            assert column.levels is not None
             places = np.searchsorted(column.levels, values.astype(np.float64))
             return self.source.take(column.values, places)
         values = values.astype(np.float64)
@@ -214,8 +215,9 @@ def _levels(items: list[Any]) -> NDArray[np.float64]:
 
 
 def _dtype_of(source: Source, place: int) -> str:
-    column = source.X[:, place] if isinstance(source.X, np.ndarray) else source.column(place)
-    return str(column.dtype)
+    if isinstance(source, ArraySource):
+        return str(source.X.dtype)
+    return str(source.column(place).dtype)
 
 
 def _check_known(name: Any, items: list[Any], coding: Coding) -> None:

@@ -337,6 +337,8 @@ class BaseAttack(AttackTransformer):
 
     def _warn_of_zero_gradients(self, result: AttackResult) -> None:
         """Tell of samples that stayed where they were for want of a gradient."""
+        if isinstance(self.mask, np.ndarray) and not self.mask.any():
+            return  # categories alone change
         n_flat = int(((result.has_gradient < 0) & ~result.fooled).sum())
         if n_flat and self.on_nan == "raise":  # NaN that counts as robust has no gradient, either
             warnings.warn(
