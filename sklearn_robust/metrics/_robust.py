@@ -69,8 +69,9 @@ def robust_score(
     attack : attack, default=None
         None means ``WorstCase(random_state=0)``: eps = 8/255 in linf for every estimator, the worst
         for each sample of PGD with 40 steps on cross-entropy, margin and scaled cross-entropy. The
-        eps that a net was trained with is not used. A model without a gradient is searched by
-        ``Square(random_state=0)``, with a BlackBoxWarning.
+        eps that a net was trained with is not used. Trees are searched exactly by
+        ``TreeAttack()``, another model without a gradient by ``Square(random_state=0)``, with a
+        BlackBoxWarning.
     eps : float or array of the samples' shape, default=None
         Radius in place of the attack's own.
     sample_weight : array-like of shape (n_samples,), default=None

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _validation as check
+from .._threat_model import ThreatModel
 from .._validation import check_norm
+from ..certification._bounds import certified_curve, has_certifier
 from ..metrics._curve import robustness_curve
 from ._display import Display, label_of, named, opened, shared_docs
 from ._intervals import binomial_band
@@ -39,6 +41,8 @@ class RobustnessCurveDisplay(Display):
         Number of classes, for the line of guessing.
     n_samples : int, default=None
         Number of samples, for the bands; without it there are none.
+    certified : dict of str to array of shape (n_radii,), default=None
+        Proven accuracies by the names of their estimators, for those that have any.
 
     Attributes
     ----------
@@ -47,6 +51,9 @@ class RobustnessCurveDisplay(Display):
         One for each estimator.
     bands_ : list of matplotlib collections
         Around each line, its interval over the samples.
+    certified_bands_ : list of matplotlib collections
+        Hatched, between the attacked and the proven accuracy, one for each estimator in
+        ``certified``: the truth lies there.
 
     See Also
     --------
@@ -54,8 +61,9 @@ class RobustnessCurveDisplay(Display):
 
     Notes
     -----
-    A curve that does not fall to zero as the radius grows belongs to an attack that failed, not to
-    a robust model.
+    A band reaches from the accuracy under attack down to the accuracy that is proven: the truth
+    lies in it. A curve that does not fall to zero as the radius grows belongs to an attack that
+    failed, not to a robust model.
 
     Examples
     --------
@@ -77,12 +85,14 @@ class RobustnessCurveDisplay(Display):
         norm: str = "linf",
         n_classes: int | None = None,
         n_samples: int | None = None,
+        certified: Mapping[str, NDArray[np.float64]] | None = None,
     ) -> None:
         self.eps = eps
         self.accuracy = accuracy
         self.norm = norm
         self.n_classes = n_classes
         self.n_samples = n_samples
+        self.certified = certified
 
     @classmethod
     @shared_docs
@@ -94,6 +104,7 @@ class RobustnessCurveDisplay(Display):
         *,
         eps: ArrayLike,
         attack: Any = None,
+        certify: bool | None = None,
         n_jobs: int | None = None,
         name: str | None = None,
         ax: Axes | None = None,
@@ -112,6 +123,9 @@ class RobustnessCurveDisplay(Display):
             Radii.
         attack : attack, default=None
             As for :func:`sklearn_robust.metrics.robustness_curve`.
+        certify : bool, default=None
+            Whether to prove lower bounds, too. None does so for classifiers whose class has a
+            certifier of its own.
         n_jobs : int, default=None
             Number of processes that share the samples.
         %(label)s
@@ -125,7 +139,7 @@ class RobustnessCurveDisplay(Display):
         """
         check.validate(locals())
         estimators = {label_of(estimator, name): estimator}
-        options = {"eps": eps, "attack": attack, "n_jobs": n_jobs, "ax": ax}
+        options = {"eps": eps, "attack": attack, "n_jobs": n_jobs, "ax": ax, "certify": certify}
         return cls.from_estimators(estimators, X, y, **options, **plot_options)
 
     @classmethod
@@ -138,6 +152,7 @@ class RobustnessCurveDisplay(Display):
         *,
         eps: ArrayLike,
         attack: Any = None,
+        certify: bool | None = None,
         n_jobs: int | None = None,
         ax: Axes | None = None,
         **plot_options: Any,
@@ -147,7 +162,7 @@ class RobustnessCurveDisplay(Display):
         Parameters
         ----------
         %(estimators)s
-        X, y, eps, attack, n_jobs, ax, **plot_options
+        X, y, eps, attack, certify, n_jobs, ax, **plot_options
             As for :meth:`from_estimator`.
 
         Returns
@@ -155,11 +170,17 @@ class RobustnessCurveDisplay(Display):
         display : RobustnessCurveDisplay
             With the arrays, and drawn.
         """
-        check.validate(locals())
+        check.validate(locals(), certify=check.optional(check.check_flag))
         options = {"eps": eps, "attack": attack, "n_jobs": n_jobs}
         models = opened(named(estimators))
         accuracy = {
             name: robustness_curve(model, X, y, **options) for name, model in models.items()
+        }
+        threat = ThreatModel() if attack is None else attack.threat_model
+        certified = {
+            name: certified_curve(model, X, y, eps, threat)
+            for name, model in models.items()
+            if certify or (certify is None and has_certifier(model))
         }
         classes = next(iter(models.values())).classes_
         display = cls(
@@ -168,6 +189,7 @@ class RobustnessCurveDisplay(Display):
             norm=_norm_of(attack),
             n_classes=len(classes),
             n_samples=len(np.asarray(y)),
+            certified=certified,
         )
         return display.plot(ax=ax, **plot_options)
 
@@ -195,7 +217,7 @@ class RobustnessCurveDisplay(Display):
         Returns
         -------
         display : RobustnessCurveDisplay
-            Itself, with ``ax_``, ``figure_`` and ``lines_``.
+            Itself, with ``ax_``, ``figure_``, ``lines_``, ``bands_`` and ``certified_bands_``.
         """
         if confidence is not None:
             check.check_number("confidence", confidence, high=1, strict=True)
@@ -211,6 +233,21 @@ class RobustnessCurveDisplay(Display):
         self.lines_ = [
             ax.plot(radii, curve[order], label=name, **line_style(number) | kwargs)[0]
             for number, (name, curve) in enumerate(self.accuracy.items())
+        ]
+        certified = self.certified or {}
+        self.certified_bands_ = [
+            ax.fill_between(
+                radii,
+                certified[name][order],
+                self.accuracy[name][order],
+                facecolor="none",
+                edgecolor=line.get_color(),
+                hatch="////",
+                alpha=0.5,
+                lw=0,
+            )
+            for name, line in zip(self.accuracy, self.lines_, strict=True)
+            if name in certified
         ]
         if show_guessing and self.n_classes:
             ax.axhline(1 / self.n_classes, color="0.5", lw=1, ls=":", label="guessing")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris
 from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_robust.attacks import PGD, WorstCase
 from sklearn_robust.metrics import robustness_curve
@@ -49,3 +50,13 @@ def test_bands_are_the_intervals_of_as_many_samples(pyplot):
     assert not display.plot(confidence=None).bands_
     with pytest.raises(ValueError, match="confidence is 2"):
         display.plot(confidence=2)
+
+
+def test_the_band_reaches_down_to_what_is_proven():
+    X, y = load_iris(return_X_y=True)
+    tree = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, y)
+    display = RobustnessCurveDisplay.from_estimator(tree, X, y, eps=[0.0, 0.2, 0.5], name="tree")
+    np.testing.assert_array_equal(display.certified["tree"], display.accuracy["tree"])
+    assert len(display.certified_bands_) == 1
+    display = RobustnessCurveDisplay.from_estimator(tree, X, y, eps=[0.1], certify=False)
+    assert display.certified == {} and display.certified_bands_ == []

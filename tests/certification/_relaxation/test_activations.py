@@ -59,7 +59,7 @@ def some_intervals():
     return low, low + width
 
 
-@pytest.mark.parametrize("function", ACTIVATIONS, ids=str)
+@pytest.mark.parametrize("function", ACTIVATIONS, ids=range(len(ACTIVATIONS)))
 def test_lines_and_ranges_hold_on_every_interval(function):
     low, high = some_intervals()
     found = opened(function)
