@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find sklearn_robust -name '*.py')
 
 .PHONY: demo test test-lowest lint docs bench compare-attacks sweep-regularization table-clustering table-surface \
-	table-training table-models clean
+	table-training table-models table-bounds clean
 .DELETE_ON_ERROR: # an environment made halfway is made again
 
 demo: $(VENV)/installed
@@ -76,6 +76,11 @@ table-surface: $(VENV)/installed-test
 # The same for CIFAR-10 and the clusters of classes.
 table-clustering: $(VENV)/installed-test
 	$(BIN)/python examples/tables/table_clustering.py $(if $(DATA),--data $(DATA)) $(ARGS)
+
+# Robust accuracy from both sides, for fifteen classifiers; ARGS="--samples 20" and so on.
+table-bounds: export OMP_NUM_THREADS = 1
+table-bounds: $(VENV)/installed-test
+	$(BIN)/python examples/tables/table_bounds.py $(ARGS)
 
 # Which public function is right for which kind of model: each cell beside plain torch.
 table-models: $(VENV)/installed-test

@@ -17,6 +17,7 @@ import torch
 import torch._dynamo  # noqa: F401 - not half imported, if the alarm comes meanwhile
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 import sklearn_robust
@@ -166,7 +167,8 @@ def attack_cases():
     """All attacks by what they do to a fitted net."""
 
     def use(cls, **base):
-        return lambda **bad: cls(**{**base, **bad}).evaluate(model(), X[FEW], Y[FEW])
+        victim = model() if cls is not attacks.TreeAttack else DecisionTreeClassifier().fit(X, Y)
+        return lambda **bad: cls(**{**base, **bad}).evaluate(victim, X[FEW], Y[FEW])
 
     for cls in [*ATTACKS]:
         base = {"eps": 0.1, "random_state": 0}

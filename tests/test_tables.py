@@ -87,3 +87,11 @@ def test_a_table_is_printed_and_a_second_run_goes_on_from_it(
         written.append({path: path.stat().st_mtime_ns for path in found})
     assert written[0] == written[1]
     assert bool(written[0]) == bool(kept)
+
+
+def test_the_table_of_both_sides_is_printed(monkeypatch, capsys):
+    words = ["LogisticRegression", "DecisionTree"]
+    monkeypatch.setattr("sys.argv", ["table_bounds", "--samples", "10", "--models", *words])
+    runpy.run_path(str(TABLES / "table_bounds.py"), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert printed.count("DecisionTreeClassifier") == 2 and "digits, 10 samples" in printed

@@ -140,7 +140,8 @@ class Ensemble:
     @cached_property
     def levels(self) -> list[Ints]:
         """Inner nodes by depth, from the roots down."""
-        levels, nodes = [], self.roots
+        levels: list[Ints] = []
+        nodes = self.roots
         while True:
             nodes = nodes[self.feature[nodes] >= 0]
             if not len(nodes):

@@ -54,11 +54,15 @@ class AttackTransformer(TensorAttack, OneToOneFeatureMixin, TransformerMixin, Ba
         self.bounds_ = check.check_bounds(self.bounds, samples)
         if self.estimator is not None:
             check.check_learner("estimator", self.estimator)
-        model = LogisticRegression() if self.estimator is None else clone(self.estimator)
+        model = self._default_estimator() if self.estimator is None else clone(self.estimator)
         self.estimator_ = model.fit(with_names(self, samples), y)
         self.classes_ = self.estimator_.classes_
         self.n_iter_ = self.max_iter
         return self
+
+    def _default_estimator(self) -> BaseEstimator:
+        """Classifier to attack where none is given."""
+        return LogisticRegression()
 
     @records
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:

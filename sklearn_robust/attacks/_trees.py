@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.tree import DecisionTreeClassifier
 
 from .. import _validation as check
 from .._norms import get_norm
 from .._trees import Ball, TreeSearcher, has_veritas
-from ..differentiable import Model
+from ..differentiable import Model, open_model
 from ..differentiable._scores import ScoreFunction
 from ..exceptions import BlackBoxWarning
 from ._base import BaseAttack
@@ -103,6 +105,9 @@ class TreeAttack(BaseAttack):
         check.check_number("time_limit", self.time_limit, strict=True)
         super().check_parameters()
 
+    def _default_estimator(self) -> BaseEstimator:
+        return DecisionTreeClassifier(random_state=0)
+
     def logits_of(self, model: Model) -> Any:
         """Scores of the trees, which the search is kept with.
 
@@ -141,15 +146,11 @@ class TreeAttack(BaseAttack):
         result : AttackResult
             The adversarial examples that were found.
         """
-        if not isinstance(batch.logits, TreeScores):
-            raise TypeError(
-                "TreeAttack needs a fitted classifier, not a function of logits: call "
-                "generate(estimator, X, y) or evaluate(estimator, X, y)."
-            )
+        scores = self._scores_of(batch)
         result = batch.result()
         x, y = batch.x.numpy(), batch.y.numpy()
-        searcher = batch.logits.searcher(x)
-        clean = batch.logits.codes(x) == y
+        searcher = scores.searcher(x)
+        clean = scores.codes(x) == y
         result.fooled |= torch.as_tensor(~clean)
         rows = np.flatnonzero(clean)
         threat = self.threat_model.with_shape(x.shape[1:], batch.box.bounds)
@@ -165,6 +166,17 @@ class TreeAttack(BaseAttack):
         result.record(hit, points, gain, torch.ones(len(hit), dtype=torch.bool))
         result.n_queries += 1
         return result
+
+    def _scores_of(self, batch: AttackBatch) -> TreeScores:
+        """Scores that know the trees; a cascade asks with scores alone."""
+        if isinstance(batch.logits, TreeScores):
+            return batch.logits
+        if isinstance(batch.logits, ScoreFunction):
+            return self.logits_of(open_model(batch.logits.estimator))
+        raise TypeError(
+            "TreeAttack needs a fitted classifier, not a function of logits: call "
+            "generate(estimator, X, y) or evaluate(estimator, X, y)."
+        )
 
     def _warn_of_lateness(self, n_late: int, n_samples: int) -> None:
         if n_late:

@@ -1,6 +1,7 @@
 """Certification: proofs that no perturbation changes a class, beside what attacks find."""
 
-from . import _linear, _neighbors, _networks, _trees  # noqa: F401 - they fill the registry
+# They fill the registry:
+from . import _gaussian, _linear, _neighbors, _networks, _trees  # noqa: F401
 from ._bounds import robust_bounds
 from ._problem import Certificate, Problem, Radii
 from ._radius import certified_radius, minimal_distance

@@ -97,4 +97,5 @@ def affine_map(steps: Sequence[Any], n_features: int) -> AffineMap | str:
 
 
 def _is_diagonal(weight: Floats) -> bool:
-    return weight.shape[0] == weight.shape[1] and np.count_nonzero(weight) <= len(weight)
+    square = weight.shape[0] == weight.shape[1]
+    return square and int(np.count_nonzero(weight)) <= len(weight)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,9 @@ from ..differentiable import Model, open_model
 from ..differentiable._state import records
 from ..exceptions import BlackBoxWarning
 from ._problem import Certificate
-from ._registry import certify, make_problem
+from ._registry import certify, is_registered, make_problem
 
-__all__ = ["both_sides", "certified_mask", "robust_bounds"]
+__all__ = ["both_sides", "certified_curve", "certified_mask", "has_certifier", "robust_bounds"]
 
 
 @records
@@ -166,6 +167,49 @@ def both_sides(
         attacked=attacked,
         note=certificate.note,
     )
+
+
+def certified_curve(
+    model: Model, X: ArrayLike, y: ArrayLike, eps: ArrayLike, threat: ThreatModel
+) -> NDArray[np.float64]:
+    """Proven accuracy for several radii.
+
+    Parameters
+    ----------
+    model : Model
+        What is judged.
+    X, y
+        As for :func:`robust_bounds`.
+    eps : array-like of shape (n_radii,)
+        Radii, in any order.
+    threat : ThreatModel
+        Whose eps is not looked at.
+
+    Returns
+    -------
+    accuracy : array of shape (n_radii,)
+        In the order of ``eps``.
+    """
+    X, codes = open_samples(model, X, y)
+    balls = [replace(threat, eps=float(radius)).on(X) for radius in np.asarray(eps)]
+    return np.array([certified_mask(model, X, codes, ball).mean() for ball in balls])
+
+
+def has_certifier(model: Model) -> bool:
+    """Whether the class of a classifier has a certifier of its own.
+
+    Parameters
+    ----------
+    model : Model
+        What would be judged.
+
+    Returns
+    -------
+    known : bool
+        Not whether it proves anything.
+    """
+    empty = np.zeros((0, 1), dtype=np.float32)
+    return is_registered(make_problem(model, empty, np.zeros(0, dtype=np.int64), ThreatModel()))
 
 
 def certified_mask(

@@ -15,10 +15,17 @@ from ..differentiable import Accelerated, Model
 from ..differentiable._meta import unwrapped
 from ._problem import Certificate, Problem, Radii
 
-__all__ = ["certify", "make_problem", "proven_radii", "register_by_name", "register_certifier"]
+__all__ = [
+    "certify",
+    "is_registered",
+    "make_problem",
+    "proven_radii",
+    "register_by_name",
+    "register_certifier",
+]
 
 Certifier: TypeAlias = Callable[[Problem], "Certificate | NDArray[np.bool_] | str"]
-RadiusFinder: TypeAlias = Callable[[Problem], "Radii | NDArray[np.float64]"]
+RadiusFinder: TypeAlias = Callable[[Problem], "Radii | NDArray[np.float64] | None"]
 
 _NAMED: dict[str, Any] = {}
 
@@ -57,7 +64,8 @@ def register_certifier(
         function, ``register_certifier`` is a decorator.
     radius : callable, optional
         ``radius(problem) -> array of shape (n_samples,)``, proved radii, or ``Radii``, which says
-        where they are exact. Without it ``certified_radius`` bisects.
+        where they are exact; None where it does not apply. Without it ``certified_radius``
+        bisects.
 
     Returns
     -------
@@ -175,6 +183,23 @@ def register_by_name(name: str, like: type) -> None:
         Class whose certifier serves them.
     """
     _NAMED[name] = object.__new__(like)
+
+
+def is_registered(problem: Problem) -> bool:
+    """Whether the classifier's class has a certifier of its own.
+
+    Parameters
+    ----------
+    problem : Problem
+        As of ``make_problem``.
+
+    Returns
+    -------
+    registered : bool
+        False if only what serves any model applies.
+    """
+    kind = type(_key(problem.classifier))
+    return _certifier.dispatch(kind) is not _certifier.dispatch(object)
 
 
 def certify(problem: Problem) -> Certificate:

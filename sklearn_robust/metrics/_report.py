@@ -13,14 +13,15 @@ from sklearn.base import clone
 from .. import _validation as check
 from .._random import seed_of
 from .._threat_model import ThreatModel
-from ..attacks import PGD, BaseAttack, Square, WorstCase
+from ..attacks import PGD, BaseAttack, WorstCase
 from ..attacks._evaluation import choose_attack, open_samples, robust_mask
+from ..certification._bounds import certified_mask, has_certifier
 from ..differentiable import Model, open_model
 from ..differentiable._state import records
 from ..exceptions import ZeroGradientWarning
 from ._masking import MaskingProbe, masking_signs
 
-__all__ = ["robustness_report"]
+__all__ = ["robustness_report", "verdict_of"]
 
 _LOSSES = ("cross_entropy", "margin", "scaled_cross_entropy")
 _N_PROBED = 200  # samples that the masking checks look at
@@ -34,10 +35,14 @@ def wilson_interval(n_hits: int, n: int, level: float = 0.95) -> tuple[float, fl
     return (float(low), float(high))
 
 
-def _named_attacks(attack: BaseAttack | None, black_box: bool) -> dict[str, BaseAttack]:
-    """Name the attacks whose accuracies the report lists."""
+def _named_attacks(
+    attack: BaseAttack | None, main: BaseAttack, black_box: bool
+) -> dict[str, BaseAttack]:
+    """Name the attacks whose accuracies the report lists; ``main`` is what ``attack`` means."""
     if black_box:
-        return {"Square": Square(random_state=0) if attack is None else clone(attack)}
+        if attack is None:
+            return {type(main).__name__: main}
+        return {"Square": clone(attack)}
     if attack is None:
         return {f"PGD-40 {loss}": PGD(max_iter=40, loss=loss, random_state=0) for loss in _LOSSES}
     if not isinstance(attack, WorstCase):
@@ -60,6 +65,7 @@ def robustness_report(
     *,
     attack: BaseAttack | None = None,
     output_dict: bool = False,
+    certify: bool | None = None,
     n_jobs: int | None = None,
 ) -> str | dict[str, Any]:
     """Clean, per-attack and worst-case accuracy, and a verdict on whether to trust them.
@@ -74,10 +80,14 @@ def robustness_report(
         True labels.
     attack : attack, default=None
         None means 40 steps of PGD on cross-entropy, margin and scaled cross-entropy at
-        eps = 8/255 in linf (Square for a model without a gradient). The members of a
+        eps = 8/255 in linf (TreeAttack for trees, Square for another model without a gradient).
+        The members of a
         ``WorstCase`` are listed one by one.
     output_dict : bool, default=False
         Whether to return the numbers in place of the text.
+    certify : bool, default=None
+        Whether to prove a lower bound, too. None does so for classifiers whose class has a
+        certifier of its own.
     n_jobs : int, default=None
         Processes that share the samples.
 
@@ -86,8 +96,9 @@ def robustness_report(
     report : str or dict
         The dict has "clean", "worst_case" and "attacks" (name to accuracy), "interval" (Wilson's
         95 % interval of the worst case), "per_class" (label to clean, worst_case, support),
-        "eps", "norm", "n_samples", "trusted" (bool) and "warnings" (name of a check to what
-        it saw).
+        "eps", "norm", "n_samples", "certified" (accuracy that is proven, or None), "verdict"
+        ("exact", "within 0.8 points" or "between 0.39 and 0.78", or None), "trusted" (bool) and
+        "warnings" (name of a check to what it saw).
 
     Warns
     -----
@@ -128,7 +139,8 @@ def robustness_report(
     >>> report["worst_case"] <= report["clean"], report["trusted"]
     (True, True)
     """
-    check.validate(locals(), output_dict=check.check_flag)
+    flag = check.optional(check.check_flag)
+    check.validate(locals(), output_dict=check.check_flag, certify=flag)
     model = open_model(estimator)
     if attack is not None:  # a wrong one is refused first
         choose_attack(attack, model).check_parameters()
@@ -137,7 +149,7 @@ def robustness_report(
     main = choose_attack(attack, model)
     with warnings.catch_warnings():  # the report has its own words for it
         warnings.simplefilter("ignore", ZeroGradientWarning)
-        numbers = _measured(model, X, codes, attack, main, n_jobs)
+        numbers = _measured(model, X, codes, attack, main, certify, n_jobs)
     return numbers if output_dict else _text(numbers, model.name)
 
 
@@ -147,18 +159,24 @@ def _measured(
     codes: NDArray[np.int64],
     attack: BaseAttack | None,
     main: BaseAttack,
+    certify: bool | None,
     n_jobs: int | None,
 ) -> dict[str, Any]:
     """Return all numbers of the report; ``main`` is the attack that ``attack`` means."""
     threat = _threat_of(main, X)
     correct = np.asarray(model.predict_codes(X) == codes)
     robust, masks = np.array(correct), {}
-    attacks = _named_attacks(attack, not model.differentiable)
+    attacks = _named_attacks(attack, main, not model.differentiable)
     for name, one in attacks.items():
         masks[name] = robust_mask(model, X, codes, one, correct=correct, n_jobs=n_jobs)
         robust &= masks[name]
+    certified = None
+    if certify or (certify is None and has_certifier(model)):
+        certified = float(certified_mask(model, X, codes, threat).mean())
     signs = {}
-    if not model.differentiable:
+    if certified == float(robust.mean()):
+        pass  # proven, whatever the gradients are like
+    elif not model.differentiable:
         signs["black box"] = "no gradient reaches the input: the number is an upper bound"
     elif correct.any():
         rows = np.flatnonzero(correct)[:_N_PROBED]
@@ -182,9 +200,30 @@ def _measured(
         "eps": float(threat.eps.max()),
         "norm": threat.norm,
         "n_samples": len(X),
+        "certified": certified,
+        "verdict": None if certified is None else verdict_of(certified, float(robust.mean())),
         "trusted": not signs,
         "warnings": signs,
     }
+
+
+def verdict_of(lower: float, upper: float) -> str:
+    """Say in words how far the proven and the attacked accuracy are apart.
+
+    Parameters
+    ----------
+    lower, upper : float
+        Both sides.
+
+    Returns
+    -------
+    verdict : str
+        "exact", "within 0.8 points" or "between 0.39 and 0.78".
+    """
+    if lower == upper:
+        return "exact"
+    gap = 100 * (upper - lower)
+    return f"within {gap:.1f} points" if gap <= 5 else f"between {lower:.2f} and {upper:.2f}"
 
 
 def _threat_of(attack: BaseAttack, X: NDArray[np.float32]) -> ThreatModel:
@@ -218,6 +257,7 @@ def _text(numbers: dict[str, Any], who: str) -> str:
         *(f"{name:<{width}}  {value:8.3f}" for name, value in numbers["attacks"].items()),
         f"{'worst case':<{width}}  {numbers['worst_case']:8.3f}   "
         f"(95 % interval {low:.3f} to {high:.3f})",
+        *_certified_line(numbers, width),
         "",
         f"{'class':<{width}}  {'clean':>8}  {'worst':>8}  {'support':>8}",
         *(
@@ -227,9 +267,27 @@ def _text(numbers: dict[str, Any], who: str) -> str:
         ),
         "",
     ]
-    if numbers["trusted"]:
+    if numbers["verdict"] == "exact":
+        lines.append("Exact: the accuracy is proven, and no attack lowers it.")
+    elif numbers["trusted"]:
         lines.append("No sign of gradient masking. A finite attack still finds an upper bound.")
     else:
         lines.append("Do not trust this number:")
         lines += [f"- {name}: {sign}" for name, sign in numbers["warnings"].items()]
+    if numbers["certified"] and numbers["verdict"] != "exact":
+        lines.append(f"The true accuracy is {_truth(numbers)}.")
     return "\n".join(lines)
+
+
+def _certified_line(numbers: dict[str, Any], width: int) -> list[str]:
+    """Line of the proven accuracy, where there is one."""
+    certified = numbers["certified"]
+    return [] if certified is None else [f"{'certified':<{width}}  {certified:8.3f}"]
+
+
+def _truth(numbers: dict[str, Any]) -> str:
+    """Where the true accuracy lies, by both sides."""
+    low, high = numbers["certified"], numbers["worst_case"]
+    sides = f"between {low:.3f} (proven) and {high:.3f} (attacked)"
+    close = numbers["verdict"].startswith("within")
+    return f"{numbers['verdict']} of the number, {sides}" if close else sides

@@ -60,8 +60,9 @@ def robust_score(
     attack : attack, default=None
         None means ``WorstCase(random_state=0)``: eps = 8/255 in linf for every estimator, the
         worst for each sample of PGD with 40 steps on cross-entropy, margin and scaled
-        cross-entropy. An eps that a net was trained with plays no part. A model without a
-        gradient is searched by ``Square(random_state=0)``, with a BlackBoxWarning.
+        cross-entropy. An eps that a net was trained with plays no part. Trees are searched
+        exactly by ``TreeAttack()``, another model without a gradient by
+        ``Square(random_state=0)``, with a BlackBoxWarning.
     sample_weight : array-like of shape (n_samples,), default=None
         Weight of each sample.
     n_jobs : int, default=None

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _validation as check
+from .._threat_model import ThreatModel
 from .._validation import check_norm
+from ..certification._bounds import certified_curve, has_certifier
 from ..metrics._curve import robustness_curve
 from ._display import Display, label_of, named, opened, shared_docs
 from ._style import eps_axis, line_style, percent_axis
@@ -36,12 +38,16 @@ class RobustnessCurveDisplay(Display):
         Norm of the radii.
     n_classes : int, default=None
         Number of classes, for the line of guessing.
+    certified : dict of str to array of shape (n_radii,), default=None
+        Proven accuracies by the names of their estimators, for those that have any.
 
     Attributes
     ----------
     %(axes_attributes)s
     lines_ : list of matplotlib Line2D
         One for each estimator.
+    bands_ : list of matplotlib PolyCollection
+        Between the attacked and the proven accuracy, one for each estimator in ``certified``.
 
     See Also
     --------
@@ -49,8 +55,9 @@ class RobustnessCurveDisplay(Display):
 
     Notes
     -----
-    A curve that does not fall to zero as the radius grows belongs to an attack that failed, not to
-    a robust model.
+    A band reaches from the accuracy under attack down to the accuracy that is proven: the truth
+    lies in it. A curve that does not fall to zero as the radius grows belongs to an attack that
+    failed, not to a robust model.
 
     Examples
     --------
@@ -71,11 +78,13 @@ class RobustnessCurveDisplay(Display):
         accuracy: Mapping[str, NDArray[np.float64]],
         norm: str = "linf",
         n_classes: int | None = None,
+        certified: Mapping[str, NDArray[np.float64]] | None = None,
     ) -> None:
         self.eps = eps
         self.accuracy = accuracy
         self.norm = norm
         self.n_classes = n_classes
+        self.certified = certified
 
     @classmethod
     @shared_docs
@@ -87,6 +96,7 @@ class RobustnessCurveDisplay(Display):
         *,
         eps: ArrayLike,
         attack: Any = None,
+        certify: bool | None = None,
         n_jobs: int | None = None,
         name: str | None = None,
         ax: Axes | None = None,
@@ -105,6 +115,9 @@ class RobustnessCurveDisplay(Display):
             Radii.
         attack : attack, default=None
             As for :func:`sklearn_robust.metrics.robustness_curve`.
+        certify : bool, default=None
+            Whether to prove lower bounds, too. None does so for classifiers whose class has a
+            certifier of its own.
         n_jobs : int, default=None
             Number of processes that share the samples.
         %(label)s
@@ -118,7 +131,7 @@ class RobustnessCurveDisplay(Display):
         """
         check.validate(locals())
         estimators = {label_of(estimator, name): estimator}
-        options = {"eps": eps, "attack": attack, "n_jobs": n_jobs, "ax": ax}
+        options = {"eps": eps, "attack": attack, "n_jobs": n_jobs, "ax": ax, "certify": certify}
         return cls.from_estimators(estimators, X, y, **options, **plot_options)
 
     @classmethod
@@ -131,6 +144,7 @@ class RobustnessCurveDisplay(Display):
         *,
         eps: ArrayLike,
         attack: Any = None,
+        certify: bool | None = None,
         n_jobs: int | None = None,
         ax: Axes | None = None,
         **plot_options: Any,
@@ -140,7 +154,7 @@ class RobustnessCurveDisplay(Display):
         Parameters
         ----------
         %(estimators)s
-        X, y, eps, attack, n_jobs, ax, **plot_options
+        X, y, eps, attack, certify, n_jobs, ax, **plot_options
             As for :meth:`from_estimator`.
 
         Returns
@@ -148,11 +162,17 @@ class RobustnessCurveDisplay(Display):
         display : RobustnessCurveDisplay
             With the arrays, and drawn.
         """
-        check.validate(locals())
+        check.validate(locals(), certify=check.optional(check.check_flag))
         options = {"eps": eps, "attack": attack, "n_jobs": n_jobs}
         models = opened(named(estimators))
         accuracy = {
             name: robustness_curve(model, X, y, **options) for name, model in models.items()
+        }
+        threat = ThreatModel() if attack is None else attack.threat_model
+        certified = {
+            name: certified_curve(model, X, y, eps, threat)
+            for name, model in models.items()
+            if certify or (certify is None and has_certifier(model))
         }
         classes = next(iter(models.values())).classes_
         display = cls(
@@ -160,6 +180,7 @@ class RobustnessCurveDisplay(Display):
             accuracy=accuracy,
             norm=_norm_of(attack),
             n_classes=len(classes),
+            certified=certified,
         )
         return display.plot(ax=ax, **plot_options)
 
@@ -178,7 +199,7 @@ class RobustnessCurveDisplay(Display):
         Returns
         -------
         display : RobustnessCurveDisplay
-            Itself, with ``ax_``, ``figure_`` and ``lines_``.
+            Itself, with ``ax_``, ``figure_``, ``lines_`` and ``bands_``.
         """
         ax = self.open_axes(ax)
         order = np.argsort(self.eps)
@@ -186,6 +207,19 @@ class RobustnessCurveDisplay(Display):
         self.lines_ = [
             ax.plot(radii, curve[order], label=name, **line_style(number) | kwargs)[0]
             for number, (name, curve) in enumerate(self.accuracy.items())
+        ]
+        certified = self.certified or {}
+        self.bands_ = [
+            ax.fill_between(
+                radii,
+                certified[name][order],
+                self.accuracy[name][order],
+                color=line.get_color(),
+                alpha=0.2,
+                lw=0,
+            )
+            for name, line in zip(self.accuracy, self.lines_, strict=True)
+            if name in certified
         ]
         if show_guessing and self.n_classes:
             ax.axhline(1 / self.n_classes, color="0.5", lw=1, ls=":", label="guessing")

@@ -5,12 +5,13 @@ import pytest
 import torch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import sklearn_robust
 from sklearn_robust import robust_score
-from sklearn_robust.attacks import FAB, FGSM, PGD, DeepFool, Square, WorstCase
+from sklearn_robust.attacks import FAB, FGSM, PGD, DeepFool, Square, TreeAttack, WorstCase
 from sklearn_robust.attacks._evaluation import (
     choose_attack,
     minimal_distances,
@@ -146,8 +147,10 @@ def test_the_gradient_is_near_the_call():
 def test_none_means_the_worst_case_or_a_search_by_scores():
     assert isinstance(choose_attack(None, MODEL), WorstCase)
     forest = open_model(RandomForestClassifier(3, random_state=0).fit(X, Y))
-    with pytest.warns(BlackBoxWarning, match="RandomForestClassifier has no gradient"):
-        assert isinstance(choose_attack(None, forest), Square)
+    assert isinstance(choose_attack(None, forest), TreeAttack)
+    neighbors = open_model(KNeighborsClassifier(3).fit(X, Y))
+    with pytest.warns(BlackBoxWarning, match="KNeighborsClassifier has no gradient"):
+        assert isinstance(choose_attack(None, neighbors), Square)
     with pytest.raises(NotDifferentiableError):
         choose_attack(PGD(), forest)
     with pytest.raises(TypeError, match="give an attack instance"):

@@ -7,7 +7,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_robust.attacks import PGD
+from sklearn_robust.attacks import PGD, Square
 from sklearn_robust.certification import (
     Certificate,
     certified_radius,
@@ -49,7 +49,8 @@ def certify_known(problem):
 
 
 def test_an_unknown_model_is_proven_nothing_of_with_a_note():
-    result = robust_bounds(Threshold().fit(X, Y), X, Y, eps=0.1)
+    square = Square(max_iter=50, random_state=0)
+    result = robust_bounds(Threshold().fit(X, Y), X, Y, eps=0.1, attack=square)
     assert result.lower == 0 and result.upper == 0.75
     assert result.note.startswith("Nothing is proven of Threshold: no certifier knows it.")
 

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
@@ -26,7 +27,7 @@ from sklearn_robust.attacks import (
 )
 from sklearn_robust.exceptions import BlackBoxWarning, NotDifferentiableError
 from sklearn_robust.metrics import robust_score, robustness_report
-from sklearn_robust.metrics._report import wilson_interval
+from sklearn_robust.metrics._report import verdict_of, wilson_interval
 
 EPS = 0.1
 SEED = {"random_state": 0}
@@ -182,14 +183,38 @@ def test_classes_add_up_to_the_whole(digits, natural):
         assert total == pytest.approx(report[key])
 
 
-def test_a_forest_is_reported_as_an_upper_bound(digits):
+def test_a_forest_is_reported_exactly(digits):
     X, y, X_test, y_test = digits
     forest = RandomForestClassifier(20, random_state=0).fit(X, y)
+    report = robustness_report(forest, X_test[:30], y_test[:30], output_dict=True)
+    assert report["trusted"] and report["verdict"] == "exact"
+    assert report["attacks"] == {"TreeAttack": report["certified"]}
+    text = robustness_report(forest, X_test[:30], y_test[:30])
+    assert "\ncertified " in text and "Exact: the accuracy is proven" in text
+
+
+def test_neighbors_are_reported_between_both_sides(digits):
+    X, y, X_test, y_test = digits
+    model = KNeighborsClassifier(4).fit(X, y)
     with pytest.warns(BlackBoxWarning):
-        report = robustness_report(forest, X_test[:30], y_test[:30], output_dict=True)
-    assert not report["trusted"]
-    assert list(report["attacks"]) == ["Square"]
+        report = robustness_report(model, X_test[:10], y_test[:10], output_dict=True)
+    assert report["certified"] == 0 and not report["trusted"]
+    assert report["verdict"] == f"between 0.00 and {report['worst_case']:.2f}"
     assert "upper bound" in report["warnings"]["black box"]
+
+
+def test_certification_can_be_left_out(digits, natural):
+    _, _, X, y = digits
+    report = robustness_report(natural, X[:9], y[:9], output_dict=True, certify=False)
+    assert report["certified"] is None and report["verdict"] is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0.5, 0.5, "exact"), (0.492, 0.5, "within 0.8 points"), (0.39, 0.78, "between 0.39 and 0.78")],
+)
+def test_the_verdict_says_how_far_both_sides_are_apart(low, high, words):
+    assert verdict_of(low, high) == words
 
 
 def test_a_forest_may_be_given_its_own_black_box(digits):

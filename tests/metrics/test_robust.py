@@ -9,9 +9,6 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
-    GradientBoostingClassifier,
-    HistGradientBoostingClassifier,
-    RandomForestClassifier,
     VotingClassifier,
 )
 from sklearn.linear_model import LogisticRegression
@@ -29,7 +26,7 @@ from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 from sklearn_robust import MinMaxNet, NaturalNet, robust_score
-from sklearn_robust.attacks import BIM, FGSM, MIFGSM, PGD, Square, WorstCase
+from sklearn_robust.attacks import BIM, FGSM, MIFGSM, PGD, Square, TreeAttack, WorstCase
 from sklearn_robust.datasets import load_digits_images
 from sklearn_robust.exceptions import BlackBoxWarning, NotDifferentiableError
 from sklearn_robust.metrics import prediction_stability, robustness_curve
@@ -357,19 +354,24 @@ def tree():
     return DecisionTreeClassifier(random_state=0).fit(samples, labels), samples, labels
 
 
-def test_a_model_without_a_gradient_is_scored_by_its_scores_with_a_warning(tree, monkeypatch):
-    model, samples, labels = tree
+def test_a_model_without_a_gradient_is_scored_by_its_scores_with_a_warning(monkeypatch):
+    samples, labels = blobs(40)
+    model = KNeighborsClassifier(3).fit(samples, labels)
     attack = Square(max_iter=20, random_state=0)
     wanted = robust_score(model, samples, labels, attack=attack)
     monkeypatch.setattr("sklearn_robust.attacks._evaluation.Square", lambda random_state: attack)
-    with pytest.warns(BlackBoxWarning, match="DecisionTreeClassifier has no gradient: Square"):
+    with pytest.warns(BlackBoxWarning, match="KNeighborsClassifier has no gradient: Square"):
         assert robust_score(model, samples, labels) == wanted
 
 
+def test_trees_are_searched_exactly_without_a_warning(tree):
+    model, samples, labels = tree
+    exact = robust_score(model, samples, labels)
+    assert exact == robust_score(model, samples, labels, attack=TreeAttack())
+    assert exact <= robust_score(model, samples, labels, attack=Square(random_state=0))
+
+
 STEPPED = [
-    RandomForestClassifier(3, random_state=0),
-    HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=3),
-    GradientBoostingClassifier(n_estimators=2),
     KNeighborsClassifier(3),
     make_pipeline(
         OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), LogisticRegression()

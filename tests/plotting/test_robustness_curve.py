@@ -1,8 +1,10 @@
 """Robustness curves are drawn in order of the radius."""
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris
 from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_robust.attacks import PGD, WorstCase
 from sklearn_robust.metrics import robustness_curve
@@ -36,3 +38,13 @@ def test_a_curve_knows_its_norm_and_all_classes(attack, norm):
     given = {"eps": [0.1], "attack": attack}
     display = RobustnessCurveDisplay.from_estimator(model, iris[:60], y[:60], **given)
     assert display.norm == norm and display.n_classes == 3
+
+
+def test_the_band_reaches_down_to_what_is_proven():
+    X, y = load_iris(return_X_y=True)
+    tree = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, y)
+    display = RobustnessCurveDisplay.from_estimator(tree, X, y, eps=[0.0, 0.2, 0.5], name="tree")
+    np.testing.assert_array_equal(display.certified["tree"], display.accuracy["tree"])
+    assert len(display.bands_) == 1
+    display = RobustnessCurveDisplay.from_estimator(tree, X, y, eps=[0.1], certify=False)
+    assert display.certified == {} and display.bands_ == []
