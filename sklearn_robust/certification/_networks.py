@@ -12,8 +12,9 @@ from ..differentiable import DifferentiableModel
 from ..exceptions import NotBoundableError, NotDifferentiableError
 from ._problem import Certificate, Problem
 from ._registry import register_certifier
-from ._relaxation.bounds import Bounds, intervals, worst_logits
+from ._relaxation.bounds import Bounds
 from ._relaxation.graph import Graph, Ref, record
+from ._relaxation.intervals import intervals, worst_logits
 from ._relaxation.region import Region
 
 __all__ = ["certify_network", "margin_bounds"]

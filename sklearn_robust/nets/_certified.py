@@ -11,8 +11,8 @@ from torch.nn.modules.conv import _ConvNd
 
 from .. import _validation as check
 from ..attacks import PGD
-from ..certification._relaxation.bounds import Interval, intervals, worst_logits
 from ..certification._relaxation.graph import Graph, Ref, record
+from ..certification._relaxation.intervals import Interval, intervals, worst_logits
 from ..differentiable import frozen
 from ..exceptions import NotBoundableError
 from ._adversarial import AdversarialNet

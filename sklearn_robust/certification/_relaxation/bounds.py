@@ -1,145 +1,30 @@
-"""Interval and linear bounds of what a graph computes on a region."""
+"""Linear bounds of what a graph computes on a region."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...exceptions import NotBoundableError
-from .activations import Activation, activation_of
+from .activations import Activation
 from .affine import (
     constant_part,
-    interval_through,
-    is_affine,
     keeps_boxes,
     multiplications,
     pull_back,
 )
 from .graph import Graph, Ref
+from .intervals import Interval, node_intervals, plan_of
 from .patches import Patches, patch_size, pull_back_patches, unit_patches
-from .pooling import PooledMaximum, pooling_of
+from .pooling import PooledMaximum
 from .region import Region
 
-__all__ = ["Bounds", "intervals", "worst_logits"]
+__all__ = ["Bounds"]
 
-Interval: TypeAlias = tuple[Tensor, Tensor]
 _MEMORY = 10**7  # numbers that one backward pass may hold for one node
 _WORK = 2e10  # multiplications per sample above which a layer keeps its interval
-
-
-def _rule(graph: Graph, number: int) -> Activation | PooledMaximum | None:
-    """How to bound a node: None says that it is affine; what is unknown raises."""
-    node = graph.nodes[number]
-    if node.op == "input" or is_affine(graph, node):
-        return None
-    rule = activation_of(graph, node) or pooling_of(graph, node)
-    if rule is None:
-        raise NotBoundableError(node.op)
-    return rule
-
-
-def _plan(graph: Graph, output: Ref) -> dict[int, Activation | PooledMaximum | None]:
-    """Nodes that the output depends on, in order, with how to bound each."""
-    rules: dict[int, Activation | PooledMaximum | None] = {}
-    left = [output.node]
-    while left:
-        number = left.pop()
-        if number in rules:
-            continue
-        rule = rules[number] = _rule(graph, number)
-        refs = graph.nodes[number].moving_refs(graph) if rule is None else [rule.ref]
-        left += [ref.node for ref in refs]
-    return dict(sorted(rules.items()))
-
-
-def intervals(graph: Graph, low: Tensor, high: Tensor, output: Ref) -> dict[Ref, Interval]:
-    """Intervals of all that an output depends on (interval arithmetic).
-
-    Parameters
-    ----------
-    graph : Graph
-        What is computed.
-    low, high : tensors of shape (n_samples, ...)
-        Ends of the interval of each input.
-    output : Ref
-        What to bound.
-
-    Returns
-    -------
-    intervals : dict of Ref to (low, high)
-        In the order of the run, the output included; with a graph to the weights where gradients
-        are on.
-
-    Raises
-    ------
-    NotBoundableError
-        If an operation is not known.
-    """
-    found: dict[Ref, Interval] = {}
-    for number, rule in _plan(graph, output).items():
-        found |= _node_intervals(graph, number, rule, found, (low, high))
-    return found
-
-
-def worst_logits(graph: Graph, found: dict[Ref, Interval], output: Ref, codes: Tensor) -> Tensor:
-    """Logits that no point of the intervals exceeds, relative to that of the true class.
-
-    Parameters
-    ----------
-    graph : Graph
-        What is computed.
-    found : dict
-        As of :func:`intervals`.
-    output : Ref
-        Node of the logits.
-    codes : tensor of shape (n_samples,), int64
-        True class codes.
-
-    Returns
-    -------
-    logits : tensor of shape (n_samples, n_classes)
-        Upper bound of each logit minus the true one, which is 0. A last layer that is linear is
-        bounded together with the difference.
-    """
-    node, own = graph.nodes[output.node], codes[:, None]
-    if node.op == "addmm" and not node.kwargs and _is_constant(graph, node.args[2]):
-        bias, x, weight = node.args
-        bias, weight = (graph.value(w) if isinstance(w, Ref) else w for w in (bias, weight))
-        low, high = found[x]
-        difference = weight - weight.T[codes][:, :, None]
-        center = torch.einsum("nf,nfk->nk", (low + high) / 2, difference)
-        radius = torch.einsum("nf,nfk->nk", (high - low) / 2, difference.abs())
-        return center + radius + bias - bias[codes][:, None]
-    low, high = found[output]
-    worst = high - low.gather(1, own)
-    return worst.scatter(1, own, 0.0)
-
-
-def _is_constant(graph: Graph, value: Any) -> bool:
-    return not isinstance(value, Ref) or not graph.nodes[value.node].moving
-
-
-def _node_intervals(
-    graph: Graph,
-    number: int,
-    rule: Activation | PooledMaximum | None,
-    found: dict[Ref, Interval],
-    start: Interval,
-) -> dict[Ref, Interval]:
-    """Intervals of all outputs of a node."""
-    node = graph.nodes[number]
-    if node.op == "input":
-        return {Ref(number): start}
-    if rule is not None:
-        return {Ref(number): rule.range(*found[rule.ref])}
-    return {
-        Ref(number, place): interval_through(graph, node, found, place)
-        for place, value in enumerate(node.value)
-        if isinstance(value, Tensor) and value.is_floating_point() and value.numel()
-    }
 
 
 @dataclass
@@ -187,13 +72,13 @@ class Bounds:
 
     def __init__(self, graph: Graph, region: Region, output: Ref) -> None:
         self.graph, self.region, self.output = graph, region, output
-        self.rules = _plan(graph, output)
+        self.rules = plan_of(graph, output)
         self.inputs: dict[Ref, Interval] = {}  # of activations
         needed = {rule.ref for rule in self.rules.values() if rule is not None}
         found: dict[Ref, Interval] = {}
         for number, rule in self.rules.items():
             start = region.low, region.high
-            for ref, interval in _node_intervals(graph, number, rule, found, start).items():
+            for ref, interval in node_intervals(graph, number, rule, found, start).items():
                 if ref in needed:
                     interval = self.inputs[ref] = self._tightened(ref, interval)
                 found[ref] = interval

@@ -11,8 +11,9 @@ from sklearn_robust.certification._relaxation.affine import (
     is_affine,
     pull_back,
 )
-from sklearn_robust.certification._relaxation.bounds import Bounds, intervals
+from sklearn_robust.certification._relaxation.bounds import Bounds
 from sklearn_robust.certification._relaxation.graph import Ref, record
+from sklearn_robust.certification._relaxation.intervals import intervals
 from sklearn_robust.certification._relaxation.region import Region
 
 torch.manual_seed(0)

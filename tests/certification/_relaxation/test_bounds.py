@@ -8,8 +8,9 @@ from scipy.optimize import LinearConstraint, milp
 from torch import nn
 
 from sklearn_robust._norms import get_norm
-from sklearn_robust.certification._relaxation.bounds import Bounds, intervals, worst_logits
+from sklearn_robust.certification._relaxation.bounds import Bounds
 from sklearn_robust.certification._relaxation.graph import record
+from sklearn_robust.certification._relaxation.intervals import intervals
 from sklearn_robust.certification._relaxation.region import Region
 from sklearn_robust.exceptions import NotBoundableError
 from sklearn_robust.modules import MNISTConvNet
@@ -92,17 +93,6 @@ def exact_minimum(layers, x, eps, output):
     return found.fun + float(layers[-1].bias[output])
 
 
-def test_interval_arithmetic_by_hand():
-    layer = nn.Linear(2, 2, dtype=torch.float64)
-    layer.weight.data = torch.tensor([[1.0, -2.0], [0.5, 1.0]]).double()
-    layer.bias.data = torch.tensor([0.0, -1.0]).double()
-    x = torch.tensor([[1.0, 0.5]], dtype=torch.float64)
-    graph = record(nn.Sequential(layer, nn.ReLU()), x)
-    low, high = intervals(graph, x - 0.2, x + 0.2, graph.output)[graph.output]
-    assert torch.allclose(low, torch.zeros(1, 2).double())
-    assert torch.allclose(high, torch.tensor([[0.6, 0.3]]).double())
-
-
 @pytest.mark.parametrize(("norm", "dual"), [("linf", 1), ("l2", 2), ("l1", torch.inf)])
 def test_crown_equals_crown_by_matrices(norm, dual):
     module = mlp(6, 12, 10, 8, 3)
@@ -171,38 +161,6 @@ def test_no_point_of_the_region_is_below(name, norm):
         point = x + 0.1 * d / length.reshape(-1, *[1] * len(shape))
         z = module(point)
         assert ((low <= z + 1e-9) & (z <= high + 1e-9) & (lower <= z + 1e-9)).all()
-
-
-@pytest.mark.parametrize("last", [True, False])
-def test_worst_logits_are_above_all_differences(last):
-    module = mlp(5, 12, 8, 3)
-    module = module if last else nn.Sequential(module, nn.Tanh())
-    x, codes = torch.rand(4, 5, dtype=torch.float64), torch.tensor([0, 1, 2, 1])
-    graph = record(module, x)
-    found = intervals(graph, x - 0.1, x + 0.1, graph.output)
-    worst = worst_logits(graph, found, graph.output, codes)
-    assert (worst.gather(1, codes[:, None]) == 0).all()
-    low, high = found[graph.output]
-    loose = (high - low.gather(1, codes[:, None])).scatter(1, codes[:, None], 0.0)
-    assert (worst <= loose + 1e-12).all() and last == bool((worst < loose - 1e-6).any())
-    for _ in range(100):
-        z = module(x + 0.1 * (2 * torch.rand_like(x) - 1))
-        assert (z - z.gather(1, codes[:, None]) <= worst + 1e-12).all()
-
-
-def test_intervals_have_the_gradient_of_the_weights():
-    module = mlp(5, 6, 3).requires_grad_(True)
-    x = torch.rand(4, 5, dtype=torch.float64)
-    graph = record(module, x, module.parameters())
-    graph.renew_constants()
-    codes = torch.tensor([0, 1, 2, 1])
-    found = intervals(graph, x, x, graph.output)
-    worst_logits(graph, found, graph.output, codes).logsumexp(1).sum().backward()
-    got = [p.grad.clone() for p in module.parameters()]
-    module.zero_grad()
-    nn.functional.cross_entropy(module(x), codes, reduction="sum").backward()
-    for a, weight in zip(got, module.parameters(), strict=True):
-        assert torch.allclose(a, weight.grad)
 
 
 def test_small_memory_gives_the_same_numbers(monkeypatch):

@@ -7,6 +7,7 @@ from torch import nn
 from sklearn_robust._norms import get_norm
 from sklearn_robust.certification._relaxation import bounds as module
 from sklearn_robust.certification._relaxation.graph import record
+from sklearn_robust.certification._relaxation.intervals import rule_of
 from sklearn_robust.certification._relaxation.patches import Patches, patch_size, unit_patches
 from sklearn_robust.certification._relaxation.region import Region
 
@@ -84,4 +85,4 @@ def test_what_lies_outside_of_the_image_counts_for_nothing():
 def test_sizes(layer, size):
     graph = record(layer.requires_grad_(False), torch.rand(1, 1, 9, 9))
     number = graph.output.node
-    assert patch_size(graph, number, module._rule(graph, number), (2, 2)) == size
+    assert patch_size(graph, number, rule_of(graph, number), (2, 2)) == size
