@@ -384,7 +384,7 @@ def _evidence(
         "seed": asked.random_state,
         "versions": versions(),
         "model": {
-            "name": model.name,
+            "name": _name(model, asked),
             "source": asked.source,
             "differentiable": model.differentiable,
         },
@@ -425,6 +425,12 @@ def _evidence(
         },
         "verdict": {"trusted": numbers["trusted"], "signs": numbers["warnings"]},
     }
+
+
+def _name(model: Model, asked: Audit) -> str:
+    """Name of the model to show: of a bare module that of its file."""
+    bare = not isinstance(model.estimator, BaseEstimator)
+    return Path(asked.source).name if bare and asked.source else model.name
 
 
 def _flags(features: Any) -> list[Any] | None:

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_robust import robust_score
-from sklearn_robust.attacks import FGSM, PGD, AutoAttack, WorstCase
+from sklearn_robust.attacks import FGSM, PGD, AutoAttack, Square, WorstCase
 from sklearn_robust.metrics import robustness_report
 from sklearn_robust.report._audit import Audit, parse_share, run_audit
 from sklearn_robust.report._evidence import check_evidence, unpack
@@ -98,7 +98,8 @@ def test_frames_keep_the_names_of_their_columns():
 
 def test_forests_get_an_upper_bound_by_scores():
     tree = DecisionTreeClassifier(max_depth=2, random_state=0).fit(X[:, 2:], Y)
-    found = run_audit(Audit(tree, X[:, 2:], Y, eps=0.01))
+    asked = Audit(tree, X[:, 2:], Y, eps=0.01, attack=Square(max_iter=50))
+    found = run_audit(asked)
     assert not found.trusted and found.kinds == {"Square": "black box"}
     assert found.curve["factors"] == [0, 0.5, 1, 2] and found.sensitivity is None
 

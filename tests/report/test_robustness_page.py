@@ -10,10 +10,20 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_robust import NaturalNet, robustness_page
+from sklearn_robust.attacks import PGD, Square
 from sklearn_robust.report import BadInput
 
 X, Y = load_iris(return_X_y=True)
 X, Y = X[::3], Y[::3]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_curves():
+    """Attack with few radii."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_FACTORS", "_FACTORS_BLACK_BOX"):
+            patch.setattr(f"sklearn_robust.report._audit.{name}", (0.5, 1.0))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +41,18 @@ def image_page(tmp_path_factory):
     images = digits.images[:120, None] / 16
     net = NaturalNet(max_epochs=3, random_state=0).fit(images, digits.target[:120])
     folder = tmp_path_factory.mktemp("page")
-    return robustness_page(net, images[:40], digits.target[:40], output=folder), folder
+    attack = PGD(max_iter=5)
+    return robustness_page(
+        net, images[:30], digits.target[:30], attack=attack, output=folder
+    ), folder
 
 
 @pytest.fixture(scope="module")
 def tree_page(tmp_path_factory):
     tree = DecisionTreeClassifier(max_depth=2, random_state=0).fit(X[:, 2:], Y)
     folder = tmp_path_factory.mktemp("page")
-    return robustness_page(tree, X[:, 2:], Y, eps=0.1, output=folder), folder
+    attack = Square(max_iter=50)
+    return robustness_page(tree, X[:, 2:], Y, eps=0.1, attack=attack, output=folder), folder
 
 
 def html(folder):

@@ -73,6 +73,8 @@ def _caption(report: AuditReport) -> str:
         if by_scores_alone(report)
         else "A finite attack finds an upper bound."
     )
+    if len(set(report.kinds.values())) > 1:
+        kind += " Attacks with gradients and searches by scores were put together here."
     return f"Accuracy against the strength of the attack, in multiples of eps. {kind}"
 
 

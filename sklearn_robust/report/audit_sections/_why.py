@@ -95,7 +95,7 @@ def _map_alt(report: AuditReport) -> str:
 
 
 def _draw_map(report: AuditReport) -> MplFigure:
-    figure, axis = make_figure(3.4, 2.9)
+    figure, axis = make_figure(5.2, 2.9)
     image = axis.imshow(_map_of(report), cmap="Blues", interpolation="nearest")
     axis.set(xticks=[], yticks=[])
     axis.grid(visible=False)
