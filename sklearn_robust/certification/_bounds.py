@@ -158,8 +158,8 @@ def both_sides(
     if open_.any():
         chosen = _attack_in(threat, attack, model, searched=certificate.X_adv is not None)
         rows = np.flatnonzero(open_)
-        given = {"correct": np.ones(len(rows), dtype=bool), "index": rows}
-        attacked[rows] = robust_mask(model, X[rows], codes[rows], chosen, n_jobs=n_jobs, **given)
+        data, known = (X[rows], codes[rows], chosen), np.ones(len(rows), dtype=bool)
+        attacked[rows] = robust_mask(model, *data, correct=known, n_jobs=n_jobs, index=rows)
     return Bunch(
         lower=float(certified.mean()),
         upper=float(attacked.mean()),
