@@ -51,6 +51,7 @@ OWN = {
 }
 # Where the effect shows in something other than the points, and is tested for it.
 ELSEWHERE = {"estimator", "batch_size", "on_nan", "verbose", "n_eot"}
+ELSEWHERE |= {"increasing", "categorical", "max_flips", "relations"}  # of tables
 # Those that draw no random numbers have the parameter for cascades and clones.
 UNUSED = {(name, "random_state") for name in ("FGSM", "BIM", "MIFGSM", "DeepFool", "FAB")}
 UNUSED |= {(name, "random_state") for name in ("DDN", "FMN", "ALMA", "SigmaZero", "MinimumNorm")}
