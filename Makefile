@@ -77,7 +77,7 @@ table-surface: $(VENV)/installed-test
 table-clustering: $(VENV)/installed-test
 	$(BIN)/python examples/tables/table_clustering.py $(if $(DATA),--data $(DATA)) $(ARGS)
 
-# Robust accuracy from both sides, for fifteen classifiers; ARGS="--samples 20" and so on.
+# Robust accuracy from both sides, for sixteen classifiers; ARGS="--samples 20" and so on.
 table-bounds: export OMP_NUM_THREADS = 1
 table-bounds: $(VENV)/installed-test
 	$(BIN)/python examples/tables/table_bounds.py $(ARGS)

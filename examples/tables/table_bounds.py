@@ -1,4 +1,4 @@
-"""Robust accuracy from both sides: fifteen classifiers on two data sets, with time per sample.
+"""Robust accuracy from both sides: sixteen classifiers on two data sets, with time per sample.
 
 Run with ``make table-bounds``, or ``python examples/tables/table_bounds.py``. The data come with
 scikit-learn and are scaled to [0, 1]; the radius is 0.05 in linf. ``--models Forest Neighbors``
@@ -34,7 +34,7 @@ from sklearn_robust.certification import robust_bounds
 
 
 def models():
-    """Fifteen classifiers by name."""
+    """Sixteen classifiers by name."""
     found = {
         "LogisticRegression": LogisticRegression(max_iter=1000),
         "StandardScaler, LogisticRegression": make_pipeline(

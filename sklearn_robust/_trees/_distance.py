@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,33 @@ def _linf_distances(
         rows = rows[broken[rows] - proven[rows] > 1]
         position[rows] = (proven[rows] + broken[rows]) // 2
     endless = proven == last - 1
+    ends = np.flatnonzero(~endless)
+    if len(ends):
+        exact[ends] &= _confirmed(searcher, steps, ends, broken, X, codes, ball, time_limit)
     return np.where(endless, np.inf, steps.distance(broken)), exact | endless
+
+
+def _confirmed(
+    searcher: TreeSearcher,
+    steps: _Crossings,
+    rows: Ints,
+    position: Ints,
+    X: Floats,
+    codes: Ints,
+    ball: Ball,
+    time_limit: float,
+) -> NDArray[np.bool_]:
+    """Which distances belong to points that ``predict`` gives another class; a tie may not."""
+    low, high = steps.ranks(rows, position[rows])
+    part = ball.part(rows)
+    wide = replace(part, order=np.inf, radius=np.where(part.radius > 0, np.inf, 0.0))
+    found = searcher.decide_ranks(X[rows], codes[rows], low, high, wide, time_limit)
+    given = np.isfinite(found.X_adv).all(1)
+    confirmed = np.zeros(len(rows), dtype=bool)
+    if given.any():
+        points = found.X_adv[given]
+        confirmed[given] = searcher.model.predict_codes(points) != codes[rows][given]
+    return confirmed
 
 
 class _Crossings:
@@ -134,9 +161,9 @@ def _distance(
     rank, unit = searcher.ranks(x.astype(np.float32)[None])[0], ball.radius[columns]
     measure = BallCost(searcher.levels, x[columns], rank, unit, ball.order, slack=0.0)
     deadline = time.perf_counter() + time_limit
-    nearest, complete = np.inf, True
+    nearest, complete, box = np.inf, True, None
     for rival in range(ensemble.n_classes):
-        gains, needed = ensemble.gains(code, rival), ensemble.needed(code, rival, surely=True)
+        gains, needed = ensemble.gains(code, rival), ensemble.needed(code, rival)
         while rival != code:
             cost = measure.within(nearest)
             search = BranchAndBound(ensemble, cost)
@@ -144,5 +171,9 @@ def _distance(
             complete &= found.complete
             if found.box is None:
                 break
-            nearest = float(measure.distance(found.box[0][None], found.box[1][None])[0])
-    return (nearest, True) if complete else (0.0, False)
+            box = found.box
+            nearest = float(measure.distance(box[0][None], box[1][None])[0])
+    if not complete or box is None:
+        return (nearest, True) if complete else (0.0, False)
+    point = searcher.point(x, *box, ball)
+    return nearest, bool(searcher.model.predict_codes(point[None])[0] != code)

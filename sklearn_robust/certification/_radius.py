@@ -111,7 +111,7 @@ def minimal_distance(
     -------
     distance : array of shape (n_samples,), float64
         0 for clean errors, infinite where there is no adversarial example in the box, and NaN
-        where a search ended before the distance was known exactly.
+        where it is not known exactly: a search ran out of time, or the trees tie there.
 
     Raises
     ------

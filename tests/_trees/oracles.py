@@ -101,7 +101,7 @@ def _milp_against(ensemble, levels, x, code, rival):
         add([*left, (flag, -1)], high=0)
         add([*right, (flag, 1)], high=1)
     gain = ensemble.value[:, rival] - ensemble.value[:, code]
-    needed = ensemble.needed(code, rival, surely=True)
+    needed = ensemble.needed(code, rival)
     add([(column, gain[node]) for node, column in leaf.items()], low=needed)
     for (j, k), column in number.items():
         t = levels[j][k]
