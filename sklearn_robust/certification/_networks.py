@@ -42,11 +42,12 @@ def certify_network(problem: Problem) -> Certificate:
     """
     try:
         module = problem.model.module.exact
-    except NotDifferentiableError as error:
+    except NotDifferentiableError:
         return Certificate.nothing(
             problem,
-            f"Nothing is proven of {type(problem.classifier).__name__}: no certifier knows it, "
-            f"and it has no differentiable model. {error}",
+            f"Nothing is proven of {type(problem.classifier).__name__}: no certifier knows it. "
+            "Register one with sklearn_robust.certification.register_certifier: it has no "
+            "differentiable model, whose bounds would serve.",
         )
     proven = np.zeros(len(problem.X), dtype=bool)
     try:

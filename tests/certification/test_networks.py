@@ -132,7 +132,7 @@ def test_a_model_without_gradient_is_named():
     model = RandomForestClassifier(5, random_state=0).fit(X, Y)
     problem = problem_of(model, X, Y, eps=0.1)
     answer = certify_network(problem)
-    assert not answer.proven.any() and "it has no differentiable model" in answer.note
+    assert not answer.proven.any() and "it has no differentiable model, whose" in answer.note
 
 
 def test_bounds_that_overflow_prove_nothing():
