@@ -212,7 +212,8 @@ class Progress:
         """Advance the bar of a stage by one, for the net or the study ``name``."""
         if self.verbosity == 1 and self.bars[stage].disable and stage not in self.begun:
             self.begun.add(stage)
-            print(f"{stage}: {self.totals[stage]} steps of one {_UNITS[stage]} each ...", flush=True)
+            n = self.totals[stage]
+            print(f"{stage}: {n} steps of one {_UNITS[stage]} each ...", flush=True)
         self.bars[stage].set_postfix_str(name, refresh=False)
         self.bars[stage].update()
 
