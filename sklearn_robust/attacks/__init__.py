@@ -9,10 +9,11 @@ from ._base import BaseAttack
 from ._bim import BIM, MIFGSM
 from ._carlini_wagner import CarliniWagner
 from ._deepfool import DeepFool
-from ._external import External, to_art, to_foolbox
+from ._external import External
 from ._fab import FAB
 from ._fgsm import FGSM
 from ._gradient import GradientAttack
+from ._other_libraries import to_art, to_foolbox
 from ._parameters import attack_class
 from ._pgd import PGD
 from ._square import Square
