@@ -11,12 +11,13 @@ from ._bim import BIM, MIFGSM
 from ._carlini_wagner import CarliniWagner
 from ._ddn import DDN
 from ._deepfool import DeepFool
-from ._external import External, to_art, to_foolbox
+from ._external import External
 from ._fab import FAB
 from ._fgsm import FGSM
 from ._fmn import FMN
 from ._gradient import GradientAttack
 from ._nearest_of import MinimumNorm
+from ._other_libraries import to_art, to_foolbox
 from ._parameters import attack_class
 from ._pgd import PGD
 from ._sigma_zero import SigmaZero

@@ -1,6 +1,6 @@
 """Pages on robustness: an audit of one model, and a comparison of nets."""
 
-from ._audit import AuditReport
+from ._audit_report import AuditReport
 from ._compare import compare
 from ._evaluate import evaluate
 from ._robustness_page import robustness_page

@@ -179,14 +179,16 @@ class Progress:
     Parameters
     ----------
     verbosity : int
-        0 shows nothing, 1 shows bars on a terminal, 2 shows them always.
+        0 shows nothing, 1 shows bars on a terminal and a line for each stage elsewhere, 2 shows
+        bars always.
     **totals : int
         Number of steps of each stage: epochs of training, strengths of attacks, studies.
     """
 
     def __init__(self, verbosity: int, **totals: int) -> None:
         disable = {0: True, 1: None}.get(verbosity, False)
-        self.verbosity = verbosity
+        self.verbosity, self.totals = verbosity, totals
+        self.begun: set[str] = set()  # stages that have said so where no bar is shown
         self.bars = {
             stage: tqdm(
                 total=total,
@@ -208,6 +210,10 @@ class Progress:
 
     def step(self, stage: str, name: str) -> None:
         """Advance the bar of a stage by one, for the net or the study ``name``."""
+        if self.verbosity == 1 and self.bars[stage].disable and stage not in self.begun:
+            self.begun.add(stage)
+            n = self.totals[stage]
+            print(f"{stage}: {n} steps of one {_UNITS[stage]} each ...", flush=True)
         self.bars[stage].set_postfix_str(name, refresh=False)
         self.bars[stage].update()
 

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from .. import _validation as check
 from ..attacks import BaseAttack
-from ._audit import Audit, AuditReport, run_audit
+from ._audit import Audit, run_audit
+from ._audit_report import AuditReport
 from ._page import compose_page
 from ._settings import BadInput
 from .audit_sections import AUDIT_SECTIONS

@@ -39,6 +39,8 @@ def test_compare_prints_a_table_and_where_the_report_is(no_page, tmp_path, capsy
     code = main(["compare", *QUICK, "--nets", "NaturalNet", "--output", str(tmp_path / "out")])
     lines = capsys.readouterr().out.splitlines()
     assert code == 0
+    assert lines[0] == "training: 1 steps of one epoch each ..."
+    assert any(line.startswith("attacks: ") for line in lines)
     assert lines[-3].split()[-6:] == ["natural", "FGSM", "BIM", "C&W", "worst", "case"]
     assert lines[-2].split()[0] == "NaturalNet" and len(lines[-2].split()) == 6
     assert str(tmp_path / "out" / "index.html") in lines[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .._audit import AuditReport
+from .._audit_report import AuditReport
 from .._blocks import Section
 from ._answer import answer
 from ._details import details

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...metrics._report import wilson_interval
 from ...plotting._style import MUTED, PALETTE, make_figure, percent_axis
-from .._audit import AuditReport
+from .._audit_report import AuditReport
 from .._blocks import Figure, Section, Text, Tiles
 from ..sections._format import CERTAIN, percent
 from ._next_steps import advice

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._audit import AuditReport
+from .._audit_report import AuditReport
 from .._blocks import Cell, Code, Details, Points, Section, Table, Text
 from ..sections._format import percent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...metrics._suggest_eps import describe_eps, is_image
-from .._audit import AuditReport
+from .._audit_report import AuditReport
 from .._blocks import Details, Points, Section, Table, Text
 from ..sections._format import number, percent
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...metrics._suggest_eps import is_image
-from .._audit import AuditReport
+from .._audit_report import AuditReport
 from .._blocks import Section, Step, Text
 from ..sections._format import percent
 

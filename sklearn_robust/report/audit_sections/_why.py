@@ -8,7 +8,7 @@ import numpy as np
 
 from ...metrics._suggest_eps import is_image
 from ...plotting._style import PALETTE, make_figure
-from .._audit import AuditReport
+from .._audit_report import AuditReport
 from .._blocks import Figure, Section, Table, Text
 from ..sections._format import percent
 
