@@ -50,10 +50,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 RNG = np.random.RandomState
 
 # What users of tables expect, and what is not supported yet.
-codes_move = pytest.mark.xfail(reason="codes of categories are moved without a word")
-no_past = pytest.mark.xfail(reason="there is no gradient past an encoder of columns that stay")
-words = pytest.mark.xfail(reason="frames with words, dates and the like are not supported yet")
-samplers = pytest.mark.xfail(reason="samplers of imbalanced-learn have no differentiable model")
 rounded = pytest.mark.xfail(reason="features that stay are rounded to float32")
 
 
