@@ -201,7 +201,7 @@ def measure(
         As of :func:`robustness_report`.
     masks : dict of str to bool array of shape (n_samples,)
         Samples that are correct without an attack ("clean"), robust to each attack by its name,
-        and to all of them ("worst_case").
+        to all of them ("worst_case"), and where a proof was tried proven to be ("certified").
     """
     main = main.on_columns(model)
     threat = _threat_of(main, X)
@@ -217,9 +217,10 @@ def measure(
         )
         robust &= masks[name]
     signs = {"units": units.text} if units is not None and units.misleading else {}
-    certified = None
+    certified, proven = None, {}
     if certify or (certify is None and model.table is None and has_certifier(model)):
-        certified = float(certified_mask(model, X, codes, threat).mean())
+        proven["certified"] = certified_mask(model, X, codes, threat)
+        certified = float(proven["certified"].mean())
     if certified == float(robust.mean()):
         pass  # proven, whatever the gradients are like
     elif not model.differentiable:
@@ -253,7 +254,7 @@ def measure(
         "warnings": signs,
         "caveats": [] if units is None else [units.text],
     }
-    return numbers, {"clean": correct, **masks, "worst_case": robust}
+    return numbers, {"clean": correct, **masks, "worst_case": robust, **proven}
 
 
 def verdict_of(lower: float, upper: float) -> str:

@@ -62,6 +62,11 @@ def is_image(shape: tuple[int, ...]) -> bool:
     return len(shape) == 2 or (len(shape) == 3 and shape[0] in (1, 3))
 
 
+def numbers_of(X: Any) -> Any:
+    """Leave out the columns of a pandas frame that hold no numbers: they move by no distance."""
+    return X.select_dtypes(["number", "bool"]) if hasattr(X, "select_dtypes") else X
+
+
 def suggest_eps(
     X: ArrayLike, y: ArrayLike | None = None, *, eps: Any = None, norm: str | float = "linf"
 ) -> EpsMeaning:
@@ -70,7 +75,7 @@ def suggest_eps(
     Parameters
     ----------
     X : array-like of shape (n_samples, ...)
-        Clean samples.
+        Clean samples. Of a pandas frame the columns of numbers count.
     y : array-like of shape (n_samples,), default=None
         Labels. With them the distance between classes is known, which limits eps.
     eps : float or array of the samples' shape, default=None
@@ -137,7 +142,7 @@ def suggest_eps(
     norm = check.check_norm(norm)
     if norm not in _METRICS:
         raise ValueError(f"norm is {norm!r}; choose one of {sorted(_METRICS)}.")
-    samples = check.check_samples(X, np.float64)
+    samples = check.check_samples(numbers_of(X), np.float64)
     shape = samples.shape[1:]
     if eps is not None:
         eps = check.check_eps(eps, norm, shape)

@@ -14,8 +14,9 @@ from sklearn.base import BaseEstimator, clone
 from torch import nn
 
 from .. import _validation as check
+from .._norms import is_missing
 from ..attacks import BaseAttack, WorstCase
-from ..attacks._evaluation import open_samples, robust_mask
+from ..attacks._evaluation import open_samples, params_of, robust_mask
 from ..differentiable import Model, open_model
 from ..differentiable._state import records
 from ..exceptions import BlackBoxWarning, NotDifferentiableError, ZeroGradientWarning
@@ -25,13 +26,13 @@ from ..metrics._report import measure, wilson_interval
 from ..metrics._suggest_eps import EpsMeaning, describe_eps
 from ..plotting._style import typed_radius
 from ._audit_report import AuditReport
-from ._both_sides import certified_mask
 from ._evidence import SCHEMA, VERSION, hash_samples, pack, versions
 
 __all__ = ["Audit", "parse_share", "run_audit"]
 
 _FACTORS = (0.25, 0.5, 1.0, 1.5, 2.0)  # multiples of eps on the curve
 _FACTORS_BLACK_BOX = (0.5, 1.0, 2.0)
+_SHARE = 0.1  # of the spread of a column, where no eps is given for a table
 _N_JACOBIANS = 200
 
 Mask = NDArray[np.bool_]
@@ -101,24 +102,25 @@ def run_audit(asked: Audit) -> AuditReport:
     report : AuditReport
         What was found; no page is written.
     """
-    model = open_model(asked.estimator)
+    model = open_model(asked.estimator, asked.X, params_of(asked.attack))
     names = asked.feature_names or _column_names(asked.X)
     X_given = _shaped_for(model, asked.X)
     y, class_names = _labels_for(model, asked.y, asked.class_names)
     check.check_labels(y)
     X, codes = open_samples(model, X_given, y)
-    meaning = _meaning(asked, X, codes)
+    meaning = _meaning(asked, model, X, codes)
     threat = {"eps": meaning.eps, "norm": meaning.norm, "bounds": asked.bounds}
     _check_radius(threat, X)
     main = attack_for(model, asked.attack, **threat, mask=asked.mask, integer=asked.integer)
     main.set_params(random_state=asked.random_state)
+    main = main.on_columns(model)
     main.check_parameters()
     with warnings.catch_warnings():  # the page has its own words for them
         warnings.simplefilter("ignore", ZeroGradientWarning)
         warnings.simplefilter("ignore", BlackBoxWarning)
         numbers, masks = measure(model, X, codes, main, main, asked.n_jobs)
         checked = main.threat_model.on(X)
-        proven = certified_mask(model, X, codes, checked.params())
+        proven = masks.get("certified")
         curve = _curve(model, X, codes, main, masks, asked)
     shown = class_names or [str(label) for label in model.classes_]
     plain = _evidence(asked, model, X, codes, numbers, masks, proven, checked, shown)
@@ -167,12 +169,15 @@ def _labels_for(model: Model, y: Any, names: list[str] | None) -> tuple[Any, lis
     return y, names if names is not None and len(names) == len(known) else None
 
 
-def _meaning(asked: Audit, X: NDArray[np.float32], codes: NDArray[np.int64]) -> EpsMeaning:
-    """Radius of the audit, and what it means."""
-    share = parse_share(asked.eps)
-    eps = asked.eps
+def _meaning(asked: Audit, model: Model, X: NDArray[Any], codes: NDArray[np.int64]) -> EpsMeaning:
+    """Radius of the audit, and what it means; categories of a table move by no distance."""
+    share, eps, moves = parse_share(asked.eps), asked.eps, np.array(1.0)
+    if model.table is not None:
+        missing, moves = is_missing(X), 1.0 - model.table.still
+        X = np.where(missing, np.where(missing, 0.0, X).mean(axis=0), X)
+        share = _SHARE if eps is None else share
     if share is not None:
-        eps = share * np.asarray(X, np.float64).std(axis=0)
+        eps = share * np.asarray(X, np.float64).std(axis=0) * moves
         if not np.any(eps > 0):
             raise ValueError("no feature of X varies, so that a share of it is no radius.")
     return suggest_eps(X, codes, eps=eps, norm=asked.norm)
