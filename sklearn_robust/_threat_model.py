@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _validation as check
 from ._norms import Bounds, Box, Norm, get_norm, is_missing, round_to_grid
+from ._norms._registry import NORMS
 from ._random import RowNoise, seed_of
 
 __all__ = ["ThreatModel"]
@@ -121,7 +122,7 @@ class ThreatModel:
                 flags[name] = check.check_features(name, features, shape)
         unlimited = np.ndim(self.eps) == 0 and self.eps == np.inf
         eps = np.array(np.inf) if unlimited else check.check_eps(self.eps, norm, shape)
-        kind = get_norm(norm)
+        kind = NORMS[norm]
         kind.check_eps(eps, shape)
         if kind.needs_box:
             check.check_closed_box(norm, bounds)

@@ -131,8 +131,12 @@ def _of_given_radius(threat: ThreatModel, X: NDArray[Any]) -> UnitsCaveat | None
 def _spreads(X: NDArray[Any], threat: ThreatModel) -> NDArray[np.float64]:
     """Return standard deviations of the features that may move and that vary."""
     rows = _some(X).astype(np.float64)
+    if not len(rows):
+        return np.ones(1)
     if threat.mask is not None:
         rows = rows[:, check.check_features("mask", threat.mask, X.shape[1:])]
+    if not rows.size:
+        return np.ones(1)
     spread = rows.std(axis=0)
     spread = spread[spread > 0]
     return spread if spread.size else np.full(1, max(rows.std(), np.finfo(float).tiny))

@@ -351,8 +351,11 @@ def differentiable_cases():
         d.DifferentiableModel,
         lambda **b: d.DifferentiableModel(**{"body": nn.Linear(4, 3), **b})(torch.as_tensor(X)),
     )
-    for name in ("Model", "as_module", "open_model"):
+    for name in ("Model", "as_module"):
         yield Case("differentiable", name, getattr(d, name), given(getattr(d, name)))
+    # Its X and params come from a public call that has checked them.
+    opened = given(lambda estimator: d.open_model(estimator))
+    yield Case("differentiable", "open_model", d.as_module, opened)
     yield Case("differentiable", "register", d.register, given(d.register, cls=Registered))
 
 

@@ -116,6 +116,7 @@ def test_attacks_have_one():
         "bounds": (0, 2),
         "mask": MASK,
         "integer": None,
+        **dict.fromkeys(["increasing", "categorical", "max_flips", "relations"]),
     }
     assert FAB().threat_model.eps == np.inf and FAB(eps=1.0).threat_model.eps == 1.0
     cascade = WorstCase([PGD(eps=0.1), APGD(eps=0.3)], bounds=None)

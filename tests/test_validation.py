@@ -160,7 +160,7 @@ def test_norms_have_two_spellings(norm, name):
     assert check.check_norm(norm) == name
 
 
-@pytest.mark.parametrize("norm", ["l3", "Linf", 3, 0, None, [1], NAN], ids=repr)
+@pytest.mark.parametrize("norm", ["l3", "Linf", 3, -1, None, [1], NAN], ids=repr)
 def test_an_unknown_norm_is_refused(norm):
     refused(check.check_norm, norm, match="norm is .*; choose 'linf', 'l2', 'l1' or 'l0'")
 

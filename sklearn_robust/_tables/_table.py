@@ -249,7 +249,7 @@ def _is_coarse(matrix: NDArray[np.float64]) -> bool:
     low = np.nanmin(np.where(np.isnan(matrix).all(0), 0.0, matrix), axis=0)
     high = np.nanmax(np.where(np.isnan(matrix).all(0), 0.0, matrix), axis=0)
     steps = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32))
-    return bool((steps > _COARSE * (high - low)).any() & (high > low).any())
+    return bool(((steps > _COARSE * (high - low)) & (high > low)).any())
 
 
 def wants_table(X: Any, estimator: Any) -> bool:

@@ -104,13 +104,16 @@ class TensorAttack:
             bounds=self.bounds,
             mask=self.mask,
             integer=self.integer,
-            **{name: vars(self).get(name) for name in TABLE_PARAMS},
+            increasing=self.increasing,
+            categorical=self.categorical,
+            max_flips=self.max_flips,
+            relations=self.relations,
         )
 
     @property
     def has_default_radius(self) -> bool:
         """Whether the radius is the one that stands for None, 8/255."""
-        return self.threat_model.eps is None
+        return self.eps is None
 
     # -- tensors ----------------------------------------------------------------------------
 

@@ -161,7 +161,7 @@ class TreeAttack(BaseAttack):
         found = np.isfinite(decision.X_adv).all(1)
         self._warn_of_lateness(int((decision.late & ~found).sum()), len(x))
         hit = torch.as_tensor(rows[found])
-        points = torch.as_tensor(decision.X_adv[found])
+        points = torch.as_tensor(decision.X_adv[found]).to(batch.x)
         gain = torch.ones(len(hit), dtype=torch.float64)
         result.record(hit, points, gain, torch.ones(len(hit), dtype=torch.bool))
         result.n_queries += 1

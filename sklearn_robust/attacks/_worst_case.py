@@ -92,6 +92,11 @@ class WorstCase(BaseAttack):
         threat.bounds = self.bounds
         return threat
 
+    @property
+    def has_default_radius(self) -> bool:
+        """Whether the first of the attacks has the radius that stands for None, 8/255."""
+        return self.threat_model.eps is None
+
     def members(self) -> list[BaseAttack]:
         """List the attacks, with the cascade's own settings in place of theirs.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from .. import _validation as check
 from .._validation import check_sample_shape, encode_labels
 from ..attacks import PGD, AutoAttack
 from ..differentiable import open_model
@@ -63,7 +65,8 @@ def evaluate(
         Plain data: "net", "data", "n_samples", "seed", "natural", "eps", and "accuracy" with one
         list for each attack.
     """
-    model = load_classifier(path, trust_pickle=trust_pickle, device=device)
+    check.check_path("path", path)
+    model = load_classifier(os.fspath(path), trust_pickle=trust_pickle, device=device)
     loaded = load_data(data, **part)
     X, y = loaded.X_test, loaded.y_test
     radii = sorted(set(eps or loaded.eps or ()))

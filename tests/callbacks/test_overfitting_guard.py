@@ -8,7 +8,7 @@ import torch
 from skorch.callbacks import Callback
 
 from sklearn_robust import AdvTrainNet, NaturalNet, robust_score
-from sklearn_robust.attacks import PGD
+from sklearn_robust.attacks import BIM, PGD
 from sklearn_robust.callbacks import CatastrophicOverfittingGuard, WeightAveraging
 from sklearn_robust.exceptions import CatastrophicOverfittingWarning
 from tests.cases import NETS, Linear, Pairs, blobs, quick, same_weights
@@ -106,7 +106,7 @@ def test_the_fall_that_matters_and_the_attack_may_be_given():
     params = {"drop": 1.0, "n_samples": 10}
     net, guard = play(ROBUST, BLIND, guard=CatastrophicOverfittingGuard(**params))
     assert guard.collapsed_epoch_ is None and net.n_iter_ == 2
-    weak = CatastrophicOverfittingGuard(PGD(eps=EPS, random_state=0))  # as blind as FGSM
+    weak = CatastrophicOverfittingGuard(BIM(eps=EPS))  # as blind as FGSM
     net, guard = play(ROBUST, BLIND, guard=weak)
     assert net.history[:, "guard_acc"] == [1, 1]
 

@@ -17,6 +17,10 @@ def test_a_net_is_judged_at_the_threat_it_trains_against():
         "bounds": (0, 1),
         "mask": [True] * 4,
         "integer": None,
+        "increasing": None,
+        "categorical": None,
+        "max_flips": None,
+        "relations": None,
     }
     Net.attack_ = FAB()
     with pytest.raises(ValueError, match="which has no radius to judge the net at"):

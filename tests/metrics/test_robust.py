@@ -373,7 +373,7 @@ def test_trees_are_searched_exactly_without_a_warning(tree):
 
 STEPPED = [
     KNeighborsClassifier(3),
-    make_pipeline(KBinsDiscretizer(5, encode="ordinal"), LogisticRegression()),
+    make_pipeline(KBinsDiscretizer(5, encode="ordinal", strategy="uniform"), LogisticRegression()),
     VotingClassifier(
         [("tree", DecisionTreeClassifier()), ("line", LogisticRegression())], voting="soft"
     ),

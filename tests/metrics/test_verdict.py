@@ -150,7 +150,6 @@ STANDING = {
     "FGSM": FGSM(eps=1.0),
     "BIM": BIM(eps=1.0),
     "MIFGSM": MIFGSM(eps=1.0),
-    "PGD": PGD(eps=1.0, n_restarts=2, random_state=0),
     "APGD": APGD(eps=1.0, random_state=0),
     "KL from the clean point": FGSM(eps=1.0, loss="kl"),
 }
@@ -160,6 +159,14 @@ STANDING = {
 def test_an_attack_that_stands_still_says_so(attack):
     with pytest.warns(ZeroGradientWarning, match=r"could not move \d+ of \d+ samples: .*WorstCase"):
         robust_score(SURE, X, Y, attack=attack)
+    with pytest.warns(ZeroGradientWarning):
+        attack.generate(SURE, X, Y)
+
+
+def test_pgd_goes_on_by_the_margin_where_its_loss_stands_still():
+    attack = PGD(eps=1.0, random_state=0)
+    worst = robust_score(SURE, X, Y, attack=PGD(eps=1.0, loss="margin", random_state=0))
+    assert robust_score(SURE, X, Y, attack=attack) == worst
     with pytest.warns(ZeroGradientWarning):
         attack.generate(SURE, X, Y)
 

@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sklearn_robust import (
     AdvTrainNet,
+    CertifiedNet,
     FastATNet,
     FATNet,
     FreeATNet,
@@ -240,7 +241,8 @@ def test_an_attack_without_a_loss_cannot_climb_the_divergence():
         quick(TRADESNet, attack=WorstCase).fit(X, Y)
 
 
-ONE_STEP = [FastATNet, FreeATNet]  # they take a step of their own from FGSM
+# They take a step of their own from FGSM, or bounds on boxes in place of any attack.
+ONE_STEP = [FastATNet, FreeATNet, CertifiedNet]
 MARGIN, EUCLIDEAN = PGD(loss="margin"), PGD(eps=0.5, norm="l2")
 
 

@@ -50,7 +50,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 RNG = np.random.RandomState
 
 # What users of tables expect, and what is not supported yet.
-rounded = pytest.mark.xfail(reason="features that stay are rounded to float32")
 
 
 # -- a class that a fold lacks (22) ---------------------------------------------------------------
@@ -386,7 +385,7 @@ def test_a_feature_that_stays_keeps_its_digits(what, how, attack):
     silent(lambda: robust_score(model, X, y, attack=search), right, ("float32",), 1e-9)
 
 
-@pytest.mark.parametrize("what", ["tables", "in float32", pytest.param("large", marks=rounded)])
+@pytest.mark.parametrize("what", ["tables", "in float32", "large"])
 def test_the_curve_begins_at_accuracy(what):
     rng, n = RNG(0), 200
     X = np.c_[LARGE["identifiers"](n), rng.randn(n)] if what == "large" else rng.randn(n, 2)

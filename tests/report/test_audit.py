@@ -8,9 +8,9 @@ import pytest
 import torch
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_robust import robust_score
 from sklearn_robust.attacks import FGSM, PGD, AutoAttack, Square, WorstCase
@@ -96,8 +96,8 @@ def test_frames_keep_the_names_of_their_columns():
     assert found.sensitivity.shape == (4,)
 
 
-def test_forests_get_an_upper_bound_by_scores():
-    tree = DecisionTreeClassifier(max_depth=2, random_state=0).fit(X[:, 2:], Y)
+def test_neighbors_get_an_upper_bound_by_scores():
+    tree = KNeighborsClassifier(4).fit(X[:, 2:], Y)
     asked = Audit(tree, X[:, 2:], Y, eps=0.01, attack=Square(max_iter=50))
     found = run_audit(asked)
     assert not found.trusted and found.kinds == {"Square": "black box"}
@@ -143,10 +143,10 @@ def test_data_that_do_not_fit_are_refused(model):
 
 def test_a_proof_is_shown_where_one_is_known(model, monkeypatch):
     def proven(opened, X, codes, threat):
-        assert threat["norm"] == "linf" and threat["eps"] == 0.03
+        assert threat.norm == "linf" and threat.eps == 0.03
         return np.arange(len(X)) < 10
 
-    monkeypatch.setattr("sklearn_robust.report._audit.certified_mask", proven)
+    monkeypatch.setattr("sklearn_robust.metrics._report.certified_mask", proven)
     found = run_audit(Audit(model, X, Y, eps=0.03, curve=False)).plain
     assert found["accuracy"]["certified"] == 0.2 and found["samples"]["certified"]
     check_evidence(json.loads(json.dumps(found)))

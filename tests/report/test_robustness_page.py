@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris
 from sklearn.linear_model import LogisticRegression
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.neighbors import KNeighborsClassifier
 
 from sklearn_robust import NaturalNet, robustness_page
 from sklearn_robust.attacks import PGD, Square
@@ -49,7 +49,7 @@ def image_page(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tree_page(tmp_path_factory):
-    tree = DecisionTreeClassifier(max_depth=2, random_state=0).fit(X[:, 2:], Y)
+    tree = KNeighborsClassifier(4).fit(X[:, 2:], Y)
     folder = tmp_path_factory.mktemp("page")
     attack = Square(max_iter=50)
     return robustness_page(tree, X[:, 2:], Y, eps=0.1, attack=attack, output=folder), folder

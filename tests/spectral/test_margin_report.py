@@ -181,6 +181,7 @@ def test_labels_of_any_kind_and_batches_of_any_size(iris):
         np.testing.assert_allclose(a[kind], b[kind], rtol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn_robust.exceptions.UnitsWarning")
 def test_bad_input_is_told_what_to_type(iris):
     X, y, model = iris
     for options, words in [
@@ -199,7 +200,9 @@ def test_bad_input_is_told_what_to_type(iris):
     for measure in (margin_report, partial(generalization_bound_terms, eps=0.1)):
         with pytest.raises(TypeError, match="give an attack instance"):
             measure(model, X, y, attack=DeepFool)
-        with pytest.raises(ValueError, match="a distance to the boundary is wanted: give DeepFool"):
+        with pytest.raises(
+            ValueError, match="a distance to the boundary is wanted: give MinimumNorm"
+        ):
             measure(model, X, y, attack=PGD(eps=0.1))
     with pytest.raises(ValueError, match=r"give DeepFool\(norm='l2'\)"):
         generalization_bound_terms(model, X, y, eps=0.1, attack=DeepFool(norm="linf"))

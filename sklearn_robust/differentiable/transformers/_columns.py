@@ -89,14 +89,15 @@ def _rfe(selector):
 @register(SimpleImputer)
 def _simple_imputer(imputer):
     missing = imputer.missing_values
-    if np.asarray(imputer.statistics_).dtype.kind not in "fiu":
-        raise NotDifferentiableError("SimpleImputer fills in texts or objects.")
     if isinstance(missing, str) or (missing is not None and missing == missing):
         raise NotDifferentiableError(
             f"SimpleImputer(missing_values={missing!r}) jumps where a feature takes that value. "
             "Mark missing values as NaN."
         )
-    fill = np.array(imputer.statistics_, dtype=np.float64)
+    try:
+        fill = np.array(imputer.statistics_, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise NotDifferentiableError("SimpleImputer fills in texts or objects.") from error
     empty = np.isnan(fill)
     if imputer.keep_empty_features:
         fill, empty = np.where(empty, 0.0, fill), np.zeros_like(empty)

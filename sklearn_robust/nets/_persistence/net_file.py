@@ -140,8 +140,8 @@ class NetFile:
         axes = isinstance(shape, list) and 0 < len(shape) <= _MOST_AXES
         if not axes or not all(type(n) is int and 0 < n < _LARGEST_AXIS for n in shape):
             raise ValueError(
-                f"{self.path} says that a sample has the shape {shortened(shape, 50)}, which is no "
-                "list of sizes; save the net again by net.save(path)."
+                f"{self.path} says that a sample has the shape {shortened(shape, 50)}, which is "
+                "not a list of sizes; save the net again by net.save(path)."
             )
         return tuple(shape)
 
