@@ -6,6 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))  # for sg_reset
 
 import sklearn_robust
+from sklearn_robust.cli import _make_parser
 
 project = "sklearn_robust"
 author = "The sklearn_robust developers"
@@ -44,3 +45,22 @@ sphinx_gallery_conf = {
     "reset_modules": ("matplotlib", "sg_reset.seed"),
     "show_signature": False,
 }
+
+
+def write_commands(app):
+    """Write the help of every command to a file that the page of the command includes."""
+    parser = _make_parser()
+    commands = next(action for action in parser._actions if action.dest == "command").choices
+    lines = []
+    for name, command in commands.items():
+        command.prog = f"sklearn-robust {name}"
+        text = [f"   {line}".rstrip() for line in command.format_help().splitlines()]
+        lines += [name, "-" * len(name), "", "::", "", *text, ""]
+    folder = Path(app.srcdir) / "generated"
+    folder.mkdir(exist_ok=True)
+    (folder / "commands.txt").write_text("\n".join(lines), encoding="utf-8")
+
+
+def setup(app):
+    """Call ``write_commands`` before the pages are read."""
+    app.connect("builder-inited", write_commands)

@@ -204,7 +204,7 @@ def test_bad_input_is_told_what_to_type(iris):
             ValueError, match="a distance to the boundary is wanted: give MinimumNorm"
         ):
             measure(model, X, y, attack=PGD(eps=0.1))
-    with pytest.raises(ValueError, match=r"give DeepFool\(norm='l2'\)"):
+    with pytest.raises(ValueError, match=r"give MinimumNorm\(norm='l2'\)"):
         generalization_bound_terms(model, X, y, eps=0.1, attack=DeepFool(norm="linf"))
     with pytest.raises(ValueError, match="not fitted on"):
         margin_report(model, X, y + 7)
