@@ -56,6 +56,11 @@ class MinimumNormAttack(BaseAttack):
     supported_norms: ClassVar[tuple[str, ...] | None] = ("linf", "l2", "l1")
 
     @property
+    def has_default_radius(self) -> bool:
+        """Whether the radius is a default; here None means no limit."""
+        return False
+
+    @property
     def threat_model(self) -> ThreatModel:
         """How samples may move: without a limit unless there is an eps."""
         threat = super().threat_model

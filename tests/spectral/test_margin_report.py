@@ -181,7 +181,6 @@ def test_labels_of_any_kind_and_batches_of_any_size(iris):
         np.testing.assert_allclose(a[kind], b[kind], rtol=1e-12)
 
 
-@pytest.mark.filterwarnings("ignore::sklearn_robust.exceptions.UnitsWarning")
 def test_bad_input_is_told_what_to_type(iris):
     X, y, model = iris
     for options, words in [
