@@ -320,7 +320,7 @@ def _text(numbers: dict[str, Any], who: str) -> str:
         ),
         "",
     ]
-    if numbers["verdict"] == "exact":
+    if numbers["verdict"] == "exact" and numbers["trusted"]:
         lines.append("Exact: the accuracy is proven, and no attack lowers it.")
     elif numbers["trusted"]:
         lines.append("No sign of gradient masking. A finite attack still finds an upper bound.")
