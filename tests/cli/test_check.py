@@ -53,6 +53,8 @@ def test_a_baseline_of_another_eps_is_refused(folder, capsys):
     assert out == "" and "since its eps differs: 0.05 there, 0.06 here" in err
 
 
-def test_a_certified_number_must_be_known(folder, capsys):
+def test_a_certified_number_must_be_known(folder, capsys, monkeypatch):
+    assert main([*LINE.split(), "--at-least", ".1", "--by", "certified"]) == 0
+    monkeypatch.setattr("sklearn_robust.metrics._report.has_certifier", lambda model: False)
     assert main([*LINE.split(), "--at-least", ".5", "--by", "certified"]) == 2
     assert "no certified robust accuracy is known" in capsys.readouterr().err
