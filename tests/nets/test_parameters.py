@@ -46,7 +46,7 @@ EFFECTS = [
     (CertifiedNet, {"attack__eps": 0.3}, {"eps_warm_up": 0}),
     (CertifiedNet, {}, {"ibp_weight": 0.5}),
     (CertifiedNet, {}, {"ibp_init": False}),
-    (CertifiedNet, {"attack__eps": 0.3, "ibp_weight": 0.5}, {"attack_mode": "train"}),
+    (CertifiedNet, {**NORMALISED, "attack__eps": 0.3, "ibp_weight": 0.5}, {"attack_mode": "train"}),
     (CertifiedNet, {"eps_warm_up": 2}, {"tightness": 10}),
     (ClusterRegNet, {"burn_in": 0}, {"superclasses": [0, 1, 1]}),
     (ClusterRegNet, {"burn_in": 0}, {"n_clusters": 1}),
