@@ -128,7 +128,7 @@ class AdversarialNet(BaseNet):
 
         Returns
         -------
-        x_adv : tensor of shape (n, *input_shape_)
+        x_adv : tensor of shape (n, ...)
             Found in eval mode, or in fit in ``attack_mode``: neither BatchNorm's running statistics
             nor any gradient move.
         """
