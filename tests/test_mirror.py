@@ -48,7 +48,6 @@ ELSEWHERE = {
     "report/_attack.py": "report/test_evaluate.py",
     "report/_audit_report.py": "report/test_robustness_page.py",
     "report/_blocks.py": "report/test_page.py",
-    "report/_both_sides.py": "report/test_audit.py",
     "report/_model_card.py": "report/test_robustness_page.py",
     "report/audit_sections/_answer.py": "report/test_robustness_page.py",
     "report/audit_sections/_details.py": "report/test_robustness_page.py",
