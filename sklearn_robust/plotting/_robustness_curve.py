@@ -249,6 +249,12 @@ class RobustnessCurveDisplay(Display):
             for name, line in zip(self.accuracy, self.lines_, strict=True)
             if name in certified
         ]
+        both = [
+            (self.accuracy[name], certified[name]) for name in self.accuracy if name in certified
+        ]
+        gaps = [bool((attacked > proven).any()) for attacked, proven in both]
+        if any(gaps):
+            self.certified_bands_[gaps.index(True)].set_label("between proof and attack")
         if show_guessing and self.n_classes:
             ax.axhline(1 / self.n_classes, color="0.5", lw=1, ls=":", label="guessing")
         eps_axis(ax, radii.tolist(), norm=self.norm)
