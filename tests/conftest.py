@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -17,6 +18,22 @@ BUILT_IN = ("linf", "l2", "l1", "l0")
 # The same examples on every run and on every machine, however slow it is.
 settings.register_profile("deterministic", derandomize=True, deadline=None)
 settings.load_profile("deterministic")
+
+
+class _Figures:
+    """Plugin for every test, the examples in docstrings and pages too: no figure outlives one."""
+
+    @staticmethod
+    def pytest_runtest_teardown():
+        """Close the figures of a test, if it has drawn any."""
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if pyplot is not None:
+            pyplot.close("all")
+
+
+def pytest_configure(config):
+    """Register what must reach tests outside this folder, too."""
+    config.pluginmanager.register(_Figures())
 
 
 def pytest_addoption(parser):
