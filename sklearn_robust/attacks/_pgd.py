@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 
 from .._functional import ascent_gradient
@@ -84,6 +86,8 @@ class PGD(GradientAttack):
     n_restarts: int = 1
     random_start: bool = True
 
+    _tries_linear: ClassVar[bool] = True  # whether a verdict tries the point of the margin, too
+
     def _finish(
         self,
         batch: AttackBatch,
@@ -94,7 +98,7 @@ class PGD(GradientAttack):
     ) -> None:
         """Judge the last iterate, and where it fails the worst point of the linearised margin."""
         super()._finish(batch, result, objective, rows, x_adv)
-        if not batch.stop:
+        if not (batch.stop and self._tries_linear):
             return
         left = ~result.fooled[rows]
         if not bool(left.any()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from ..attacks._evaluation import robust_mask
 from ..attacks._minimum_norm import MinimumNormAttack
 from ..differentiable import Model
 
-__all__ = ["MaskingProbe", "masking_signs"]
+__all__ = ["MaskingProbe", "StepsAlone", "masking_signs"]
 
 _POINTS = 0.05  # a gap of five points of accuracy is no accident on enough samples
 _SHARE = 0.2  # and it must be a fifth of what it is measured against
@@ -30,6 +30,12 @@ _EXPLAINED = 0.5  # correlation below which a gradient says little of what a ste
 _ROUNDING = 1e-5  # changes below this share of the logits may be rounding
 
 Mask: TypeAlias = NDArray[np.bool_]
+
+
+class StepsAlone(PGD):
+    """PGD without the point that a verdict tries last, so that what its losses find stays apart."""
+
+    _tries_linear: ClassVar[bool] = False
 
 
 @dataclass
@@ -90,7 +96,7 @@ class MaskingProbe:
     def robust_to_pgd(self, loss: str) -> Mask:
         """Tell which samples are robust to 40 steps of PGD, found once for each loss."""
         if loss not in self._known:
-            self._known[loss] = self.robust(PGD, max_iter=40, loss=loss)
+            self._known[loss] = self.robust(StepsAlone, max_iter=40, loss=loss)
         return self._known[loss]
 
 

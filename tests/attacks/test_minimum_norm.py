@@ -76,11 +76,11 @@ def test_a_verdict_pulls_back_what_oversteps_the_radius(norm):
 @pytest.mark.parametrize(("name", "norm"), pairs(NEAREST))
 @pytest.mark.parametrize("shape", [(6,), (1, 4, 4)], ids=repr)
 def test_curved_boundaries_are_found_in_the_box(name, norm, shape):
-    """No attack ends farther than 2.5 times the nearest that any of them found."""
+    """No attack ends farther than twice the nearest that the older ones found."""
     model, x = curved(4, shape, width=24), samples(30, shape)
     y = predicted(model, x)
     best = torch.full((len(x),), torch.inf).double()
-    for other in NEAREST:
+    for other in ("DeepFool", "FAB", "CarliniWagner"):
         if (other, norm) in pairs(NEAREST):
             best = distances(fine(other, norm), model, x, y).minimum(best)
     x_adv = fine(name, norm).perturb(model, x, y)
@@ -88,7 +88,7 @@ def test_curved_boundaries_are_found_in_the_box(name, norm, shape):
     assert torch.equal(found, best < torch.inf)
     assert x_adv.min() >= 0 and x_adv.max() <= 1
     ratio = lengths(x_adv, x, norm)[found] / best[found]
-    assert ratio.median() < NEAR[name] and ratio.max() < 2.5
+    assert ratio.median() < NEAR[name] and ratio.max() < 2
 
 
 @pytest.mark.parametrize(("name", "norm"), [pair for pair in pairs(NEAREST) if pair[1] != "l1"])
