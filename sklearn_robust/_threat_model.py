@@ -126,7 +126,7 @@ class ThreatModel:
         kind.check_eps(eps, shape)
         if kind.needs_box:
             check.check_closed_box(norm, bounds)
-        kept = {name: vars(self)[name] for name in _KEPT}
+        kept = dict(zip(_KEPT, map(vars(self).get, _KEPT), strict=True))
         checked = ThreatModel(eps, norm=norm, bounds=bounds, **flags, **kept)
         checked.input_shape, checked.exact = tuple(shape), self.exact
         return checked

@@ -150,7 +150,8 @@ class AttackBatch:
     ) -> torch.Tensor:
         """Logits of the perturbed samples ``rows``; every query of the model goes through here."""
         self.n_queries[rows] += 1
-        x_adv = self.round_to_grid(x_adv, rows)
+        if self.integer is not None or self.constraints is not None:
+            x_adv = self.round_to_grid(x_adv, rows)
         logits = logits or self.logits
         z = check.logits_in("logits", logits(x_adv))
         if self.on_nan == "ignore" or not z.isnan().any():

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from .. import _validation as check
-from .._norms import Bounds, Box, get_norm
+from .._norms import Bounds, Box
+from .._norms._registry import NORMS
 from .._random import RowNoise, seed_of
 from .._tables import Table, constraints_of, flips_of
 from .._threat_model import ThreatModel
@@ -88,7 +89,7 @@ class TensorAttack:
         self._check_settings()
 
     def _check_radius(self, norm: str) -> None:
-        get_norm(norm).check_eps(check.check_eps(self.eps, norm, ()), None)
+        NORMS[norm].check_eps(check.check_eps(self.eps, norm, ()), None)
 
     def _check_settings(self) -> None:
         """Check the parameters that say how to search, not where."""
@@ -205,7 +206,11 @@ class TensorAttack:
     ) -> AttackResult:
         self.check_parameters()
         self._refuse_columns()
-        x, y = (t.clone() if t.is_inference() else t for t in (x.detach(), y))
+        x = x.detach()
+        if x.is_inference():
+            x = x.clone()
+        if y.is_inference():
+            y = y.clone()
         box = Box(self._bounds_around(x), x)
         if noise is None:
             noise = RowNoise(seed_of(self.random_state), x)
@@ -214,12 +219,12 @@ class TensorAttack:
 
     def _refuse_columns(self) -> None:
         """Raise if a parameter speaks of columns, which tensors do not have."""
-        named = [name for name in TABLE_PARAMS if vars(self).get(name) is not None]
-        if named:
-            raise ValueError(
-                f"{named[0]} is {check.shown(vars(self)[named[0]])}, which speaks of the columns "
-                "of a table, and tensors have none: leave it out of attacks in training."
-            )
+        for name in TABLE_PARAMS:
+            if vars(self).get(name) is not None:
+                raise ValueError(
+                    f"{name} is {check.shown(vars(self)[name])}, which speaks of the columns of a "
+                    "table, and tensors have none: leave it out of attacks in training."
+                )
 
     def _bounds_around(self, x: torch.Tensor) -> Bounds:
         """Box of a batch: that of ``fit``, if there was one; data that leave "auto" have none."""

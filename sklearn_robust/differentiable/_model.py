@@ -139,7 +139,7 @@ class Model:
         if self._examined or self._module is None or not len(X):
             return
         self._examined = True
-        if any(isinstance(part, AnyDtype) for part in self._module.modules()):
+        if AnyDtype in map(type, self._module.modules()):
             module = self._module.exact  # nothing is compiled for a few samples
             refuse_shared_statistics(module, X)
             with seeded(module, module.tensor(X[:1]), 0):
@@ -283,7 +283,7 @@ class TableModel(Model):
 
     def _on_matrix(self, module: DifferentiableModel) -> DifferentiableModel:
         """Give a module the matrix of the table."""
-        nets = any(isinstance(part, AnyDtype) for part in module.modules())
+        nets = AnyDtype in map(type, module.modules())
         dtype = torch.float32 if nets and not self.table.wide else torch.float64
         body = TableInput(module.body, has_missing=self.table.has_missing, dtype=dtype)
         shape = (len(self.table.names),)

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..exceptions import NotDifferentiableError
 
-__all__ = ["explain_first_order", "twice_differentiable"]
+__all__ = ["explain_first_order", "refuse_first_order", "twice_differentiable"]
 
 _MESSAGE = "derivative for "  # of torch's error: "derivative for aten::name is not implemented"
 
@@ -57,12 +57,24 @@ def explain_first_order() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        text = str(error)
-        if _MESSAGE not in text or "not implemented" not in text:
-            raise
-        name = text.split(_MESSAGE)[1].split()[0].removeprefix("aten::").removesuffix("_backward")
-        raise NotDifferentiableError(
-            f"torch has no second derivative of {name}, which the model uses: write it with basic "
-            "operations (torch.clamp, torch.exp and the like), or use what needs first "
-            "derivatives alone, such as input_jacobian and MinMaxNet."
-        ) from error
+        refuse_first_order(error)
+        raise
+
+
+def refuse_first_order(error: RuntimeError) -> None:
+    """Raise a sentence if an error of torch is about a missing second derivative.
+
+    Raises
+    ------
+    NotDifferentiableError
+        With the name of the operation.
+    """
+    text = str(error)
+    if _MESSAGE not in text or "not implemented" not in text:
+        return
+    name = text.split(_MESSAGE)[1].split()[0].removeprefix("aten::").removesuffix("_backward")
+    raise NotDifferentiableError(
+        f"torch has no second derivative of {name}, which the model uses: write it with basic "
+        "operations (torch.clamp, torch.exp and the like), or use what needs first derivatives "
+        "alone, such as input_jacobian and MinMaxNet."
+    ) from error

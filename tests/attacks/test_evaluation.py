@@ -130,7 +130,7 @@ def test_a_score_copies_few_attacks(monkeypatch):
 
 
 def test_the_gradient_is_near_the_call():
-    """From a score to the first gradient it takes at most 320 calls of our functions."""
+    """From a score to the first gradient it takes at most 300 calls of our functions."""
     import sys
 
     root, calls = sklearn_robust.__path__[0], []
@@ -150,7 +150,7 @@ def test_the_gradient_is_near_the_call():
             robust_score(PIPE, X, Y, attack=PGD(eps=0.1))
     finally:
         sys.setprofile(None)
-    assert len(calls) <= 320
+    assert len(calls) <= 300
 
 
 def test_none_means_the_worst_case_or_a_search_by_scores():

@@ -91,7 +91,7 @@ class Reached(Exception):
     """The optimiser is about to step."""
 
 
-def test_from_fit_to_the_optimiser_are_at_most_440_calls_of_ours():
+def test_from_fit_to_the_optimiser_are_at_most_400_calls_of_ours():
     rng = np.random.default_rng(0)
     samples, labels = rng.uniform(size=(100, 4)).astype(np.float32), np.arange(100) % 2
     root, count = sklearn_robust.__path__[0], 0
@@ -112,4 +112,4 @@ def test_from_fit_to_the_optimiser_are_at_most_440_calls_of_ours():
             MinMaxNet().fit(samples, labels)
     finally:
         sys.setprofile(None)
-    assert 100 < count <= 440, count
+    assert 100 < count <= 400, count

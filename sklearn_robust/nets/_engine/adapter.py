@@ -96,7 +96,7 @@ class SkorchAdapter(NeuralNetClassifier):
 
     def initialize_module(self) -> SkorchAdapter:
         """Build the module: from the data's shape, a class, or a copy of an instance."""
-        kwargs = self.get_params_for("module")
+        kwargs = in_float32(self.get_params_for("module"))
         if isinstance(self.module, nn.Module) and not kwargs:
             self.module_ = copy_module(self.module)
             return self
@@ -121,20 +121,14 @@ class SkorchAdapter(NeuralNetClassifier):
             raise unfit("module", self.module, self.module_, MODULE)
         return self
 
-    def get_params_for(self, prefix: str) -> dict[str, Any]:
-        """skorch's; floating-point tensors for the criterion and the module come in float32."""
-        params = super().get_params_for(prefix)
-        if prefix == "criterion":
-            return criterion_params(params, self.criterion, vars(self).get("labels_"))
-        return in_float32(params) if prefix == "module" else params
-
     def initialize_criterion(self) -> SkorchAdapter:
         """Build the criterion; anything else than a loss is refused."""
         params = self.get_params_for("criterion")
+        if params:
+            params = criterion_params(params, self.criterion, vars(self).get("labels_"))
         try:
-            super().initialize_criterion()
-            if not params:
-                self.criterion_ = criterion_in_float32(self.criterion_)
+            made = self.initialized_instance(self.criterion, params)
+            self.criterion_ = made if params else criterion_in_float32(made)
         except (TypeError, ValueError) as error:
             raise check.cannot_use("criterion", self.criterion, error, CRITERION) from error
         if not callable(self.criterion_) or isinstance(self.criterion_, type):

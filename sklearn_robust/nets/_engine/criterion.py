@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from ... import _validation as check
 
 __all__ = ["criterion_in_float32", "criterion_params", "in_float32"]
 
+_DTYPE = operator.attrgetter("dtype")
 _WEIGHTS = ("weight", "pos_weight")  # of a torch loss, as tensors
 
 
 def in_float32(params: dict[str, Any]) -> dict[str, Any]:
     """Return parameters with floating-point tensors and arrays cast to float32."""
-    return {name: _cast(value) for name, value in params.items()}
+    return {name: _cast(value) for name, value in params.items()} if params else params
 
 
 def _cast(value: Any) -> Any:
@@ -75,5 +77,6 @@ def criterion_in_float32(criterion: Any) -> Any:
     if not isinstance(criterion, nn.Module):
         return criterion
     held = [*criterion.parameters(), *criterion.buffers()]
-    other = any([t.is_floating_point() and t.dtype != torch.float32 for t in held])
+    dtypes = {torch.float32, *map(_DTYPE, filter(torch.is_floating_point, held))}
+    other = len(dtypes) > 1
     return copy.deepcopy(criterion).float() if other else criterion

@@ -13,7 +13,7 @@ from skorch.callbacks import EarlyStopping
 from torch import Tensor
 
 from ...differentiable._fast.copying import copy_state
-from ...differentiable._twice import explain_first_order
+from ...differentiable._twice import refuse_first_order
 from ...exceptions import StopTraining, TrainingDivergedError
 from .adapter import SkorchAdapter
 from .augmentation import augmented
@@ -146,8 +146,11 @@ class TrainingLoop(SkorchAdapter):
         self._set_training(True)
         with self.around_loss(x, y):
             loss, z = self.loss_and_logits(x, y)
-            with explain_first_order():
+            try:
                 loss.backward()
+            except RuntimeError as error:
+                refuse_first_order(error)
+                raise
         return {"loss": loss, "y_pred": z.detach()}
 
     def loss_and_logits(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
