@@ -149,7 +149,21 @@ def validate_samples(estimator: Any, X: Any, y: Any = "no_validation", **kwargs:
     kwargs = {"dtype": np.float32, "allow_nd": True, "order": "C", **kwargs}
     if isinstance(y, torch.Tensor):
         y = y.detach().cpu().numpy()
-    return validate_data(estimator, X, y, **kwargs)
+    try:
+        return validate_data(estimator, X, y, **kwargs)
+    except ValueError as error:
+        _refuse_texts(error)
+        raise
+
+
+def _refuse_texts(error: ValueError) -> None:
+    """Say what to do with texts where numbers are read, if that is what an error is about."""
+    if "could not convert string" in str(error):
+        raise ValueError(
+            f"X holds texts, such as {str(error).rpartition(': ')[2]}, where numbers are read: "
+            "encode them before the model. Scores, reports, curves and attacks take frames with "
+            "texts as they are, if the model does."
+        ) from error
 
 
 def check_samples(
@@ -165,6 +179,7 @@ def check_samples(
     try:
         return check_array(X, dtype=dtype, order="C", allow_nd=True, input_name="X")
     except ValueError as error:
+        _refuse_texts(error)
         if "contains NaN" not in str(error):
             raise
         raise ValueError(

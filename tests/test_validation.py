@@ -44,7 +44,7 @@ BAD_SAMPLES = [
     (np.array([[1, 1e300]]), "infinity or a value too large for dtype.'float32'"),
     ([1, 2], "Expected 2D array, got 1D array"),
     (np.zeros((0, 2)), "0 sample"),
-    ([["a", "b"]], "could not convert string to float"),
+    ([["a", "b"]], "X holds texts, such as 'a'"),
     (np.array([[1j]]), "Complex data not supported"),
 ]
 
@@ -271,6 +271,12 @@ def test_tensors_of_any_view_are_read(kind):
 def test_sparse_tensors_are_refused_with_what_to_type():
     with pytest.raises(ValueError, match=r"X is a sparse tensor \(.*\): type X.to_dense\(\)"):
         check.check_samples(torch.eye(3).to_sparse())
+
+
+def test_texts_are_refused_where_only_numbers_are_read():
+    X = pd.DataFrame({"age": [20, 30], "job": ["nurse", "smith"]})
+    with pytest.raises(ValueError, match="X holds texts, such as 'nurse', .*: encode them before"):
+        check.check_samples(X)
 
 
 def test_missing_values_are_refused_with_what_to_type():

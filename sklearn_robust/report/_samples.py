@@ -153,7 +153,6 @@ def _from_table(path: Path, target: str | None, columns: Any) -> Samples:
         raise BadInput(f"{path} cannot be read ({str(error).splitlines()[0]:.200}).") from error
     name = _target(frame, target, columns, path)
     features = frame.drop(columns=name) if columns is None else frame[list(columns)]
-    _check_cells(features, path)
     return Samples(path.name, features, frame[name].to_numpy())
 
 
@@ -179,22 +178,6 @@ def _target(frame: Any, target: str | None, columns: Any, path: Path) -> str:
         f"{path.name}: which column holds the labels? Name it, --target NAME, one of "
         f"{', '.join(left[-8:])}."
     )
-
-
-def _check_cells(frame: Any, path: Path) -> None:
-    """Refuse cells that attacks cannot move: text and gaps."""
-    words = [str(n) for n, kind in frame.dtypes.items() if kind.kind not in "biuf"]
-    if words:
-        raise BadInput(
-            f"{path.name}: the columns {', '.join(words[:5])} hold no numbers; encode them before "
-            "the model, and give the encoded table."
-        )
-    gaps = [str(n) for n, count in frame.isna().sum().items() if count]
-    if gaps:
-        raise BadInput(
-            f"{path.name}: the columns {', '.join(gaps[:5])} have empty cells; fill them, or leave "
-            "those rows out."
-        )
 
 
 # -- images ----------------------------------------------------------------------------------------

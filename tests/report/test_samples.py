@@ -119,13 +119,17 @@ def test_bad_tables_are_refused(folder):
         "no": (FRAME.rename(columns={"label": "z"}), {}, "which column holds the labels"),
         "target": (FRAME, {"target": "hue"}, "has no column hue; it has age, pay, label"),
         "columns": (FRAME, {"columns": ["age", "sex"]}, "lacks columns that .* fitted on: sex"),
-        "text": (FRAME.assign(sex="f"), {}, "the columns sex hold no numbers; encode them"),
-        "gaps": (FRAME.assign(pay=[1, None, 2, 3]), {}, "the columns pay have empty cells"),
     }
     for name, (frame, options, words) in cases.items():
         frame.to_csv(f"{name}.csv", index=False)
         with pytest.raises(BadInput, match=words):
             load_samples(f"{name}.csv", **options)
+
+
+def test_texts_and_gaps_of_a_table_are_kept(folder):
+    FRAME.assign(sex="f", pay=[1, None, 2, 3]).to_csv("mixed.csv", index=False)
+    found = load_samples("mixed.csv").X
+    assert set(found.sex) == {"f"} and found.pay.isna().sum() == 1
 
 
 def test_bad_sources_are_refused(folder):
