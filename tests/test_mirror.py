@@ -10,10 +10,12 @@ TESTS = Path(__file__).parent
 # Modules without a test file of their own, and the file that covers each: helpers that users never
 # meet by name, and classes that one table of cases tests together.
 ELSEWHERE = {
+    "metrics/_report_text.py": "metrics/test_report.py",
     "_archive.py": "nets/test_untrusted_files.py",
     "_docstrings.py": "plotting/test_display.py",
     "_norms/_noise.py": "_norms/test_lp.py",
     "_parameters.py": "test_validation.py",
+    "_samples.py": "test_validation.py",
     "_version.py": "test_public.py",
     "attacks/_arrays.py": "attacks/test_attack_properties.py",
     "attacks/_base.py": "attacks/test_attack_properties.py",

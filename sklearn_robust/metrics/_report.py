@@ -21,9 +21,9 @@ from ..differentiable import Model, open_model
 from ..differentiable._state import records
 from ..exceptions import ZeroGradientWarning
 from ._masking import MaskingProbe, masking_signs
-from ._suggest_eps import describe_eps
+from ._report_text import report_text, verdict_of
 
-__all__ = ["measure", "robustness_report", "verdict_of", "wilson_interval"]
+__all__ = ["measure", "robustness_report", "wilson_interval"]
 
 _LOSSES = ("cross_entropy", "margin", "scaled_cross_entropy")
 _N_PROBED = 200  # samples that the masking checks look at
@@ -164,7 +164,7 @@ def robustness_report(
     with warnings.catch_warnings():  # the report has its own words for it
         warnings.simplefilter("ignore", ZeroGradientWarning)
         numbers, _ = measure(model, X, codes, attack, main, n_jobs, certify)
-    return numbers if output_dict else _text(numbers, model.name)
+    return numbers if output_dict else report_text(numbers, model.name)
 
 
 def measure(
@@ -231,23 +231,10 @@ def measure(
         probe = MaskingProbe(model, X[rows], codes[rows], threat, members, main.on_nan)
         signs |= masking_signs(probe)
     numbers = {
-        "clean": float(correct.mean()),
-        "worst_case": float(robust.mean()),
-        "attacks": {name: float(mask.mean()) for name, mask in masks.items()},
-        "interval": wilson_interval(int(robust.sum()), len(X)),
-        "per_class": {
-            label.item() if isinstance(label, np.generic) else label: {
-                "clean": float(correct[codes == code].mean()),
-                "worst_case": float(robust[codes == code].mean()),
-                "support": int((codes == code).sum()),
-            }
-            for code, label in enumerate(model.classes_)
-            if (codes == code).any()
-        },
+        **_accuracies(model, codes, correct, robust, masks),
         "eps": float(threat.eps.max()),
         "eps_per_feature": threat.eps if threat.eps.ndim else None,
         "norm": threat.norm,
-        "n_samples": len(X),
         "certified": certified,
         "verdict": None if certified is None else verdict_of(certified, float(robust.mean())),
         "trusted": not signs,
@@ -257,23 +244,30 @@ def measure(
     return numbers, {"clean": correct, **masks, "worst_case": robust, **proven}
 
 
-def verdict_of(lower: float, upper: float) -> str:
-    """Say in words how far the proven and the attacked accuracy are apart.
-
-    Parameters
-    ----------
-    lower, upper : float
-        Both sides.
-
-    Returns
-    -------
-    verdict : str
-        "exact", "within 0.8 points" or "between 0.39 and 0.78".
-    """
-    if lower == upper:
-        return "exact"
-    gap = 100 * (upper - lower)
-    return f"within {gap:.1f} points" if gap <= 5 else f"between {lower:.2f} and {upper:.2f}"
+def _accuracies(
+    model: Model,
+    codes: NDArray[np.int64],
+    correct: NDArray[np.bool_],
+    robust: NDArray[np.bool_],
+    masks: dict[str, NDArray[np.bool_]],
+) -> dict[str, Any]:
+    """Shares of samples that are correct, robust to each attack, and to all, of each class too."""
+    return {
+        "clean": float(correct.mean()),
+        "worst_case": float(robust.mean()),
+        "attacks": {name: float(mask.mean()) for name, mask in masks.items()},
+        "interval": wilson_interval(int(robust.sum()), len(codes)),
+        "per_class": {
+            label.item() if isinstance(label, np.generic) else label: {
+                "clean": float(correct[codes == code].mean()),
+                "worst_case": float(robust[codes == code].mean()),
+                "support": int((codes == code).sum()),
+            }
+            for code, label in enumerate(model.classes_)
+            if (codes == code).any()
+        },
+        "n_samples": len(codes),
+    }
 
 
 def _threat_of(attack: BaseAttack, X: NDArray[np.float32]) -> ThreatModel:
@@ -294,55 +288,3 @@ def _threat_of(attack: BaseAttack, X: NDArray[np.float32]) -> ThreatModel:
             "robustness_curve for accuracies at several."
         )
     return threat
-
-
-def _text(numbers: dict[str, Any], who: str) -> str:
-    width = max(24, *(len(name) for name in numbers["attacks"]))
-    low, high = numbers["interval"]
-    by_feature = numbers["eps_per_feature"]
-    eps = describe_eps(numbers["eps"] if by_feature is None else by_feature)
-    lines = [
-        f"Robustness of {who}: {numbers['norm']} ball of eps = {eps}, "
-        f"{numbers['n_samples']} samples",
-        "",
-        f"{'':<{width}}  accuracy",
-        f"{'clean':<{width}}  {numbers['clean']:8.3f}",
-        *(f"{name:<{width}}  {value:8.3f}" for name, value in numbers["attacks"].items()),
-        f"{'worst case':<{width}}  {numbers['worst_case']:8.3f}   "
-        f"(95 % interval {low:.3f} to {high:.3f})",
-        *_certified_line(numbers, width),
-        "",
-        f"{'class':<{width}}  {'clean':>8}  {'worst':>8}  {'support':>8}",
-        *(
-            f"{label!s:<{width}}  {row['clean']:8.3f}  {row['worst_case']:8.3f}  "
-            f"{row['support']:8d}"
-            for label, row in numbers["per_class"].items()
-        ),
-        "",
-    ]
-    if numbers["verdict"] == "exact" and numbers["trusted"]:
-        lines.append("Exact: the accuracy is proven, and no attack lowers it.")
-    elif numbers["trusted"]:
-        lines.append("No sign of gradient masking. A finite attack still finds an upper bound.")
-    else:
-        lines.append("Do not trust this number:")
-        lines += [f"- {name}: {sign}" for name, sign in numbers["warnings"].items()]
-    told = numbers["warnings"].values()
-    lines += [f"Caveat: {caveat}" for caveat in numbers["caveats"] if caveat not in told]
-    if numbers["certified"] and numbers["verdict"] != "exact":
-        lines.append(f"The true accuracy is {_truth(numbers)}.")
-    return "\n".join(lines)
-
-
-def _certified_line(numbers: dict[str, Any], width: int) -> list[str]:
-    """Line of the proven accuracy, where there is one."""
-    certified = numbers["certified"]
-    return [] if certified is None else [f"{'certified':<{width}}  {certified:8.3f}"]
-
-
-def _truth(numbers: dict[str, Any]) -> str:
-    """Where the true accuracy lies, by both sides."""
-    low, high = numbers["certified"], numbers["worst_case"]
-    sides = f"between {low:.3f} (proven) and {high:.3f} (attacked)"
-    close = numbers["verdict"].startswith("within")
-    return f"{numbers['verdict']} of the number, {sides}" if close else sides
