@@ -10,6 +10,7 @@ TESTS = Path(__file__).parent
 # Modules without a test file of their own, and the file that covers each: helpers that users never
 # meet by name, and classes that one table of cases tests together.
 ELSEWHERE = {
+    "differentiable/_open_model.py": "differentiable/test_model.py",
     "metrics/_report_text.py": "metrics/test_report.py",
     "_archive.py": "nets/test_untrusted_files.py",
     "_docstrings.py": "plotting/test_display.py",

@@ -15,8 +15,9 @@ of them by Pipeline, FeatureUnion and ColumnTransformer. ``register`` adds to ei
 import warnings
 
 from . import _meta, _unsupported, classifiers, transformers  # noqa: F401  (they fill the registry)
-from ._model import Model, open_model
+from ._model import Model
 from ._module import AnyDtype, DifferentiableModel
+from ._open_model import open_model
 from ._registry import as_module, register
 from ._state import frozen, module_of
 from .classifiers import Accelerated

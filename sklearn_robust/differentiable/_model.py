@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property, singledispatch
 from typing import Any
 
@@ -12,18 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from .._tables import Table, has_columns, holds_still, moving, read_table, wants_table
-from .._validation import check_columns, check_labels, check_samples, encode_labels
+from .._tables import Table
+from .._validation import check_labels, check_samples, encode_labels
 from ..exceptions import NotDifferentiableError
 from ._examination import missing_gradient, refuse_shared_statistics
-from ._layers.lookup import TableInput
 from ._module import AnyDtype, DifferentiableModel
-from ._reading import Reader, reading
-from ._registry import as_module, check_fitted
+from ._registry import as_module
 from ._scores import ScoreFunction, with_names
 from ._state import seeded
 
-__all__ = ["Model", "native_logits", "open_model"]
+__all__ = ["Model", "native_logits"]
 
 
 @singledispatch
@@ -256,115 +254,3 @@ class Model:
         if self._source._classes is None:  # the first forward tells how many there are
             with seeded(self._source, self._source.tensor(X[:1]), 0):
                 self._source.codes(X[:1])
-
-
-class TableModel(Model):
-    """A fitted classifier, opened for the samples of a table.
-
-    Parameters
-    ----------
-    estimator : fitted classifier
-        Never changed.
-    table : Table
-        The samples, and what their columns are.
-    still : bool array of shape (n_columns,)
-        Columns that no attack moves: what encoders make of them is looked up.
-    """
-
-    table: Table
-
-    def __init__(self, estimator: Any, table: Table, still: NDArray[np.bool_]) -> None:
-        self.table, self._still = table, still
-        reader = Reader(table, still, np.arange(len(table.names)))
-        with reading(reader):
-            super().__init__(estimator)
-        if self._module is not None:
-            self._module = self._on_matrix(self._module)
-
-    def _on_matrix(self, module: DifferentiableModel) -> DifferentiableModel:
-        """Give a module the matrix of the table."""
-        nets = AnyDtype in map(type, module.modules())
-        dtype = torch.float32 if nets and not self.table.wide else torch.float64
-        body = TableInput(module.body, has_missing=self.table.has_missing, dtype=dtype)
-        shape = (len(self.table.names),)
-        return DifferentiableModel(body, module._classes, input_shape=shape, name=module.name)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return TableModel, (self.estimator, self.table, self._still)
-
-    def read(self, X: Any, dtype: Any = np.float32) -> NDArray[Any]:
-        """Matrix of the table that the model was opened for."""
-        return self.table.matrix
-
-    def decode(self, X: NDArray[Any], rows: Any = None) -> Any:
-        """Return rows of the matrix as a frame, or array, of the dtypes of the table."""
-        return self.table.decode(X, rows)
-
-    def _for_estimator(self, X: NDArray[Any]) -> Any:
-        return self.table.decode(X)
-
-    @cached_property
-    def scores(self) -> DifferentiableModel | ScoreFunction:
-        """What a black-box attack asks: the logits where there are any, else scores."""
-        if self._module is None:
-            return ScoreFunction(self.estimator, self.table.decode)
-        return super().scores
-
-    @cached_property
-    def native(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
-        """None: the estimator predicts by frames, not by the matrix."""
-        return None
-
-
-def open_model(estimator: Any, X: Any = None, params: Mapping[str, Any] | None = None) -> Model:
-    """Open a fitted classifier; an opened one is returned as it is.
-
-    Parameters
-    ----------
-    estimator : fitted classifier, Pipeline, torch.nn.Module or Model
-        What to open.
-    X : array-like of shape (n_samples, ...), default=None
-        The samples of the call. Of a table, such as a frame with texts, the model takes the
-        matrix that ``model.read(X)`` returns.
-    params : mapping, default=None
-        Parameters of an attack that speak of columns, so that X is a table.
-
-    Returns
-    -------
-    model : Model
-        To be made once by each public call, and passed on.
-
-    See Also
-    --------
-    as_module : Only the differentiable model.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.tree import DecisionTreeClassifier
-    >>> from sklearn_robust.differentiable import open_model
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = open_model(DecisionTreeClassifier().fit(X, y))
-    >>> model.differentiable, open_model(model) is model
-    (False, True)
-    """
-    opened = estimator if isinstance(estimator, Model) else None
-    fitted = estimator if opened is None else opened.estimator
-    if X is None or (opened is not None and opened.table is not None):
-        return Model(estimator) if opened is None else opened
-    torch_like = isinstance(fitted, nn.Module) or "module_" in getattr(fitted, "__dict__", {})
-    named = params is not None and has_columns(params)
-    if named or (not torch_like and wants_table(X, fitted)):
-        return _open_table(fitted, X, params)
-    plain = Model(estimator) if opened is None else opened
-    if plain._module is None and params is not None and holds_still(params, X):
-        return _open_table(fitted, X, params)  # what has no gradient may be what stays
-    return plain
-
-
-def _open_table(fitted: Any, X: Any, params: Mapping[str, Any] | None) -> TableModel:
-    check_fitted(fitted)
-    check_columns(X, fitted)
-    table = read_table(X, fitted)
-    still = table.still if params is None else table.still | ~moving(params, table)
-    return TableModel(fitted, table, still)
