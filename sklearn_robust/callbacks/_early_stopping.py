@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from skorch.dataset import ValidSplit
-
 from .. import _validation as check
 from ..differentiable._fast.copying import copy_state
 from ..exceptions import StopTraining
 from ._averaging import judged_module, put_back
 from ._base import TrainingCallback
-from ._validation_attack import accuracy_under, check_validation_attack, validation_attack_of
+from ._validation_attack import (
+    accuracy_under,
+    check_held_out,
+    check_validation_attack,
+    split_of,
+    validation_attack_of,
+)
 
 __all__ = ["RobustEarlyStopping"]
 
@@ -93,10 +97,7 @@ class RobustEarlyStopping(TrainingCallback):
     @property
     def train_split(self) -> Callable:  # type: ignore[override]
         """Split that holds samples out of the training of a net that has none of its own."""
-        share = check.check_number("validation_fraction", self.validation_fraction, strict=True)
-        if share >= 1:
-            raise ValueError(f"validation_fraction is {share:g}; give a number below 1.")
-        return ValidSplit(share, stratified=True, random_state=self.random_state)
+        return split_of(self)
 
     def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Forget what earlier calls of fit found."""
@@ -110,11 +111,7 @@ class RobustEarlyStopping(TrainingCallback):
         self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any
     ) -> None:
         """Judge the epoch, keep its weights if they are the best so far, or end training."""
-        if dataset_valid is None:
-            raise ValueError(
-                f"{type(net).__name__} held out no samples for RobustEarlyStopping: give it a "
-                "train_split that does, or train_split=None."
-            )
+        check_held_out(self, net, dataset_valid)
         module, epoch = judged_module(net), len(net.history)
         attack = validation_attack_of(net) if self.attack is None else self.attack
         score = accuracy_under(net, module, attack, dataset_valid)

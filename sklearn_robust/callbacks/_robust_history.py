@@ -6,13 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from skorch.dataset import ValidSplit
 from torch.utils.data import Subset
 
 from .. import _validation as check
 from ._averaging import judged_module
 from ._base import TrainingCallback
-from ._validation_attack import accuracy_under, check_validation_attack, validation_attack_of
+from ._validation_attack import (
+    accuracy_under,
+    check_held_out,
+    check_validation_attack,
+    split_of,
+    validation_attack_of,
+)
 
 __all__ = ["RobustHistory"]
 
@@ -81,10 +86,7 @@ class RobustHistory(TrainingCallback):
     @property
     def train_split(self) -> Callable:  # type: ignore[override]
         """Split that holds samples out of the training of a net that has none of its own."""
-        share = check.check_number("validation_fraction", self.validation_fraction, strict=True)
-        if share >= 1:
-            raise ValueError(f"validation_fraction is {share:g}; give a number below 1.")
-        return ValidSplit(share, stratified=True, random_state=self.random_state)
+        return split_of(self)
 
     def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Check the parameters."""
@@ -96,11 +98,7 @@ class RobustHistory(TrainingCallback):
         self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any
     ) -> None:
         """Attack both sides and write their accuracies down."""
-        if dataset_valid is None:
-            raise ValueError(
-                f"{type(net).__name__} held out no samples for RobustHistory: give it a "
-                "train_split that does, or train_split=None."
-            )
+        check_held_out(self, net, dataset_valid)
         attack = validation_attack_of(net) if self.attack is None else self.attack
         module = judged_module(net)
         for side, dataset in (("train", dataset_train), ("test", dataset_valid)):

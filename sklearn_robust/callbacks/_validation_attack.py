@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import clone
+from skorch.dataset import ValidSplit
 
 from .. import _validation as check
 from ..attacks import PGD, BaseAttack, WorstCase
@@ -14,7 +15,14 @@ from ..attacks._evaluation import robust_mask_of_batches
 from ..differentiable import frozen
 from ._base import is_trainable
 
-__all__ = ["accuracy_under", "check_validation_attack", "validation_attack_of", "threat_of"]
+__all__ = [
+    "accuracy_under",
+    "check_held_out",
+    "check_validation_attack",
+    "split_of",
+    "threat_of",
+    "validation_attack_of",
+]
 
 
 def threat_of(net: Any) -> dict[str, Any]:
@@ -32,6 +40,23 @@ def threat_of(net: Any) -> dict[str, Any]:
             "net at: give it attack__eps."
         )
     return threat.params()
+
+
+def split_of(callback: Any) -> ValidSplit:
+    """Split that holds out the share ``validation_fraction`` of a callback, seeded by it."""
+    share = check.check_number("validation_fraction", callback.validation_fraction, strict=True)
+    if share >= 1:
+        raise ValueError(f"validation_fraction is {share:g}; give a number below 1.")
+    return ValidSplit(share, stratified=True, random_state=callback.random_state)
+
+
+def check_held_out(callback: Any, net: Any, dataset_valid: Any) -> None:
+    """Raise unless a net held out samples for a callback."""
+    if dataset_valid is None:
+        raise ValueError(
+            f"{type(net).__name__} held out no samples for {type(callback).__name__}: give it a "
+            "train_split that does, or train_split=None."
+        )
 
 
 def check_validation_attack(callback: Any, net: Any) -> None:
