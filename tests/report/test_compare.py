@@ -9,7 +9,7 @@ import pytest
 from sklearn_robust import NaturalNet
 from sklearn_robust.exceptions import TrainingDivergedError
 from sklearn_robust.report import BadInput, Settings, compare
-from sklearn_robust.report import _work as work
+from sklearn_robust.report import _processes as processes
 from sklearn_robust.report._attack import ATTACKS, PAPER_ATTACKS, WORST
 from sklearn_robust.report._compare import _radii
 
@@ -116,9 +116,9 @@ def test_processes_find_the_same_numbers(moons, run):
 
 def interrupt(monkeypatch, stage, name):
     """Let Ctrl-C come at the first step of a stage of a net."""
-    original = work.run_net
+    original = processes.run_model
 
-    def run_net(asked, data, settings, tell, stop):
+    def run_model(asked, data, settings, tell, stop):
         def tell_or_interrupt(*step):
             if step == (stage, name):
                 raise KeyboardInterrupt
@@ -126,7 +126,7 @@ def interrupt(monkeypatch, stage, name):
 
         return original(asked, data, settings, tell_or_interrupt, stop)
 
-    monkeypatch.setattr(work, "run_net", run_net)
+    monkeypatch.setattr(processes, "run_model", run_model)
 
 
 @pytest.mark.parametrize("stage", ["training", "attacks"])
