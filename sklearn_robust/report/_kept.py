@@ -53,8 +53,8 @@ class Kept:
     def read(self, name: str) -> Finished | None:
         """Return the part of this name, or None where there is none, or a damaged one."""
         try:
-            with np.load(self._path(name), allow_pickle=False) as file:
-                arrays = dict(file)
+            with open(self._path(name), "rb") as file, np.load(file, allow_pickle=False) as parts:
+                arrays = dict(parts)
             found = json.loads(str(arrays.pop("json")))
             return Finished(found["key"], found["plain"], arrays)
         except Exception:  # a damaged file may fail in any way
@@ -101,7 +101,7 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
     return None
 
 
-_HASHES = ("the data", "the model's file", "the results")
+_HASHES = ("the data", "the model", "the model's file", "the results")
 
 
 def _short(value: Any) -> str:
