@@ -10,7 +10,7 @@ from .._version import __version__
 from ._arguments import Parser
 from ._audit import add_audit
 from ._check import add_check
-from ._compare import add_compare
+from ._compare import add_compare, how_to_go_on
 from ._evaluate import add_evaluate
 
 __all__ = ["main"]
@@ -21,6 +21,7 @@ _EPILOG = """examples:
   sklearn-robust check model.net --data test.npz --eps 0.05 --at-least 0.6
   sklearn-robust compare --data digits
   sklearn-robust compare --data mydata.npz --nets NaturalNet,MinMaxNet --eps 2/255 4/255 8/255
+  sklearn-robust compare --data digits --models forest.skops --nets MinMaxNet
   sklearn-robust evaluate report/nets/MinMaxNet.net --data digits --eps 0.1
 """
 
@@ -58,11 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from ..report import BadInput
 
     args = _make_parser().parse_args(argv)
+    args.typed = ["sklearn-robust", *(sys.argv[1:] if argv is None else argv)]
     try:
         return args.run(args)
     except BadInput as error:
         print(f"sklearn-robust {args.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted.", file=sys.stderr)
+        said = how_to_go_on(args) if args.command == "compare" else "interrupted."
+        print(said, file=sys.stderr)
         return 130

@@ -95,19 +95,7 @@ def prepare(args: argparse.Namespace, name: str) -> Audit:
         seed=args.seed,
         data_home=args.data_home,
     )
-    options = {option: vars(args)[option] for option in _REPEATED}
-    options = {
-        option: value
-        for option, value in options.items()
-        if value not in (None, False) and (option, value) not in (("norm", "linf"), ("seed", 0))
-    }
-    typed = {"model": args.model, "data": args.data, "options": options}
-    words = ["sklearn-robust", name, args.model, "--data", args.data]
-    if args.eps is not None:
-        words += ["--eps", _typed(args.eps)]
-    for option, value in options.items():
-        words.append(f"--{option.replace('_', '-')}")
-        words += [] if value is True else [str(value)]
+    options = _options(args)
     return Audit(
         model,
         data.X,
@@ -119,9 +107,35 @@ def prepare(args: argparse.Namespace, name: str) -> Audit:
         random_state=args.seed,
         source=args.model,
         title=data.title,
-        command=shlex.join(words),
-        typed=typed | {"suggested": args.eps is None},
+        command=_command(args, name, options),
+        typed={
+            "model": args.model,
+            "data": args.data,
+            "options": options,
+            "suggested": args.eps is None,
+        },
     )
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """Options to type again: all that are not at their defaults."""
+    options = {option: vars(args)[option] for option in _REPEATED}
+    return {
+        option: value
+        for option, value in options.items()
+        if value not in (None, False) and (option, value) not in (("norm", "linf"), ("seed", 0))
+    }
+
+
+def _command(args: argparse.Namespace, name: str, options: dict[str, Any]) -> str:
+    """Command line that repeats an audit or a check."""
+    words = ["sklearn-robust", name, args.model, "--data", args.data]
+    if args.eps is not None:
+        words += ["--eps", _typed(args.eps)]
+    for option, value in options.items():
+        words.append(f"--{option.replace('_', '-')}")
+        words += [] if value is True else [str(value)]
+    return shlex.join(words)
 
 
 def _typed(eps: float | str) -> str:

@@ -26,6 +26,12 @@ def add_evaluate(commands: Any) -> None:
         default="worst",
         help="attack to run (default: worst, the worst case of several attacks)",
     )
+    parser.add_argument(
+        "--certify",
+        action="store_true",
+        help="prove a lower bound for any classifier, and not only where that is cheap: about a "
+        "second for each sample and strength of a net",
+    )
     add_trust(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=_evaluate)
@@ -39,6 +45,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         args.data,
         eps=flat(args.eps),
         attack=args.attack,
+        certify=args.certify,
         trust_pickle=args.trust_pickle,
         device=args.device,
         seed=args.seed,
@@ -52,10 +59,14 @@ def _evaluate(args: argparse.Namespace) -> int:
 def _table_of(result: dict[str, Any]) -> str:
     from ..plotting._style import shown_radius
 
-    attacks = list(result["accuracy"])
+    attacks, sides = list(result["accuracy"]), result["certified"] is not None
     rows = [["accuracy (%)", *attacks], ["natural", *[percent(result["natural"])] * len(attacks)]]
+    if sides:
+        rows = [[*rows[0], "certified", "so it is"], [*rows[1], percent(result["natural"]), "-"]]
     for place, eps in enumerate(result["eps"]):
         shares = [result["accuracy"][attack][place] for attack in attacks]
         rows.append([f"eps={shown_radius(eps)}", *map(percent, shares)])
+        if sides:
+            rows[-1] += [percent(result["certified"][place]), result["verdict"][place]]
     about = f"{result['net']}, {result['n_samples']} test samples of {result['data']}"
     return f"{about}, {result['norm']}\n{table(rows)}"

@@ -11,29 +11,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
-from torch import nn
 
 from .. import _validation as check
-from .._norms import is_missing
+from .._threat_model import ThreatModel
 from ..attacks import BaseAttack, WorstCase
 from ..attacks._evaluation import open_samples, params_of, robust_mask
 from ..differentiable import Model, open_model
 from ..differentiable._state import records
 from ..exceptions import BlackBoxWarning, NotDifferentiableError, ZeroGradientWarning
-from ..metrics import input_jacobian, suggest_eps
+from ..metrics import input_jacobian
 from ..metrics._assert_robust import attack_for
 from ..metrics._report import measure, wilson_interval
 from ..metrics._suggest_eps import EpsMeaning, describe_eps
 from ..plotting._style import typed_radius
 from ._audit_report import AuditReport
 from ._evidence import SCHEMA, VERSION, hash_samples, pack, versions
+from ._given import check_radius, column_names, labels_for, meaning_of, shaped_for
 
-__all__ = ["Audit", "parse_share", "run_audit"]
+__all__ = ["Audit", "run_audit"]
 
 _FACTORS = (0.25, 0.5, 1.0, 1.5, 2.0)  # multiples of eps on the curve
 _FACTORS_BLACK_BOX = (0.5, 1.0, 2.0)
-_SHARE = 0.1  # of the spread of a column, where no eps is given for a table
 _N_JACOBIANS = 200
+_SAMPLES = {"clean": "clean", "attacked": "worst_case", "certified": "certified"}  # names of masks
 
 Mask = NDArray[np.bool_]
 
@@ -72,22 +72,6 @@ class Audit:
     typed: dict[str, Any] = field(default_factory=dict)
 
 
-def parse_share(eps: Any) -> float | None:
-    """Share that a text such as "5%" means, or None for anything else."""
-    if not isinstance(eps, str):
-        return None
-    try:
-        share = float(eps.strip().removesuffix("%")) / 100
-    except ValueError:
-        share = np.nan
-    if not eps.strip().endswith("%") or not 0 < share < np.inf:
-        raise ValueError(
-            f"eps is {eps!r}; give a radius in the units of X, such as 0.1, or a share of each "
-            "feature's standard deviation, such as '5%'."
-        )
-    return share
-
-
 @records
 def run_audit(asked: Audit) -> AuditReport:
     """Attack a model, look for signs of masking, and collect the evidence.
@@ -103,14 +87,14 @@ def run_audit(asked: Audit) -> AuditReport:
         What was found; no page is written.
     """
     model = open_model(asked.estimator, asked.X, params_of(asked.attack))
-    names = asked.feature_names or _column_names(asked.X)
-    X_given = _shaped_for(model, asked.X)
-    y, class_names = _labels_for(model, asked.y, asked.class_names)
+    names = asked.feature_names or column_names(asked.X)
+    X_given = shaped_for(model, asked.X)
+    y, class_names = labels_for(model, asked.y, asked.class_names)
     check.check_labels(y)
     X, codes = open_samples(model, X_given, y)
-    meaning = _meaning(asked, model, X, codes)
+    meaning = meaning_of(asked.eps, asked.norm, model, X, codes)
     threat = {"eps": meaning.eps, "norm": meaning.norm, "bounds": asked.bounds}
-    _check_radius(threat, X)
+    check_radius(threat, X)
     main = attack_for(model, asked.attack, **threat, mask=asked.mask, integer=asked.integer)
     main.set_params(random_state=asked.random_state)
     main = main.on_columns(model)
@@ -120,10 +104,9 @@ def run_audit(asked: Audit) -> AuditReport:
         warnings.simplefilter("ignore", BlackBoxWarning)
         numbers, masks = measure(model, X, codes, main, main, asked.n_jobs)
         checked = main.threat_model.on(X)
-        proven = masks.get("certified")
         curve = _curve(model, X, codes, main, masks, asked)
     shown = class_names or [str(label) for label in model.classes_]
-    plain = _evidence(asked, model, X, codes, numbers, masks, proven, checked, shown)
+    plain = _evidence(asked, model, X, codes, numbers, masks, checked, shown)
     plain["attack"] = repr(main)
     return AuditReport(
         plain=plain,
@@ -134,70 +117,6 @@ def run_audit(asked: Audit) -> AuditReport:
         kinds=_kinds(main, numbers["attacks"]),
         typed={**asked.typed, **_typed_eps(asked, meaning, X)},
     )
-
-
-# -- what was given --------------------------------------------------------------------------------
-
-
-def _column_names(X: Any) -> list[str] | None:
-    columns = getattr(X, "columns", None)
-    return None if columns is None else [str(name) for name in columns]
-
-
-def _shaped_for(model: Model, X: Any) -> Any:
-    """Return samples in the shape of the model: as rows for one that was fitted on rows."""
-    wanted = model.input_shape
-    if wanted is None or not isinstance(X, np.ndarray) or X.ndim < 3:
-        return X
-    flat = X.reshape(len(X), -1)
-    return flat if tuple(wanted) == flat.shape[1:] else X
-
-
-def _labels_for(model: Model, y: Any, names: list[str] | None) -> tuple[Any, list[str] | None]:
-    """Labels as the model spells them, and names of its classes to show."""
-    labels = np.asarray(y)
-    estimator = model.estimator
-    bare = isinstance(estimator, nn.Module) and not isinstance(estimator, BaseEstimator)
-    if bare:
-        if labels.dtype.kind in "UO":  # the columns of the module are the sorted names
-            found, labels = np.unique(labels.astype(str), return_inverse=True)
-            return labels, names or found.tolist()
-        return labels, names
-    known = np.asarray(model.classes_)
-    if names is not None and labels.dtype.kind in "iu" and known.dtype.kind in "UO":
-        return np.asarray(names)[labels], None
-    return y, names if names is not None and len(names) == len(known) else None
-
-
-def _meaning(asked: Audit, model: Model, X: NDArray[Any], codes: NDArray[np.int64]) -> EpsMeaning:
-    """Radius of the audit, and what it means; categories of a table move by no distance."""
-    share, eps, moves = parse_share(asked.eps), asked.eps, np.array(1.0)
-    if model.table is not None:
-        missing, moves = is_missing(X), 1.0 - model.table.still
-        X = np.where(missing, np.where(missing, 0.0, X).mean(axis=0), X)
-        share = _SHARE if eps is None else share
-    if share is not None:
-        eps = share * np.asarray(X, np.float64).std(axis=0) * moves
-        if not np.any(eps > 0):
-            raise ValueError("no feature of X varies, so that a share of it is no radius.")
-    return suggest_eps(X, codes, eps=eps, norm=asked.norm)
-
-
-def _check_radius(threat: dict[str, Any], X: NDArray[np.float32]) -> None:
-    """Refuse a ball that holds the whole box: it asks nothing of a classifier."""
-    box = check.check_bounds(threat["bounds"], X)
-    if box is None or threat["norm"] != "linf":
-        return
-    width = np.asarray(box[1] - box[0])
-    if np.all(np.asarray(threat["eps"]) >= width):
-        eps = float(np.max(threat["eps"]))
-        hint = "give a smaller one."
-        if 1 <= eps < 256 and abs(eps * 8 - 255) < 1e-6:
-            hint = "did you mean 8/255?"
-        raise ValueError(
-            f"eps is {eps:.4g}, and X spans {X.min():.4g} to {X.max():.4g}: every sample could "
-            f"become any other; {hint}"
-        )
 
 
 def _typed_eps(asked: Audit, meaning: EpsMeaning, X: NDArray[np.float32]) -> dict[str, Any]:
@@ -220,9 +139,6 @@ def _typed_eps(asked: Audit, meaning: EpsMeaning, X: NDArray[np.float32]) -> dic
 
 def _shown_share(asked: Audit) -> str:
     return f"{asked.eps.strip()} of each feature's standard deviation"
-
-
-# -- what was found --------------------------------------------------------------------------------
 
 
 def _curve(
@@ -286,14 +202,12 @@ def _evidence(
     codes: NDArray[np.int64],
     numbers: dict[str, Any],
     masks: dict[str, Mask],
-    proven: Mask | None,
-    threat: Any,
+    threat: ThreatModel,
     classes: list[str],
 ) -> dict[str, Any]:
     """Plain data of the audit."""
-    certified = None if proven is None else float(proven.mean())
-    sides = None if proven is None else list(wilson_interval(int(proven.sum()), len(X)))
-    bounds = threat.bounds
+    labels = [str(label) for label in model.classes_]
+    samples = {name: masks.get(key) for name, key in _SAMPLES.items()}
     return {
         "schema": SCHEMA,
         "version": VERSION,
@@ -308,40 +222,45 @@ def _evidence(
         },
         "data": {
             "title": asked.title or "the given samples",
-            "sha256": hash_samples(X, codes, [str(label) for label in model.classes_]),
+            "sha256": hash_samples(X, codes, labels),
             "n_samples": len(X),
             "sample_shape": list(X.shape[1:]),
             "range": [float(X.min()), float(X.max())],
             "classes": classes,
         },
-        "threat": {
-            "norm": threat.norm,
-            "eps": np.asarray(threat.eps).tolist(),
-            "bounds": None if bounds is None else [np.asarray(side).tolist() for side in bounds],
-            "mask": _flags(threat.mask),
-            "integer": _flags(threat.integer),
-        },
+        "threat": _plain_threat(threat),
         "attack": "",
-        "accuracy": {
-            "clean": numbers["clean"],
-            "attacked": numbers["worst_case"],
-            "attacked_interval": list(numbers["interval"]),
-            "certified": certified,
-            "certified_interval": sides,
-            "by_attack": numbers["attacks"],
-            "per_class": [
-                {"label": classes[code], **row}
-                for code, row in zip(
-                    np.unique(codes).tolist(), numbers["per_class"].values(), strict=True
-                )
-            ],
-        },
-        "samples": {
-            "clean": pack(masks["clean"]),
-            "attacked": pack(masks["worst_case"]),
-            "certified": None if proven is None else pack(proven),
-        },
+        "accuracy": _accuracies(numbers, masks.get("certified"), codes, classes),
+        "samples": {name: None if mask is None else pack(mask) for name, mask in samples.items()},
         "verdict": {"trusted": numbers["trusted"], "signs": numbers["warnings"]},
+    }
+
+
+def _plain_threat(threat: ThreatModel) -> dict[str, Any]:
+    bounds = threat.bounds
+    return {
+        "norm": threat.norm,
+        "eps": np.asarray(threat.eps).tolist(),
+        "bounds": None if bounds is None else [np.asarray(side).tolist() for side in bounds],
+        "mask": _flags(threat.mask),
+        "integer": _flags(threat.integer),
+    }
+
+
+def _accuracies(
+    numbers: dict[str, Any], proven: Mask | None, codes: NDArray[np.int64], classes: list[str]
+) -> dict[str, Any]:
+    """Both sides of the accuracy, and those of each attack and class."""
+    sides = None if proven is None else list(wilson_interval(int(proven.sum()), len(proven)))
+    rows = zip(np.unique(codes).tolist(), numbers["per_class"].values(), strict=True)
+    return {
+        "clean": numbers["clean"],
+        "attacked": numbers["worst_case"],
+        "attacked_interval": list(numbers["interval"]),
+        "certified": None if proven is None else float(proven.mean()),
+        "certified_interval": sides,
+        "by_attack": numbers["attacks"],
+        "per_class": [{"label": classes[code], **row} for code, row in rows],
     }
 
 

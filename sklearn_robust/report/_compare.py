@@ -21,10 +21,13 @@ from ..plotting._style import shown_radius
 from ._attack import WORST
 from ._data import Data, load_for
 from ._files import load_nets, open_folder, write_report
+from ._kept import Kept
+from ._models import load_model
+from ._processes import count_jobs, count_threads, run_models
 from ._results import Results, summarize
 from ._settings import BadInput, Settings, blame_input
 from ._train import make_net
-from ._work import count_jobs, count_threads, run_nets
+from ._work import recall
 from .studies import STUDIES, add_examples, add_studies
 
 __all__ = ["compare"]
@@ -34,7 +37,7 @@ _UNITS = {"training": "epoch", "attacks": "strength", "studies": "study"}
 
 
 def compare(settings: Settings) -> tuple[Results, Path]:
-    """Train nets, attack them, and write the report.
+    """Train nets, attack them and models that are given, and write the report.
 
     Parameters
     ----------
@@ -60,19 +63,23 @@ def compare(settings: Settings) -> tuple[Results, Path]:
         resolve_device(settings.device)
     data = load_for(settings)
     settings = _complete(settings, data)
+    for spec in settings.models:  # a mistake is told before hours of training
+        load_model(spec, trust_pickle=settings.trust_pickle, device=settings.device)
     folder = open_folder(settings.output)
+    settings = replace(settings, output=str(folder))
     results = Results(_frame(settings, data))
     _run(results, data, settings)
-    if not results.trained:
+    if not results.judged:
         reasons = [f"{name}: {net['failed']}" for name, net in results["nets"].items()]
         if results["interrupted"]:
             raise KeyboardInterrupt
         raise BadInput("no net could be trained. " + " ".join(reasons))
     results.plain["summary"] = summarize(results)
-    try:
-        _study(results, data, load_nets(results, folder), settings.verbosity)
-    except KeyboardInterrupt:
-        results.plain["interrupted"] = True
+    if not results["interrupted"]:
+        try:
+            _study(results, data, load_nets(results, folder), settings)
+        except KeyboardInterrupt:
+            results.plain["interrupted"] = True
     results.plain["about"]["seconds"] = time.perf_counter() - start
     return results, write_report(results, folder)
 
@@ -113,7 +120,8 @@ def _frame(settings: Settings, data: Data) -> dict[str, Any]:
             "threads": count_threads(n_jobs),
             "cores": os.cpu_count(),
         },
-        "settings": {**asdict(settings), "nets": list(settings.nets), "eps": list(eps)},
+        "settings": asdict(settings)
+        | {"nets": list(settings.nets), "models": list(settings.models), "eps": list(eps)},
         "data": {
             "title": data.title,
             "kind": data.kind,
@@ -137,8 +145,9 @@ def _run(results: Results, data: Data, settings: Settings) -> None:
     """Train and attack the nets, and keep them in the order of the settings."""
     radii = tuple(results["radii"])
     epochs = sum(make_net(name, settings).max_epochs for name in settings.nets)
-    totals = {"training": epochs, "attacks": len(settings.nets) * len(radii)}
+    totals = {"training": epochs, "attacks": len(settings.names) * len(radii)}
     nets = results["nets"]
+    work = replace(settings, eps=radii)
     with Progress(settings.verbosity, **totals) as progress:
 
         def keep(name: str, record: dict[str, Any]) -> None:
@@ -147,16 +156,19 @@ def _run(results: Results, data: Data, settings: Settings) -> None:
             nets[name] = record
             progress.say(_line(results, name))
 
-        work = replace(settings, eps=radii)
-        results.plain["interrupted"] = run_nets(data, work, progress.step, keep)
-    results.plain["nets"] = {name: nets[name] for name in settings.nets if name in nets}
+        if settings.resume:
+            for name in settings.names:
+                progress.say(recall(name, data, work)[1])
+        results.plain["interrupted"] = run_models(data, work, progress.step, keep)
+    results.plain["nets"] = {name: nets[name] for name in settings.names if name in nets}
 
 
-def _study(results: Results, data: Data, nets: dict[str, Any], verbosity: int) -> None:
+def _study(results: Results, data: Data, nets: dict[str, Any], settings: Settings) -> None:
     """Add attacked samples and all studies of the trained nets."""
     add_examples(results, data, nets)
-    with Progress(verbosity, studies=len(STUDIES)) as progress:
-        add_studies(results, data, nets, progress.step)
+    kept = Kept(settings.output)
+    with Progress(settings.verbosity, studies=len(STUDIES)) as progress:
+        add_studies(results, data, nets, progress.step, kept, use=settings.resume)
 
 
 def _line(results: Results, name: str) -> str:
@@ -167,9 +179,11 @@ def _line(results: Results, name: str) -> str:
     worst = results.accuracy(name, WORST, eps)
     if worst is None:
         return f"{name}: interrupted"
+    trained = f", trained in {net['training']['seconds']:.1f} s" if "training" in net else ""
+    bound = ", an upper bound by scores alone" if results.is_bound(name, eps) else ""
     return (
         f"{name}: natural {net['natural']:.1%}, worst case at eps={shown_radius(eps)} "
-        f"{worst:.1%}, trained in {net['training']['seconds']:.1f} s"
+        f"{worst:.1%}{bound}{trained}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sklearn.model_selection import train_test_split
 
 from .. import datasets
 from .._validation import check_samples
+from ..attacks._cache import content_hash
 from ._settings import BadInput, Settings, blame_input
 
 __all__ = ["DATASETS", "Data", "draw_part", "load_data", "load_for"]
@@ -60,6 +62,12 @@ class Data:
         if len(shape) == 2 or (len(shape) == 3 and shape[0] in (1, 3)):
             return "image"
         return "plane" if shape == (2,) else "row"
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of all samples and labels."""
+        parts = (self.X_train, self.y_train, self.X_test, self.y_test)
+        return content_hash([np.ascontiguousarray(part) for part in parts], "data set")
 
     def name_of(self, label: Any) -> str:
         """Name of a label."""

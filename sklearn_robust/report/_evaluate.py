@@ -13,7 +13,8 @@ from .._validation import check_sample_shape, encode_labels
 from ..attacks import PGD, AutoAttack
 from ..differentiable import open_model
 from ..exceptions import NotDifferentiableError
-from ._attack import PAPER_ATTACKS, WORST, attack_net
+from ..metrics._report_text import verdict_of
+from ._attack import PAPER_ATTACKS, PROVEN, attack_model
 from ._data import load_data
 from ._models import load_classifier
 from ._settings import BadInput, blame_input
@@ -36,6 +37,7 @@ def evaluate(
     *,
     eps: Sequence[float] | None = None,
     attack: str = "worst",
+    certify: bool = False,
     trust_pickle: bool = False,
     device: str = "auto",
     **part: Any,
@@ -52,6 +54,9 @@ def evaluate(
         Strengths of the attack; None takes the usual ones for the data.
     attack : {"worst", "pgd", "fgsm", "bim", "cw", "autoattack"}, default="worst"
         Attack; "worst" runs all attacks of a comparison and finds their worst case.
+    certify : bool, default=False
+        Whether to prove a lower bound for any classifier, and not only for those whose class has
+        a certifier of its own.
     trust_pickle : bool, default=False
         Whether the file may be a pickle.
     device : str, default="auto"
@@ -62,8 +67,9 @@ def evaluate(
     Returns
     -------
     result : dict
-        Plain data: "net", "data", "n_samples", "seed", "natural", "eps", and "accuracy" with one
-        list for each attack.
+        Plain data: "net", "data", "n_samples", "seed", "natural", "eps", "accuracy" with one
+        list for each attack, and both sides: "certified" and "verdict" with one entry for each
+        strength, or None where nothing was proven.
     """
     check.check_path("path", path)
     model = load_classifier(os.fspath(path), trust_pickle=trust_pickle, device=device)
@@ -80,7 +86,7 @@ def evaluate(
         check_sample_shape(X, module.input_shape, module.name)
         codes = encode_labels(y, opened.classes_, module.name)
         natural = float(np.mean(opened.predict_codes(X) == codes))
-    rounds = attack_net(
+    rounds = attack_model(
         model,
         X,
         y,
@@ -89,12 +95,13 @@ def evaluate(
         bounds=loaded.bounds,
         attacks=CHOICES[attack],
         worst=attack == "worst",
+        certify=certify or None,
     )
-    names = (*CHOICES[attack], *([WORST] if attack == "worst" else []))
-    accuracy: dict[str, list[float]] = {name: [] for name in names}
+    accuracy: dict[str, list[float]] = {}
     for masks in rounds:
         for name, mask in masks.items():
-            accuracy[name].append(float(np.mean(mask)))
+            accuracy.setdefault(name, []).append(float(np.mean(mask)))
+    certified = accuracy.pop(PROVEN, None)
     return {
         "net": type(model).__name__,
         "data": loaded.title,
@@ -104,4 +111,12 @@ def evaluate(
         "natural": natural,
         "eps": radii,
         "accuracy": accuracy,
+        "certified": certified,
+        "verdict": certified and _verdicts(certified, accuracy),
     }
+
+
+def _verdicts(certified: list[float], accuracy: dict[str, list[float]]) -> list[str]:
+    """Both sides of the accuracy at each strength, in words."""
+    upper = map(min, zip(*accuracy.values(), strict=True))
+    return [verdict_of(*sides) for sides in zip(certified, upper, strict=True)]

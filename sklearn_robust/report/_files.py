@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..nets import load_net
-from ._attack import ATTACKS
+from ._attack import ATTACKS, PROVEN
 from ._page import write_page
 from ._results import Results
 from ._settings import BadInput
@@ -82,7 +82,7 @@ def write_report(results: Results, folder: Path) -> Path:
 
 
 def load_nets(results: Results, folder: Path) -> dict[str, Any]:
-    """Load the nets that were attacked with every strength of the tables.
+    """Load the nets that were trained here and attacked with every strength of the tables.
 
     Parameters
     ----------
@@ -97,7 +97,10 @@ def load_nets(results: Results, folder: Path) -> dict[str, Any]:
         Nets by name, in the order of the report.
     """
     device = results["settings"]["device"]
-    files = {name: folder / results["nets"][name]["file"] for name in results.attacked}
+    nets = results["nets"]
+    files = {
+        name: folder / nets[name]["file"] for name in results.attacked if name in results.trained
+    }
     return {name: load_net(file, device=device) for name, file in files.items()}
 
 
@@ -128,11 +131,11 @@ def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -
 
 def _rows(results: Results) -> Iterator[Sequence[Any]]:
     n = results["data"]["n_test"]
-    for name in results.trained:
+    for name in results.judged:
         net = results["nets"][name]
-        seconds = round(net["training"]["seconds"], 3)
+        seconds = round(net["training"]["seconds"], 3) if "training" in net else ""
         yield name, "natural", 0.0, net["natural"], n, seconds
-        for attack in ATTACKS:
+        for attack in (*ATTACKS, PROVEN):
             for eps, accuracy in zip(results["radii"], results.curve(name, attack), strict=False):
                 yield name, attack, eps, accuracy, n, seconds
 

@@ -77,7 +77,10 @@ def compose_page(
 
 
 def _title(results: Results) -> str:
-    return f"Robustness of {count(len(results.trained), 'net')} on {results['data']['title']}"
+    n_nets = len(results.trained)
+    nets, models = count(n_nets, "net"), count(len(results.judged) - n_nets, "model")
+    what = " and ".join(text for text in (nets, models) if not text.startswith("no "))
+    return f"Robustness of {what} on {results['data']['title']}"
 
 
 def _section(section: Section, folder: Path) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from ._attack import WORST
+from ._attack import PROVEN, WORST
 
 __all__ = ["Results", "interval", "sign_test", "summarize"]
 
@@ -39,15 +39,39 @@ class Results:
         return self.plain.get(key, default)
 
     @property
-    def trained(self) -> list[str]:
-        """Names of the nets that finished training."""
+    def judged(self) -> list[str]:
+        """Names of the nets and models whose natural accuracy is known."""
         return [name for name, net in self["nets"].items() if "natural" in net]
 
     @property
+    def trained(self) -> list[str]:
+        """Names of the nets that finished training."""
+        return [name for name in self.judged if "training" in self["nets"][name]]
+
+    @property
     def attacked(self) -> list[str]:
-        """Names of the nets attacked with every strength of the tables."""
+        """Names of the nets and models attacked with every strength of the tables."""
         n = 1 + max(self.place(eps) for eps in self["eps"])
-        return [name for name in self.trained if len(self.curve(name)) >= n]
+        return [name for name in self.judged if len(self.curve(name)) >= n]
+
+    @property
+    def white_box(self) -> list[str]:
+        """Names of those of :attr:`attacked` that were attacked by their gradients."""
+        nets = self["nets"]
+        return [name for name in self.attacked if nets[name].get("kind") != "black box"]
+
+    def is_bound(self, name: str, eps: float | None = None) -> bool:
+        """Whether a worst case is only an upper bound: found without gradients, and not exact.
+
+        ``eps`` is a strength; None asks whether this is so at any strength of the tables.
+        """
+        if self["nets"][name].get("kind") != "black box":
+            return False
+        radii = self["eps"] if eps is None else [eps]
+        return any(
+            self.accuracy(name, WORST, radius) != self.accuracy(name, PROVEN, radius)
+            for radius in radii
+        )
 
     def place(self, eps: float) -> int:
         """Index of a strength among all radii."""
@@ -105,14 +129,15 @@ def summarize(results: Results) -> dict[str, Any] | None:
     Returns
     -------
     summary : dict or None
-        "eps", "ranking" (names, best first), "accuracy" and "interval" of the first, and against
-        the second "wins", "losses", "p_value" and "clear"; None if no net was attacked.
+        "eps", "ranking" (names, best first; those whose number is only an upper bound come last),
+        "accuracy" and "interval" of the first, and against the second, if it is no such bound,
+        "wins", "losses", "p_value" and "clear"; None if no net was attacked.
     """
     if not results.attacked:
         return None
     eps = results["summary_eps"]
     score = {name: results.accuracy(name, WORST, eps) for name in results.attacked}
-    ranking = sorted(score, key=lambda name: -score[name])
+    ranking = sorted(score, key=lambda name: (results.is_bound(name, eps), -score[name]))
     best = ranking[0]
     summary: dict[str, Any] = {
         "eps": eps,
@@ -120,7 +145,7 @@ def summarize(results: Results) -> dict[str, Any] | None:
         "accuracy": score[best],
         "interval": interval(score[best], results["data"]["n_test"]),
     }
-    if len(ranking) > 1:
+    if len(ranking) > 1 and not results.is_bound(ranking[1], eps):
         wins, losses, p_value = sign_test(*(results.mask(name, eps) for name in ranking[:2]))
         summary |= {"wins": wins, "losses": losses, "p_value": p_value}
         summary["clear"] = p_value < _SIGNIFICANT

@@ -47,6 +47,7 @@ class Watch(EpochBar):
     ) -> None:
         self.X, self.y = X, y
         self.attack, self.tell, self.stop = attack, tell, stop
+        self.interrupted = False  # after an epoch, of which skorch says nothing
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Show no progress bar."""
@@ -58,6 +59,13 @@ class Watch(EpochBar):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record natural and attacked accuracy."""
+        try:
+            self._record(net)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            raise
+
+    def _record(self, net: Any) -> None:
         model = open_model(net, self.X)
         X, codes = open_samples(model, self.X, self.y)
         correct = model.predict_codes(X) == codes
@@ -125,7 +133,7 @@ def train_net(
     watch = Watch(data.X_test[:_N_WATCHED], data.y_test[:_N_WATCHED], attack, tell, stop)
     net = make_net(name, settings, callbacks=[("watch", watch)])
     net.fit(data.X_train, data.y_train)
-    if len(net.history) < net.max_epochs:
+    if watch.interrupted or len(net.history) < net.max_epochs:
         raise KeyboardInterrupt
     return net, _facts(net, len(watch.X))
 

@@ -1,54 +1,54 @@
-"""Training and attacks of the nets of a comparison, one after the other or in processes."""
+"""Training and attacks of one model of a comparison, step by step, each of which is kept."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import queue
-import signal
-import threading
+import hashlib
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
+from ..attacks._cache import content_hash
+from ..attacks._evaluation import open_samples
+from ..differentiable import Model, open_model
 from ..exceptions import TrainingDivergedError
+from ..nets import load_net
 from ..nets._engine.device import resolve_device
-from ._attack import ATTACKS, attack_net
-from ._data import Data, load_for
+from ._attack import WORST, attack_model
+from ._data import Data
+from ._evidence import versions
+from ._given import labels_for, shaped_for
+from ._kept import Finished, Kept, difference
+from ._models import load_model, names_function
 from ._settings import Settings
-from ._train import attack_of, make_net, train_net
+from ._train import make_net, train_net
 
-__all__ = ["count_jobs", "count_threads", "run_nets"]
+__all__ = ["new_record", "recall", "run_model"]
 
-
-_PATIENCE = 2.0  # seconds after which a second keyboard interrupt is a new one
-
-Record = dict[str, Any]  # what is known of one net
+Record = dict[str, Any]  # what is known of one model
 Tell = Callable[[str, str], Any]
 
 
-def _new_record(**known: Any) -> Record:
+def new_record(**known: Any) -> Record:
+    """Record of a model of which nothing is known yet."""
     empty: Record = {"interrupted": False, "failed": None, "seconds_attacked": 0.0}
     return {**empty, "masks": {}, "attacks": {}, **known}
 
 
-def run_net(
+def run_model(
     name: str, data: Data, settings: Settings, tell: Tell, stop: Callable[[], bool]
 ) -> Record:
-    """Train, save and attack one net.
+    """Train and save a net, or load a model, and attack it.
 
     Parameters
     ----------
     name : str
-        Name of the net.
+        Name of the net or model.
     data : Data
         Data of the comparison.
     settings : Settings
@@ -61,22 +61,22 @@ def run_net(
     Returns
     -------
     record : dict
-        Plain results, as far as the work came before an interruption: "training", "file",
-        "natural", "attacks" (accuracies by attack and strength), "masks" (bool arrays);
-        "interrupted", and "failed", the reason why something is missing, or None.
+        Plain results, as far as the work came before an interruption: "params", "kind" ("white
+        box" or "black box"), "natural", "attacks" (accuracies by attack and strength), "masks"
+        (bool arrays), for nets "training" and "file"; "interrupted", and "failed", the reason
+        why something is missing, or None.
     """
-    record = _new_record(params=repr(make_net(name, settings)))
+    record = (recall(name, data, settings)[0] if settings.resume else None) or new_record()
     try:
         if stop():
             raise KeyboardInterrupt
-        net, record["training"] = train_net(
-            name, data, settings, lambda: tell("training", name), stop
-        )
-        record["file"] = f"nets/{name}.net"
-        net.save(Path(settings.output, record["file"]))
-        record["masks"]["natural"] = net.predict(data.X_test) == data.y_test
-        record["natural"] = float(np.mean(record["masks"]["natural"]))
-        _attack(net, name, data, settings, record, tell, stop)
+        for _ in range(record.get("training", {}).get("epochs", 0)):
+            tell("training", name)
+        for _ in record["attacks"].get(WORST, ()):
+            tell("attacks", name)
+        if not _is_finished(record, settings):
+            model = _obtain(name, data, settings, record, tell, stop)
+            _attack(model, name, data, settings, record, tell, stop)
     except TrainingDivergedError as error:
         record["failed"] = str(error)
     except KeyboardInterrupt:
@@ -87,8 +87,55 @@ def run_net(
     return record
 
 
+def _is_finished(record: Record, settings: Settings) -> bool:
+    return len(record["attacks"].get(WORST, ())) == len(settings.eps or ())
+
+
+def _obtain(
+    name: str,
+    data: Data,
+    settings: Settings,
+    record: Record,
+    tell: Tell,
+    stop: Callable[[], bool],
+) -> Model:
+    """Return the fitted model, and add what is known of it without an attack to its record."""
+    if name in settings.models_by_name:
+        model = _load(name, settings)
+        record["params"] = " ".join(repr(model).split())[:300]
+        record["source"] = settings.models_by_name[name]
+    elif "file" in record:
+        return open_model(load_net(Path(settings.output, record["file"]), device=settings.device))
+    else:
+        record["params"] = repr(make_net(name, settings))
+        model, record["training"] = train_net(
+            name, data, settings, lambda: tell("training", name), stop
+        )
+        record["file"] = f"nets/{name}.net"
+        model.save(Path(settings.output, record["file"]))
+    opened = open_model(model)
+    X, codes = open_samples(opened, *_samples_for(opened, data))
+    record["masks"]["natural"] = opened.predict_codes(X) == codes
+    record["natural"] = float(np.mean(record["masks"]["natural"]))
+    record["kind"] = "white box" if opened.differentiable else "black box"
+    _keep(name, data, settings, record)
+    return opened
+
+
+def _load(name: str, settings: Settings) -> Any:
+    spec = settings.models_by_name[name]
+    return load_model(spec, trust_pickle=settings.trust_pickle, device=settings.device)
+
+
+def _samples_for(model: Model, data: Data) -> tuple[NDArray[Any], Any]:
+    """Test samples in the shape of an opened model, and labels as it spells them."""
+    names = [data.name_of(label) for label in np.unique(data.y_train).tolist()]
+    y, _ = labels_for(model, data.y_test, names if data.class_names else None)
+    return shaped_for(model, data.X_test), y
+
+
 def _attack(
-    net: Any,
+    model: Model,
     name: str,
     data: Data,
     settings: Settings,
@@ -96,164 +143,106 @@ def _attack(
     tell: Tell,
     stop: Callable[[], bool],
 ) -> None:
-    """Attack a net with growing strength, and add accuracies and masks to its record."""
-    radii = settings.eps or ()
-    rounds = attack_net(
-        net, data.X_test, data.y_test, radii, seed=settings.seed, bounds=data.bounds
+    """Attack a model with growing strength, and add accuracies and masks to its record."""
+    known = {attack: masks[-1] for attack, masks in record["masks"].items() if attack != "natural"}
+    rounds = attack_model(
+        model,
+        *_samples_for(model, data),
+        (settings.eps or ())[len(record["attacks"].get(WORST, ())) :],
+        seed=settings.seed,
+        bounds=data.bounds,
+        certify=settings.certify or None,
+        known=known,
     )
-    start = time.perf_counter()
+    before, start = record["seconds_attacked"], time.perf_counter()
     for masks in rounds:
-        for attack in ATTACKS:
-            record["attacks"].setdefault(attack, []).append(float(np.mean(masks[attack])))
-            record["masks"].setdefault(attack, []).append(masks[attack])
-        record["seconds_attacked"] = time.perf_counter() - start
+        for attack, mask in masks.items():
+            record["attacks"].setdefault(attack, []).append(float(np.mean(mask)))
+            record["masks"].setdefault(attack, []).append(mask)
+        record["seconds_attacked"] = before + time.perf_counter() - start
+        _keep(name, data, settings, record)
         tell("attacks", name)
         if stop():
             raise KeyboardInterrupt
 
 
-def count_jobs(settings: Settings) -> int:
-    """Return the number of processes: by default one per core, or one on a GPU."""
-    n_cores = os.cpu_count() or 1
-    if settings.n_jobs is None:
-        wanted = n_cores if resolve_device(settings.device).type == "cpu" else 1
-    elif settings.n_jobs < 0:
-        wanted = max(1, n_cores + 1 + settings.n_jobs)
-    else:
-        wanted = settings.n_jobs
-    return min(wanted, len(settings.nets))
+# -- what is kept ----------------------------------------------------------------------------------
 
 
-def count_threads(n_jobs: int) -> int:
-    """Return the number of threads of each process, its share of those that torch would use."""
-    return max(1, torch.get_num_threads() // n_jobs)
+def _keep(name: str, data: Data, settings: Settings, record: Record) -> None:
+    """Write down what is known of a model."""
+    plain = {key: value for key, value in record.items() if key != "masks"}
+    arrays = {attack: np.array(masks) for attack, masks in record["masks"].items()}
+    key = _keys(name, data, settings)
+    Kept(settings.output).write(name, Finished(key, plain, arrays))
 
 
-def run_nets(
-    data: Data, settings: Settings, tell: Tell, keep: Callable[[str, Record], None]
-) -> bool:
-    """Run every net, until all are done or the user interrupts.
+def recall(name: str, data: Data, settings: Settings) -> tuple[Record | None, str]:
+    """Find what is kept of a model and still holds.
 
     Parameters
     ----------
+    name : str
+        Name of the net or model.
     data : Data
         Data of the comparison.
     settings : Settings
         Settings of the comparison.
-    tell : callable
-        ``tell(stage, name)`` after each epoch and each strength of any net.
-    keep : callable
-        ``keep(name, record)`` with the result of :func:`run_net` as each net ends.
 
     Returns
     -------
-    interrupted : bool
-        Whether a keyboard interrupt ended it; results found until then are kept.
+    record : dict or None
+        As far as an earlier run came, or None where nothing can be used.
+    text : str
+        What is used, and why no more, in a sentence.
     """
-    n_jobs = count_jobs(settings)
-    if n_jobs > 1:
-        return _run_in_processes(settings, n_jobs, tell, keep)
-    for name in settings.nets:
-        record = run_net(name, data, settings, tell, lambda: False)
-        keep(name, record)
-        if record["interrupted"]:
-            return True
-    return False
+    found, is_net = Kept(settings.output).read(name), name in settings.nets
+    if found is None:
+        return None, f"{name}: nothing of it is kept, so that all is done now."
+    key = _keys(name, data, settings)
+    why = difference(found.key["model"], key["model"])
+    if why is not None:
+        return None, f"{name} is {'trained' if is_net else 'attacked'} again: {why}."
+    record = found.plain | {"masks": found.arrays}
+    masks = record["masks"]
+    record["masks"] = {attack: list(mask) for attack, mask in masks.items()}
+    record["masks"]["natural"] = masks["natural"]
+    why = difference(found.key["attacks"], key["attacks"])
+    if why is not None:
+        record |= {"attacks": {}, "masks": {"natural": masks["natural"]}, "seconds_attacked": 0.0}
+        return record, f"{name} is kept as it was trained, and attacked again: {why}."
+    n = len(record["attacks"].get(WORST, ()))
+    trained = "trained already, and " if is_net else ""
+    return record, f"{name} is {trained}attacked with {n} of {len(settings.eps or ())} strengths."
 
 
-def _effort(name: str, settings: Settings) -> int:
-    """Rough cost of training, to start the longest first."""
-    net = make_net(name, settings)
-    attack = attack_of(net)
-    steps = 0 if attack is None else attack.get_params().get("max_iter", 1)
-    return net.max_epochs * (1 + steps)
+def _keys(name: str, data: Data, settings: Settings) -> dict[str, dict[str, Any]]:
+    """All that the model and the attacks on it depend on."""
+    common: dict[str, Any] = {
+        **versions(),
+        "device": str(resolve_device(settings.device)),
+        "the data": data.digest,
+    }
+    if name in settings.nets:
+        file = Path(settings.output, "nets", f"{name}.net")
+        made = {"the net": repr(make_net(name, settings)), "--train-eps": settings.train_eps}
+        model = common | made | {"the model's file": _hash_file(file)}
+    else:
+        model = common | {"the model's file": _hash_model(name, settings)}
+    asked: dict[str, Any] = {"the strengths": list(settings.eps or ()), "--seed": settings.seed}
+    return {"model": model, "attacks": asked | {"--certify": settings.certify}}
 
 
-def _run_in_processes(
-    settings: Settings, n_jobs: int, tell: Tell, keep: Callable[[str, Record], None]
-) -> bool:
-    context = multiprocessing.get_context("spawn")  # a forked torch may hang
-    told, stop = context.Queue(), context.Event()
-    threads = count_threads(n_jobs)
-    names = sorted(settings.nets, key=lambda name: -_effort(name, settings))
-    with ProcessPoolExecutor(n_jobs, context, _start, (settings, told, stop, threads)) as pool:
-        with _ignoring_interrupts():  # the children inherit it: only the parent sees Ctrl-C
-            futures = {pool.submit(_run_there, name): name for name in names}
-        asked: float | None = None
-        while futures:
-            try:
-                done, _ = wait(futures, timeout=0.2, return_when="FIRST_COMPLETED")
-                _drain(told, tell)
-                for future in done:
-                    keep(futures.pop(future), _result(future, stop))
-            except KeyboardInterrupt:
-                asked = _stop(stop, asked)
-    return stop.is_set()
+def _hash_file(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
-def _stop(stop: Any, asked: float | None) -> float:
-    """Ask the processes to end at their next batch; end them if they were asked before."""
-    now = time.monotonic()
-    if asked is None:
-        stop.set()
-        return now
-    if now - asked > _PATIENCE:
-        for child in multiprocessing.active_children():
-            child.terminate()
-    return asked
-
-
-def _result(future: Future[Record], stop: Any) -> Record:
-    """Record of a net, also if its process has died."""
+def _hash_model(name: str, settings: Settings) -> str | None:
+    """Hash of a file, or of what a function makes; of what has no hash, a new one each time."""
+    spec = settings.models_by_name[name]
+    if not names_function(spec):
+        return _hash_file(Path(spec))
     try:
-        return future.result()
-    except BrokenProcessPool:
-        ended = None if stop.is_set() else "its process ended unexpectedly (out of memory?)"
-        return _new_record(interrupted=stop.is_set(), failed=ended)
-
-
-def _drain(told: Any, tell: Tell) -> None:
-    """Pass on all steps that the processes have reported."""
-    while True:
-        try:
-            tell(*told.get_nowait())
-        except queue.Empty:
-            return
-
-
-@contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
-    """Context in which Ctrl-C is ignored."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-_there: tuple[Data, Settings, Any, Any]  # data, settings, queue and event of this process
-
-
-def _start(settings: Settings, told: Any, stop: Any, threads: int) -> None:
-    """Prepare a process: its data, its queue for reports, its share of the cores."""
-    global _there
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(threads)
-    _there = (load_for(settings), settings, told, stop)
-
-
-def _end_with_parent() -> None:
-    """End this process as soon as its parent is gone, even if that was killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _run_there(name: str) -> Record:
-    """Train and attack one net in this process."""
-    data, settings, told, stop = _there
-    return run_net(name, data, settings, lambda *step: told.put(step), stop.is_set)
+        return content_hash(_load(name, settings), "model")
+    except TypeError:
+        return uuid.uuid4().hex

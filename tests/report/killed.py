@@ -1,18 +1,21 @@
-"""A comparison whose workers wait, for the test that kills it; prints their process ids."""
+"""A parent that waits for its processes, for the test that kills it; prints their ids."""
 
 import multiprocessing
+import runpy
+import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 
-from sklearn_robust.report import Settings
-from sklearn_robust.report._work import _start
-
-if __name__ == "__main__":  # the workers import this file again
+if __name__ == "__main__":  # the processes import this file again
+    Watchdog = runpy.run_path(sys.argv[1])["Watchdog"]
     context = multiprocessing.get_context("spawn")
-    settings = Settings(data="moons", train_samples=20, samples=10)
-    told, stop = context.Queue(), context.Event()
-    with ProcessPoolExecutor(2, context, _start, (settings, told, stop, 1)) as pool:
-        pool.submit(time.sleep, 600)
-        pool.submit(time.sleep, 600)
-        print(*(child.pid for child in multiprocessing.active_children()), flush=True)
-        time.sleep(600)
+    children = [context.Process(target=time.sleep, args=(600,)) for _ in range(2)]
+    with Watchdog() as dog:
+        for child in children:
+            child.start()
+            dog.watch([child])
+        print(*(child.pid for child in children), dog.pid, flush=True)
+        if sys.argv[2] == "waits":
+            time.sleep(600)
+        for child in children:
+            child.terminate()
+            child.join()

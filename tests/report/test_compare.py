@@ -1,17 +1,24 @@
 """A whole comparison, from the request to the page."""
 
+import json
 import re
+import shutil
 from html.parser import HTMLParser
 
+import joblib
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_robust import NaturalNet
+from sklearn_robust.datasets import load_moons
 from sklearn_robust.exceptions import TrainingDivergedError
 from sklearn_robust.report import BadInput, Settings, compare
-from sklearn_robust.report import _work as work
+from sklearn_robust.report import _processes as processes
 from sklearn_robust.report._attack import ATTACKS, PAPER_ATTACKS, WORST
 from sklearn_robust.report._compare import _radii
+from sklearn_robust.report.sections._curves import curves
 
 VOID = {"meta", "colgroup", "br", "hr", "img", "input", "link"}
 
@@ -116,9 +123,9 @@ def test_processes_find_the_same_numbers(moons, run):
 
 def interrupt(monkeypatch, stage, name):
     """Let Ctrl-C come at the first step of a stage of a net."""
-    original = work.run_net
+    original = processes.run_model
 
-    def run_net(asked, data, settings, tell, stop):
+    def run_model(asked, data, settings, tell, stop):
         def tell_or_interrupt(*step):
             if step == (stage, name):
                 raise KeyboardInterrupt
@@ -126,7 +133,7 @@ def interrupt(monkeypatch, stage, name):
 
         return original(asked, data, settings, tell_or_interrupt, stop)
 
-    monkeypatch.setattr(work, "run_net", run_net)
+    monkeypatch.setattr(processes, "run_model", run_model)
 
 
 @pytest.mark.parametrize("stage", ["training", "attacks"])
@@ -153,6 +160,105 @@ def test_an_interruption_before_any_net_reports_nothing(monkeypatch, run):
     interrupt(monkeypatch, "training", "NaturalNet")
     with pytest.raises(KeyboardInterrupt):
         run("moons", ("NaturalNet",))
+
+
+def test_a_finished_comparison_repeats_nothing(moons, tmp_path, monkeypatch, capsys):
+    results, folder = moons
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+
+    def never(*args, **kwargs):
+        raise AssertionError("done again")
+
+    monkeypatch.setattr("sklearn_robust.report._compare._N_CURVE", 1)
+    monkeypatch.setattr("sklearn_robust.report._files.write_page", lambda *_: None)
+    monkeypatch.setattr("sklearn_robust.report.studies._run", never)
+    monkeypatch.setattr("sklearn_robust.report._work.train_net", never)
+    monkeypatch.setattr("sklearn_robust.report._work.attack_model", never)
+    asked = results["settings"] | {"output": str(tmp_path), "resume": True, "verbosity": 1}
+    again, _ = compare(Settings(**{name: _as_given(value) for name, value in asked.items()}))
+    said = capsys.readouterr().out
+    assert "MinMaxNet is trained already, and attacked with 4 of 4 strengths." in said
+    for part in ("nets", "studies", "summary"):
+        assert json.loads(json.dumps(again[part])) == json.loads(json.dumps(results[part]))
+    assert again.arrays.keys() == results.arrays.keys()
+    for name, array in again.arrays.items():
+        np.testing.assert_array_equal(array, results.arrays[name])
+
+
+def _as_given(value):
+    return tuple(value) if isinstance(value, list) else value
+
+
+MINE = """
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn_robust.datasets import load_moons
+
+class Rounded(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.n_features_in_ = 2
+        return self
+
+    def predict_proba(self, X):
+        p = np.clip(0.5 + (X[:, 1] - 0.5) // 0.1 / 10, 0, 1)
+        return np.column_stack([p, 1 - p])
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(1)]
+
+def model():
+    return Rounded().fit(*load_moons(100, random_state=0))
+"""
+
+
+def test_a_mix_of_nets_and_models_shows_which_numbers_are_bounds(tmp_path, run):
+    (tmp_path / "mine.py").write_text(MINE)
+    forest = tmp_path / "tree.joblib"
+    joblib.dump(DecisionTreeClassifier(max_depth=3).fit(*load_moons(200, random_state=0)), forest)
+    models = (str(forest), f"{tmp_path / 'mine.py'}:model")
+    results, folder = run(
+        "moons", ("NaturalNet",), models=models, trust_pickle=True, eps=(0.1,), samples=30
+    )
+    assert results.attacked == ["NaturalNet", "tree.joblib", "mine.py:model"]
+    assert results.white_box == ["NaturalNet"]
+    assert not results.is_bound("tree.joblib")  # exact
+    assert results.is_bound("mine.py:model")
+    assert results["summary"]["ranking"][-1] == "mine.py:model"
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    assert "<title>Robustness of one net and two models" in text
+    assert "Only upper bounds</strong>: mine.py:model" in text
+    assert "tree.joblib" in text and "(exact)" in text and "≤ " in text
+    axis = curves(results).blocks[0].draw().axes[0]
+    marks = {line.get_label(): line for line in axis.get_lines()}
+    hollow = {name: line.get_markerfacecolor() == "none" for name, line in marks.items()}
+    assert [hollow[name] for name in hollow if name.startswith("mine")] == [True]
+    assert [hollow[name] for name in hollow if name.startswith(("Nat", "tree"))] == [False] * 2
+    assert [name for name in hollow if "(upper bound)" in name] == [
+        name for name in hollow if name.startswith("mine")
+    ]
+
+
+def test_models_alone_need_no_net(tmp_path, run):
+    path = tmp_path / "linear.joblib"
+    joblib.dump(LogisticRegression().fit(*load_moons(200, random_state=0)), path)
+    results, folder = run("moons", (), models=(str(path),), trust_pickle=True, eps=(0.1,))
+    assert results.attacked == ["linear.joblib"] and "studies" not in results.plain
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    assert "nothing was trained here" in text and f"sklearn-robust evaluate {path}" in text
+    assert (
+        results["nets"]["linear.joblib"]["attacks"]["certified"]
+        == (results["nets"]["linear.joblib"]["attacks"]["worst case"])
+    )
+
+
+def test_a_mistaken_model_is_told_before_anything_is_trained(tmp_path, run):
+    for models, words in [
+        ((str(tmp_path / "none.skops"),), "there is no file .*none.skops"),
+        (("a/m.skops", "b/m.skops"), "--models names two models m.skops"),
+    ]:
+        with pytest.raises(BadInput, match=words):
+            run("moons", ("NaturalNet",), models=models)
 
 
 def test_one_failed_net_does_not_cost_the_others(monkeypatch, run):

@@ -70,7 +70,7 @@ def test_one_net_has_no_runner_up():
 def test_there_is_no_summary_before_the_tables_are_full():
     results = make_results({"A": [1] * 40})
     results["nets"]["A"]["attacks"]["worst case"] = [1.0]
-    assert results.trained == ["A"] and results.attacked == []
+    assert results.judged == ["A"] and results.attacked == []
     assert summarize(results) is None
     assert results.accuracy("A", "worst case", 0.1) == 1.0
     assert results.accuracy("A", "worst case", 0.3) is None

@@ -10,10 +10,10 @@ from ...plotting._style import (
     make_figure,
     percent_axis,
 )
-from .._attack import PAPER_ATTACKS, WORST
+from .._attack import PAPER_ATTACKS, PROVEN, WORST
 from .._blocks import Figure, Section
 from .._results import Results, interval
-from ._format import CERTAIN, look, percent, strength
+from ._format import CERTAIN, hollow, look, percent, strength
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
@@ -37,19 +37,42 @@ def curves(results: Results) -> Section | None:
                 lambda: _draw_worst(results, order),
                 f"Worst case against the strength of the attack. Bands are {CERTAIN} intervals. A "
                 "sound curve falls below guessing when the attack is strong enough; a curve that "
-                "stays high hints at an attack that failed.",
+                "stays high hints at an attack that failed." + _marks(results, order),
                 _alt(results, order),
             ),
-            Figure(
-                "attacks",
-                lambda: _draw_attacks(results, order),
-                "The same nets, one panel each: accuracy under single attacks, and the worst case "
-                "below it. A wide gap is accuracy that a single attack would have overstated.",
-                "One panel for each net with the accuracy under FGSM, BIM, C&W and the worst case "
-                "against eps; the worst case is lowest everywhere. The table has the numbers.",
-            ),
+            *_single(results),
         ],
     )
+
+
+def _marks(results: Results, order: list[str]) -> str:
+    """Explain hollow marks and dotted lines, where there are any."""
+    text = ""
+    if any(results.is_bound(name) for name in order):
+        text += (
+            " Hollow marks on dashed lines are upper bounds: those models were searched by their "
+            "scores alone, and do not compare with those attacked by their gradients."
+        )
+    if any(results.curve(name, PROVEN) for name in order):
+        text += " Dotted lines are proven: accuracy lies between them and the line of their colour."
+    return text
+
+
+def _single(results: Results) -> list[Figure]:
+    """Figure of the single attacks, on the models that have a gradient."""
+    order = [name for name in results["summary"]["ranking"] if name in results.white_box]
+    if not order:
+        return []
+    return [
+        Figure(
+            "attacks",
+            lambda: _draw_attacks(results, order),
+            "The same nets, one panel each: accuracy under single attacks, and the worst case "
+            "below it. A wide gap is accuracy that a single attack would have overstated.",
+            "One panel for each net with the accuracy under FGSM, BIM, C&W and the worst case "
+            "against eps; the worst case is lowest everywhere. The table has the numbers.",
+        ),
+    ]
 
 
 def _alt(results: Results, order: list[str]) -> str:
@@ -76,9 +99,15 @@ def _draw_worst(results: Results, order: list[str]) -> MplFigure:
     for name in order:
         radii, curve = _points(results, name, WORST)
         low, high = zip(*(interval(share, n) for share in curve), strict=True)
+        line = look(name, results)
+        bound = results.is_bound(name)
         label = f"{name}  {percent(results.accuracy(name, WORST, eps))}"
-        axis.fill_between(radii, low, high, color=look(name)["color"], alpha=0.13, lw=0)
-        axis.plot(radii, curve, label=label, **look(name))
+        label += " (upper bound)" if bound else ""
+        axis.fill_between(radii, low, high, color=line["color"], alpha=0.13, lw=0)
+        axis.plot(radii, curve, label=label, **line | (hollow(line["color"]) if bound else {}))
+        proven = results.curve(name, PROVEN)[: len(radii) - 1]
+        if proven:
+            axis.plot(radii[1 : 1 + len(proven)], proven, color=line["color"], lw=1, ls=":")
     eps_axis(axis, radii)
     percent_axis(axis, "worst-case accuracy (%)")
     axis.axvline(eps, color=MUTED, lw=1, ls=(0, (4, 3)), zorder=0)
@@ -113,7 +142,7 @@ def _draw_attacks(results: Results, order: list[str], n_columns: int = 3) -> Mpl
         for attack, dashes in _DASHES.items():
             radii, curve = _points(results, name, attack)
             axis.plot(radii, curve, color=MUTED, ls=dashes, lw=1.5, label=attack)
-        axis.plot(*_points(results, name, WORST), **look(name), lw=2.4, label=WORST)
+        axis.plot(*_points(results, name, WORST), **look(name, results), lw=2.4, label=WORST)
         axis.set_title(name)
         eps_axis(axis, radii, n_ticks=4, prune="upper")
         percent_axis(axis)

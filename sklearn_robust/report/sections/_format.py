@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...plotting._style import line_style, shown_radius
 from .._blocks import Text
 from .._results import Results
-from .._settings import net_number
+from .._settings import NETS, net_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CERTAIN",
     "count",
+    "hollow",
     "look",
     "name_nets",
     "number",
@@ -52,9 +53,17 @@ def strength(eps: float) -> str:
     return f"eps\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{shown_radius(eps)}"
 
 
-def look(name: str) -> dict[str, Any]:
-    """Colour and marker of a net."""
-    return line_style(net_number(name))
+def look(name: str, results: Results | None = None) -> dict[str, Any]:
+    """Colour and marker of a net, or of a model of these results."""
+    if name in NETS or results is None:
+        return line_style(net_number(name))
+    models = [other for other in results["nets"] if other not in NETS]
+    return line_style(len(NETS) + models.index(name))
+
+
+def hollow(color: str) -> dict[str, Any]:
+    """Line with hollow marks and dashes, of numbers that are only an upper bound."""
+    return {"mfc": "none", "mec": color, "mew": 1.6, "ls": "--"}
 
 
 def name_nets(figure: Figure, names: Iterable[str], **line: Any) -> None:

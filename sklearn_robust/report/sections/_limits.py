@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
+from typing import Any
 
 from ...plotting._style import typed_radius
 from .._attack import WORST
@@ -41,8 +43,7 @@ def limits(results: Results) -> Section | None:
             Points([*_unfinished(results), *_general(results), *_known(results)]),
             Text("This command repeats the whole comparison:"),
             Code(about["command"]),
-            Text("The nets are saved beside this page. To attack one of them again:"),
-            Code(_evaluation(results)),
+            *_again(results),
             Text(machine),
             Text(
                 "The numbers of this page are in `results.json` and `results.csv`, the arrays "
@@ -52,11 +53,26 @@ def limits(results: Results) -> Section | None:
     )
 
 
+def _again(results: Results) -> list[Any]:
+    """How to attack the first net again, or the first model that has a gradient."""
+    if results.trained:
+        text = "The nets are saved beside this page. To attack one of them again:"
+    elif results.white_box:
+        text = "To attack one of the models again:"
+    else:
+        return []
+    return [Text(text), Code(_evaluation(results))]
+
+
 def _evaluation(results: Results) -> str:
     """Command that attacks the first net of the ranking, or of the report."""
     asked, summary = results["settings"], results["summary"]
-    name = (summary["ranking"] if summary else results.trained)[0]
-    words = ["sklearn-robust", "evaluate", f"nets/{name}.net", "--data", asked["data"]]
+    ranking = [*(summary["ranking"] if summary else ()), *results.judged]
+    name = next(name for name in ranking if name in (results.trained or results.white_box))
+    net = results["nets"][name]
+    words = ["sklearn-robust", "evaluate", net.get("file") or net["source"]]
+    words += ["--data", asked["data"]]
+    words += ["--trust-pickle"] if "source" in net and asked.get("trust_pickle") else []
     words += ["--eps", *map(typed_radius, results["eps"]), "--seed", str(asked["seed"])]
     for option in ("samples", "data_home"):
         if asked.get(option) is not None:
@@ -69,10 +85,18 @@ def _unfinished(results: Results) -> list[str]:
     failed = [f"{name} is missing: {net['failed']}" for name, net in nets.items() if net["failed"]]
     if not results["interrupted"]:
         return failed
-    asked = results["settings"]["nets"]
+    asked = [*results["settings"]["nets"], *map(_name, results["settings"].get("models", ()))]
     done = [name for name in results.attacked if not nets[name]["interrupted"]]
     missing = ", ".join(name for name in asked if name not in done) or "the examples"
-    return [f"**This comparison was interrupted.** Unfinished: {missing}.", *failed]
+    return [
+        f"**This comparison was interrupted.** Unfinished: {missing}. The same command "
+        "with `--resume` and the same `--output` goes on from here.",
+        *failed,
+    ]
+
+
+def _name(spec: str) -> str:
+    return Path(spec).name
 
 
 def _general(results: Results) -> list[str]:
@@ -97,6 +121,8 @@ def _general(results: Results) -> list[str]:
 
 def _defaults(results: Results) -> str:
     epochs, names = results["settings"]["epochs"], results.trained
+    if not names:
+        return "The models are as they were given; nothing was trained here."
     adversarial = [name for name in names if "attack__eps" in results["nets"][name]["params"]]
     changes = [] if epochs is None else [f"all train for {count(epochs, 'epoch')}"]
     if adversarial:

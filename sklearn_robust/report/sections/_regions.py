@@ -41,14 +41,23 @@ def _caption(found: dict[str, Any]) -> str:
 
 
 def _alt(results: Results) -> str:
-    eps = results["regions"]["eps"]
-    rows = [f"{name} loses {int(np.sum(~results.mask(name, eps)))}" for name in results.attacked]
+    eps, nets = results["regions"]["eps"], _nets(results)
+    rows = [
+        f"{name} loses {int(np.sum(~results.mask(name, eps)))}"
+        for name in results.attacked
+        if name in nets
+    ]
     n = results["data"]["n_test"]
     return f"Decision regions of each net in the plane; of {n} points, {', '.join(rows)}."
 
 
+def _nets(results: Results) -> list[str]:
+    """Nets whose regions were found, best first."""
+    return [n for n in results["summary"]["ranking"] if f"regions/{n}" in results.arrays]
+
+
 def _draw(results: Results, n_columns: int = 3) -> MplFigure:
-    names = results["summary"]["ranking"]
+    names = _nets(results)
     n_rows = -(-len(names) // n_columns)
     low_x, high_x, low_y, high_y = results["regions"]["extent"]
     ratio = np.clip((high_y - low_y) / (high_x - low_x), 0.5, 1.2)

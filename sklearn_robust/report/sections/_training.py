@@ -21,6 +21,8 @@ _BASELINE = "NaturalNet"
 def training(results: Results) -> Section | None:
     """Section with curves of training, and its cost relative to natural training."""
     names = results.trained
+    if not names:
+        return None
     watched = results["nets"][names[0]]["training"]["n_watched"]
     blocks = [
         Figure(
@@ -117,7 +119,8 @@ def _floor(results: Results, names: list[str]) -> float:
 
 def _draw_cost(results: Results) -> MplFigure:
     figure, axis = make_figure(9, 3.4)
-    names, eps = results.attacked, results["summary_eps"]
+    names = [name for name in results.attacked if name in results.trained]
+    eps = results["summary_eps"]
     base = results["nets"][_BASELINE]["training"]["seconds"]
     times = [results["nets"][name]["training"]["seconds"] / base for name in names]
     worst = [results.accuracy(name, WORST, eps) for name in names]

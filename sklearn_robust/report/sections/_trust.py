@@ -17,7 +17,9 @@ def trust(results: Results) -> Section | None:
     if not results.attacked:
         return None
     eps = results["summary_eps"]
-    signs = {name: _signs(results, name, eps) for name in results.attacked}
+    if not results.white_box:
+        return None
+    signs = {name: _signs(results, name, eps) for name in results.white_box}
     rows = [
         [
             name,
@@ -27,7 +29,7 @@ def trust(results: Results) -> Section | None:
             percent(results.curve(name)[-1], ""),
             Cell("; ".join(signs[name]) or "none", words=True),
         ]
-        for name in results.attacked
+        for name in results.white_box
     ]
     head: list[tuple[str, list[str]]] = [
         (title, [])
@@ -44,7 +46,20 @@ def trust(results: Results) -> Section | None:
         f"Accuracy (%) at {strength(eps)} under the strongest single attack and in the worst case"
     )
     table = Table(caption, head, rows, _note())
-    return Section("trust", "Can these numbers be trusted?", [Text(_sentence(signs)), table])
+    blocks = [Text(text) for text in (_sentence(signs), _by_scores(results)) if text]
+    return Section("trust", "Can these numbers be trusted?", [*blocks, table])
+
+
+def _by_scores(results: Results) -> str:
+    """Name the models whose worst case is only an upper bound."""
+    names = [name for name in results.attacked if results.is_bound(name)]
+    if not names:
+        return ""
+    return (
+        f"No gradient reaches the input of {' and '.join(names)}, so that only scores were "
+        "searched: the worst case is an **upper bound**, and no sign of a failed attack can be "
+        "looked for."
+    )
 
 
 def _overstated(results: Results, name: str, eps: float) -> float:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 import traceback
 import warnings
 from collections.abc import Callable
 from typing import Any
 
+from ...attacks._cache import content_hash
 from .._data import Data
+from .._evidence import versions
+from .._kept import Finished, Kept, difference
 from .._results import Results
 from ._clusters import clusters
 from ._common import Found, NotShown
@@ -36,6 +40,8 @@ def add_studies(
     data: Data,
     nets: dict[str, Any],
     tell: Callable[[str, str], None] = lambda *_: None,
+    kept: Kept | None = None,
+    use: bool = False,
 ) -> None:
     """Run all studies, and keep their facts or the reason why there are none.
 
@@ -49,21 +55,53 @@ def add_studies(
         Nets that were attacked.
     tell : callable
         ``tell("studies", name)`` after each study.
+    kept : Kept, default=None
+        Where to write down what each study found.
+    use : bool, default=False
+        Whether to use what is there already.
     """
     if not nets:
         return
     found: dict[str, Any] = {}
     results.plain["studies"] = found
-    for name, study in STUDIES.items():
-        start = time.perf_counter()
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            facts, arrays = _run(study, results, data, nets)
-        facts["notes"] = list(dict.fromkeys(str(warning.message) for warning in caught))
-        facts["seconds"] = time.perf_counter() - start
-        found[name] = facts
-        results.arrays |= {f"{name}/{key}": array for key, array in arrays.items()}
+    key = _key(results, data) if kept else {}
+    for name in STUDIES:
+        part = kept.read(f"study-{name}") if kept and use else None
+        if part is None or difference(part.key, key) is not None:
+            part = _find(name, results, data, nets, key)
+            if kept:
+                kept.write(f"study-{name}", part)
+        found[name] = part.plain
+        results.arrays |= {f"{name}/{entry}": array for entry, array in part.arrays.items()}
         tell("studies", name)
+
+
+def _key(results: Results, data: Data) -> dict[str, Any]:
+    """All that the studies depend on: nets that were trained and attacked alike are equal."""
+    nets = {
+        name: (net["params"], net.get("training", {}).get("train_loss"))
+        for name, net in results["nets"].items()
+    }
+    text = json.dumps([nets, results["summary"], results["radii"]])
+    return {
+        **versions(),
+        "the data": data.digest,
+        "--seed": results["settings"]["seed"],
+        "the results": content_hash((text, results.arrays), "result"),
+    }
+
+
+def _find(
+    name: str, results: Results, data: Data, nets: dict[str, Any], key: dict[str, Any]
+) -> Finished:
+    """Run one study, and note its warnings and how long it took."""
+    start = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        facts, arrays = _run(STUDIES[name], results, data, nets)
+    facts["notes"] = list(dict.fromkeys(str(warning.message) for warning in caught))
+    facts["seconds"] = time.perf_counter() - start
+    return Finished(key, facts, arrays)
 
 
 def _run(study: Callable[..., Found], results: Results, data: Data, nets: dict[str, Any]) -> Found:
