@@ -19,10 +19,11 @@ __all__ = ["FastSearch"]
 
 _MOST_TARGETS = 9
 _FIRST_TARGETS = 3  # tried for every sample that is left
-_NEAR = 0.4  # share of the clean margin below which a sample counts as near the boundary
+_NEAR = 0.2  # share of the clean margin below which all classes are tried
+_CLOSE = 0.05  # share below which restarts, FAB and many queries are spent
 _STILL = 0.98  # share above which the gradient did not move the sample
 _FALLING = 0.97  # of the margin before, where another restart pays
-_MOST_RESTARTS = 3
+_MOST_RESTARTS = 6
 _PROBE = 100  # queries that look for a sign of masking
 
 
@@ -42,7 +43,8 @@ class FastSearch(BaseAttack):
     max_iter : int, default=100
         Steps of the longest climbs.
     n_queries : int, default=5000
-        Queries of the random search, for samples near a boundary or with a sign of masking.
+        Queries of the random search, for samples with a sign of masking; a fifth of
+        them for samples close to a boundary.
     %(settings)s
     """
 
@@ -74,8 +76,8 @@ class FastSearch(BaseAttack):
             self._climb(left, rows, targets[:, number], max(steps, 1))
         self._restart(left, targets)
         n_nearest = min(_FIRST_TARGETS, targets.shape[1])
-        fab = FAB(max_iter=self.max_iter, n_target_classes=n_nearest)
-        left.attack(fab, left.rows(_NEAR))
+        fab = FAB(max_iter=max(self.max_iter // 2, 1), n_target_classes=n_nearest)
+        left.attack(fab, left.rows(_CLOSE))
         self._search_by_scores(left)
         return left.result
 
@@ -112,7 +114,7 @@ class FastSearch(BaseAttack):
         return ranked
 
     def _restart(self, left: SamplesLeft, targets: torch.Tensor) -> None:
-        """Climb again toward the class that came nearest, while the margin falls."""
+        """Climb again toward the class that came nearest, while close or falling."""
         rows = left.rows(_NEAR)
         for _ in range(_MOST_RESTARTS):
             if not len(rows):
@@ -120,7 +122,8 @@ class FastSearch(BaseAttack):
             before = left.margin[rows]
             self._climb(left, rows, left.rival, self.max_iter)
             falls = left.margin[rows] < _FALLING * before
-            rows = rows[falls & ~left.result.fooled[rows]]
+            close = left.margin[rows] < _CLOSE * left.clean_margin[rows]
+            rows = rows[(falls | close) & ~left.result.fooled[rows]]
 
     def _search_by_scores(self, left: SamplesLeft) -> None:
         """Spend few queries on all samples, and many where they are near or scores beat gradients."""
@@ -131,9 +134,11 @@ class FastSearch(BaseAttack):
         left.attack(Square(max_iter=_PROBE), rows)
         still = before > _STILL * left.clean_margin[rows]
         masked = still | (left.margin[rows] < before)
-        near = left.margin[rows] < _NEAR * left.clean_margin[rows]
-        rows = rows[(near | masked) & ~left.result.fooled[rows]]
-        left.attack(Square(max_iter=self.n_queries, patience=max(self.n_queries // 5, 1)), rows)
+        close = left.margin[rows] < _CLOSE * left.clean_margin[rows]
+        open_ = ~left.result.fooled[rows]
+        for chosen, n_queries in ((masked, self.n_queries), (close & ~masked, self.n_queries // 5)):
+            square = Square(max_iter=max(n_queries, 1), patience=max(n_queries // 4, 1))
+            left.attack(square, rows[chosen & open_])
 
 
 @attack_class
