@@ -23,6 +23,7 @@ _COUNTS = {
     "n_restarts",
     "n_searches",
     "n_target_classes",
+    "patience",
 }
 _NUMBERS: dict[str, dict[str, Any]] = {
     "decay": {},
@@ -34,7 +35,7 @@ _NUMBERS: dict[str, dict[str, Any]] = {
 }
 _FLAGS = {"random_start", "targeted"}
 _SHARED = {"random_state", "verbose"}
-_MAY_BE_NONE = {"batch_size", "max_flips", "n_target_classes", "step_size"}
+_MAY_BE_NONE = {"batch_size", "max_flips", "n_target_classes", "patience", "step_size"}
 _LAST = ("batch_size", "on_nan", "random_state", "verbose")  # of a signature
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -34,6 +35,8 @@ class Square(BaseAttack):
         Number of runs.
     p_init : float, default=0.8
         Share of a sample that the first moves change.
+    patience : int, default=None
+        Queries in a row without a gain after which a sample is given up; None spends them all.
     %(targeted)s
     loss : str or callable, default="margin"
         What a move must increase; as for :class:`FGSM`.
@@ -75,6 +78,7 @@ class Square(BaseAttack):
     max_iter: int = 1000
     n_restarts: int = 1
     p_init: float = 0.8
+    patience: int | None = None
     targeted: bool = False
     loss: str | Callable[..., torch.Tensor] = "margin"
 
@@ -118,22 +122,24 @@ class Square(BaseAttack):
         best = new = moves.start(x, noise, stream)
         loss = torch.full_like(x.flatten(1)[:, 0], -torch.inf)
         fooled, idle = torch.zeros_like(rows, dtype=torch.bool), torch.zeros_like(rows)
+        stuck, patience = torch.zeros_like(rows), self.patience or math.inf
         for query in range(self.max_iter):
             side = places.side(window_share(self.p_init, query, self.max_iter), moves.least_side)
             if query:
                 new = moves.propose(x, best, side, noise, stream + query)
             z = batch.forward(new.reshape(x.shape), rows)
             value, hit = objective(z, rows).to(loss), batch.fooled(z, rows)
+            stuck = (stuck + 1) * (value <= loss)
             better = value >= loss  # ties too: on a plateau the search wanders on
             best = torch.where(column(better, new), new, best)
             loss, fooled = torch.where(better, value, loss), torch.where(better, hit, fooled)
             idle = (idle + 1) * (~better & (side == 1))
-            done = hit & leave | (idle >= places.patience)
+            done = hit & leave | (idle >= places.patience) | (stuck >= patience)
             if bool(done.any()):
                 points = best[done].reshape(-1, *x.shape[1:])
                 result.record(rows[done], points, loss[done], fooled[done])
-                state = rows, x, best, loss, fooled, idle
-                rows, x, best, loss, fooled, idle = (v[~done] for v in state)
+                state = rows, x, best, loss, fooled, idle, stuck
+                rows, x, best, loss, fooled, idle, stuck = (v[~done] for v in state)
                 if not len(rows):
                     return
                 noise = batch.noise[rows]
