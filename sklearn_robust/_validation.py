@@ -63,6 +63,7 @@ __all__ = [
     "check_features",
     "check_flag",
     "check_jobs",
+    "as_rows",
     "check_labels",
     "check_learner",
     "check_norm",
@@ -145,22 +146,36 @@ def _search(classes: NDArray[Any], y: NDArray[Any]) -> NDArray[np.intp]:
 
 
 def first_tensor(output: Any) -> Any:
-    """Logits of what a module returns: itself, its entry ``logits``, or its first part."""
+    """Logits of what a module returns: itself, what it calls ``logits``, or its first part."""
     if isinstance(output, torch.Tensor):
         return output
     if is_dataclass(output) and not isinstance(output, (dict, type)):
         output = {field.name: vars(output)[field.name] for field in fields(output)}
+    elif not isinstance(output, Mapping) and isinstance(
+        getattr(output, "logits", None), torch.Tensor
+    ):
+        return output.logits  # a named tuple, or an object of the user's class
     if isinstance(output, Mapping) and output:
         return output["logits"] if "logits" in output else first_tensor(next(iter(output.values())))
     return first_tensor(output[0]) if isinstance(output, (tuple, list)) and output else output
 
 
-def logits_in(who: str, z: Any) -> torch.Tensor:
-    """Logits (n, n_classes): a model's output, or the first of several; else an error."""
+def as_rows(z: Any, n_samples: int) -> Any:
+    """Output of a module with one row per sample, where its axes tell which they are."""
     if type(z) is not torch.Tensor:
         z = first_tensor(z)
-    if isinstance(z, torch.Tensor) and z.ndim > 2 and z.shape[2:].numel() == 1:
-        z = z.flatten(1)
+    if not isinstance(z, torch.Tensor):
+        return z
+    if z.ndim > 2 and z.shape[2:].numel() == 1:
+        return z.flatten(1)
+    if z.ndim < 2 and n_samples == 1:  # squeeze() took the axis of the samples, too
+        return z.reshape(1, -1)
+    return z[:, None] if z.shape == (n_samples,) else z
+
+
+def logits_in(who: str, z: Any, n_samples: int = -1) -> torch.Tensor:
+    """Logits (n, n_classes): a model's output, or the first of several; else an error."""
+    z = as_rows(z, n_samples)
     if not isinstance(z, torch.Tensor) or z.ndim != 2 or z.shape[1] < 2:
         tensor = isinstance(z, torch.Tensor)
         came = f"an output of shape {tuple(z.shape)}" if tensor else type(z).__name__
@@ -168,6 +183,11 @@ def logits_in(who: str, z: Any) -> torch.Tensor:
             f"{who} returns {came}; a classifier returns logits of shape (n_samples, n_classes) "
             "with at least two classes. Turn one output z (n_samples, 1) into "
             "torch.cat([-z, z], 1) / 2."
+        )
+    if z.is_complex():
+        raise ValueError(
+            f"{who} returns complex numbers: let its forward return real logits, such as z.abs() "
+            "or z.real."
         )
     return z
 

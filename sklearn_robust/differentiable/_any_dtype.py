@@ -9,17 +9,19 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.nn.parameter import is_lazy
 
 from .._functional import REENTRANT
-from .._validation import check_flag, first_tensor, shown
+from .._validation import as_rows, check_flag, first_tensor, shown
 from ._fast.copying import copy_module, into_eval, without_gradients
-from ._fast.dry_run import draws_random_numbers, dry_run_lock
-from ._outputs import log_of, looks_like_probabilities
+from ._fast.dry_run import draws_random_numbers, dry_run_lock, without_modes
+from ._outputs import log_of, looks_like_probabilities, two_columns_of, within_unit_interval
 from ._precision import CastAround, MakesFloat64, own_dtype, twin_in
 
-__all__ = ["AnyDtype"]
+__all__ = ["AnyDtype", "explain_fixed_batch", "refuse_lazy"]
 
 _N_TRIED = 2  # samples on which two ways to compute are compared
+_FAR = 1e3  # factor that takes inputs to where a logit leaves [0, 1] and a probability does not
 _TOLERANCE = 1e-2  # of the largest logit: above rounding in float32, below a lost imaginary part
 
 
@@ -60,6 +62,7 @@ class AnyDtype(nn.Module):
             raise TypeError(f"module is {shown(module)}; give a torch.nn.Module.")
         if logits is not None and not isinstance(logits, bool):
             raise ValueError(f"logits is {shown(logits)}; give True, False or None.")
+        refuse_lazy(module)
         while isinstance(module, (nn.DataParallel, DistributedDataParallel)):
             module = module.module
         self.module = without_gradients(into_eval(copy_module(module)))
@@ -79,26 +82,51 @@ class AnyDtype(nn.Module):
     def forward(self, x: torch.Tensor) -> Any:
         """Logits in the dtype of ``x``."""
         z = self._compute(x)
-        return log_of(z) if self.probabilities and isinstance(z, torch.Tensor) else z
+        if not self.probabilities or not isinstance(z, torch.Tensor):
+            return z
+        return log_of(z) if as_rows(z, len(x)).shape[-1] > 1 else z
 
-    def recognised(self, z: torch.Tensor) -> torch.Tensor:
-        """Logits, of what the module returned for a first batch."""
+    def recognised(self, z: Any, x: torch.Tensor) -> Any:
+        """Logits, of what the module returned for a batch ``x``, of which the first decides.
+
+        One output per sample is the logit, or the probability, of the second of two classes.
+        """
+        if not isinstance(z, torch.Tensor) or z.ndim != 2:
+            return z
+        single = z.shape[1] == 1 and not z.is_complex()
         if self.probabilities is None and len(z):
             with torch._C.DisableTorchFunction():
-                self.probabilities = looks_like_probabilities(z)
-            return log_of(z) if self.probabilities else z
-        return z
+                found = self._is_probability(z, x) if single else looks_like_probabilities(z)
+            self.probabilities = found
+            z = log_of(z) if found and not single else z
+        return two_columns_of(z, bool(self.probabilities)) if single else z
+
+    def _is_probability(self, z: torch.Tensor, x: torch.Tensor) -> bool:
+        """Whether one output stays in [0, 1] for the batch and for inputs far from it."""
+        if not within_unit_interval(z):
+            return False
+        try:
+            with torch.no_grad():
+                far = [self._compute(side * x[:_N_TRIED].detach()) for side in (-_FAR, _FAR)]
+        except (RuntimeError, IndexError, ValueError):  # a module of a limited domain
+            return True
+        return all(within_unit_interval(part) for part in far)
 
     def _compute(self, x: torch.Tensor) -> Any:
         module = self._module_for(x)
         if self._reentrant:
             return _BackwardInside.apply(x, module)
-        z = first_tensor(module(x.clone()))  # a module may write on its input
+        try:
+            z = first_tensor(module(x.clone()))  # a module may write on its input
+        except AssertionError as error:
+            explain_fixed_batch(error)
+            raise
         if self._reentrant is None and isinstance(z, torch.Tensor) and z.requires_grad:
             self._reentrant = _is_checkpointed(z)
             if self._reentrant:
                 return _BackwardInside.apply(x, module)
-        return z
+        casts = isinstance(z, torch.Tensor) and z.is_floating_point() and x.is_floating_point()
+        return z.to(x.dtype) if casts else z
 
     def _module_for(self, x: torch.Tensor) -> nn.Module:
         """Return the module itself, or what stands for it in the dtype of ``x``."""
@@ -111,7 +139,8 @@ class AnyDtype(nn.Module):
                 if x.dtype not in self._others:
                     # Whatever mode the caller computes in, the choice is made on plain tensors.
                     with torch.inference_mode(False), torch._C.DisableTorchFunction():
-                        self._others[x.dtype] = self._chosen(x.detach().clone())
+                        with without_modes():
+                            self._others[x.dtype] = self._chosen(x.detach().clone())
         return self._others[x.dtype]
 
     def _chosen(self, x: torch.Tensor) -> nn.Module:
@@ -119,6 +148,8 @@ class AnyDtype(nn.Module):
         low = own_dtype(self.module)
         if low is not None:
             return CastAround(self.module, low, first_tensor)
+        if x.dtype == self._widest() and _takes(self.module, x[:1]):
+            return self.module  # of mixed weights, whose casts are the module's own
         ways = list(self._ways(x))
         if not len(x) or draws_random_numbers(ways[0], x[:1].clone()):
             with torch.random.fork_rng(devices=[]):
@@ -137,11 +168,32 @@ class AnyDtype(nn.Module):
         yield twin
         if x.dtype == torch.float64:
             yield MakesFloat64(twin)
+        if x.dtype != self._widest():
+            yield CastAround(self.module, self._widest(), first_tensor)
+
+    def _widest(self) -> torch.dtype:
+        """Dtype that inputs mostly have: of mixed weights the widest."""
         kinds = [p.dtype for p in self.module.parameters() if p.is_floating_point()]
-        # Of mixed weights, inputs mostly have the widest.
-        own = max(kinds, key=lambda kind: torch.finfo(kind).bits, default=torch.float32)
-        if own != x.dtype:
-            yield CastAround(self.module, own, first_tensor)
+        return max(kinds, key=lambda kind: torch.finfo(kind).bits, default=torch.float32)
+
+
+def refuse_lazy(module: nn.Module) -> None:
+    """Raise if a module has weights whose sizes a first forward pass has yet to tell."""
+    lazy = [name for name, weight in module.named_parameters() if is_lazy(weight)]
+    if lazy:
+        raise ValueError(
+            f"{type(module).__name__} has weights without a size yet, such as {lazy[0]}: call "
+            "module(x) on a batch of samples first, then train it."
+        )
+
+
+def explain_fixed_batch(error: AssertionError) -> None:
+    """Raise a sentence if an exported program met a batch of another size than its own."""
+    if "Guard failed" in str(error):
+        raise ValueError(
+            f"the module was exported for batches of one shape alone ({error}): export it with "
+            'dynamic_shapes=({0: torch.export.Dim("rows", min=1)},), or pass the module itself.'
+        ) from error
 
 
 class _BackwardInside(torch.autograd.Function):
@@ -189,6 +241,16 @@ def _output(module: nn.Module, x: torch.Tensor) -> torch.Tensor | None:
     except Exception:  # the user's code may raise anything
         return None
     return z if isinstance(z, torch.Tensor) and z.dtype == x.dtype else None
+
+
+def _takes(module: nn.Module, x: torch.Tensor) -> bool:
+    """Whether a module computes, in whatever dtype, on a few samples of that of ``x``."""
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            module(x.clone())
+    except Exception:  # the user's code may raise anything
+        return False
+    return True
 
 
 def _agree(found: torch.Tensor, wanted: torch.Tensor) -> bool:

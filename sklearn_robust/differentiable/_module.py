@@ -151,9 +151,10 @@ class DifferentiableModel(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (n, n_classes) of the samples ``x`` ``(n, *sample_shape)``."""
-        z = check.logits_in(self.name, self.body(x))
+        z = self.body(x)
         if isinstance(self.body, AnyDtype):
-            z = self.body.recognised(z)
+            z = self.body.recognised(check.as_rows(z, len(x)), x)
+        z = check.logits_in(self.name, z, len(x))
         if self._classes is None:
             self._classes = np.arange(z.shape[1])
         if len(self._classes) != z.shape[1]:

@@ -30,7 +30,10 @@ _FACTORIES = {
     torch.full,
     torch.linspace,
     torch.logspace,
+    torch.normal,
     torch.ones,
+    torch.rand,
+    torch.randn,
     torch.scalar_tensor,
     torch.tensor,
     torch.zeros,
@@ -57,7 +60,7 @@ def twin_in(module: nn.Module, x: torch.Tensor) -> Any:
         return tensor.to(x.device, x.dtype if tensor.is_floating_point() else None)
 
     with torch.inference_mode(False), torch.no_grad():
-        return frozen_twin(module)._apply(cast)
+        return frozen_twin(module, compiled=False)._apply(cast)
 
 
 class _Float64(TorchFunctionMode):

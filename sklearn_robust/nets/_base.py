@@ -12,6 +12,7 @@ from skorch import NeuralNet, NeuralNetClassifier
 from torch import Tensor, nn
 
 from .. import _validation as check
+from ..differentiable._any_dtype import explain_fixed_batch, refuse_lazy
 from ._engine.module_checks import check_dtype, refuse_output, uncompiled
 from ._engine.precision import bfloat16_pass
 from ._engine.predict import Predictor
@@ -173,8 +174,11 @@ class BaseNet(Predictor):
         except RuntimeError as error:
             check_dtype(self.module_, x, error)
             raise
-        if type(z) is not torch.Tensor:
-            z = check.first_tensor(z)
+        except AssertionError as error:
+            explain_fixed_batch(error)
+            raise
+        if type(z) is not torch.Tensor or z.ndim != 2:
+            z = check.as_rows(z, len(x))
         if not isinstance(z, Tensor):
             refuse_output(z)
         return z.float() if z.dtype == torch.bfloat16 else z
@@ -266,6 +270,7 @@ class BaseNet(Predictor):
             Fitted net that accepts samples of any shape the module accepts.
         """
         module = with_preprocessing(module, preprocess)
+        refuse_lazy(module)
         return _io.revive(cls(module, **params), np.asarray(classes), None)
 
     def save(self, path: str | os.PathLike) -> None:

@@ -52,6 +52,13 @@ def linear_margin(model: DifferentiableModel, x: Tensor, norm: str = "l2") -> Te
     return far.amin(1).detach()
 
 
+def _same_everywhere(model: DifferentiableModel, x: Tensor) -> bool:
+    """Whether the logits of samples, and of these at half their size, are the same."""
+    with torch.no_grad():
+        z = model(torch.cat([x, x / 2]))
+    return torch.equal(z, z[:1].expand_as(z))
+
+
 class Geometry:
     """Last matrix and Lipschitz constants of a model, from which margins follow.
 
@@ -78,9 +85,13 @@ class Geometry:
 
     def __init__(self, model: DifferentiableModel, x: Tensor) -> None:
         trace = trace_of(model, x)
-        self.constant = trace.output is None
+        self.constant = trace.output is None and _same_everywhere(model, x)
         bounds, self.unknown = lipschitz_bounds(trace)
-        self.lipschitz = 0.0 if trace.output is None else bounds[trace.output]
+        if trace.output is not None:
+            self.lipschitz = bounds[trace.output]
+        else:
+            self.lipschitz = 0.0 if self.constant else math.inf
+            self.unknown += [] if self.constant else ["steps that torch does not record"]
         last = last_layer(trace)
         self.matrix: Tensor | None = None if last is None else last.matrix
         self.to_features = math.inf if last is None else bounds[last.source]

@@ -167,9 +167,11 @@ class _Recorder(TorchDispatchMode):
         refs: list[Ref],
         out: Any,
     ) -> None:
-        outputs = [t for t in tensors_in(out) if t.is_floating_point()]
+        outputs = [t for t in tensors_in(out) if t.is_floating_point() or t.is_complex()]
         if not outputs:
             return
+        if any(t.is_complex() for t in outputs):
+            op = f"{op} of complex numbers"  # no rule knows it
         if op in _COPIES:
             self.follow(outputs[0], refs[0].node)
             return
@@ -240,5 +242,7 @@ def _report_modules(copy: nn.Module, recorder: _Recorder) -> None:
         recorder.leave()
 
     for module in names:
+        if isinstance(module, torch.jit.ScriptModule):  # which takes no hooks
+            continue
         module.register_forward_pre_hook(enter)
         module.register_forward_hook(leave)

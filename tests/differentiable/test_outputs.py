@@ -17,13 +17,19 @@ class Named(nn.Module):
         return {"logits": x}
 
 
+class Spectrum(nn.Module):
+    def forward(self, x):
+        return torch.fft.fft(x)
+
+
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (nn.Linear(4, 1), r"shape \(2, 1\).*at least two classes.*torch\.cat"),
+        (nn.Flatten(0), r"shape \(8,\).*at least two classes.*torch\.cat"),
         (nn.Unflatten(1, (2, 2)), r"shape \(2, 2, 2\)"),
+        (Spectrum(), "returns complex numbers: let its forward"),
     ],
-    ids=["one-output", "three-axes"],
+    ids=["no-rows", "three-axes", "complex"],
 )
 def test_outputs_that_are_no_logits_are_refused(module, message):
     with pytest.raises(ValueError, match=message):

@@ -58,12 +58,9 @@ def copy_module(module: nn.Module, memo: dict[int, Any] | None = None) -> Any:
     graphs = {id(tensor): tensor.detach().clone() for tensor in _computed(module)}
     known = {**graphs, **(memo or {})}
     if isinstance(module, torch.jit.ScriptModule):
-        copied = copy.deepcopy(module)
-        for weight, own in zip(copied.parameters(), module.parameters(), strict=True):
-            weight.detach_().requires_grad_(own.requires_grad)
-        return copied
+        return _with_leaves(copy.deepcopy(module), module)
     try:
-        return copy.deepcopy(module, dict(known))
+        return _with_leaves(copy.deepcopy(module, dict(known)), module)
     except Exception:  # a lock, a generator, an open file: the copy shares it
         pass
     with torch.inference_mode(False), torch.no_grad():
@@ -71,6 +68,14 @@ def copy_module(module: nn.Module, memo: dict[int, Any] | None = None) -> Any:
             if id(tensor) not in known:
                 known[id(tensor)] = copy.deepcopy(tensor)
         return _twin(module, known)
+
+
+def _with_leaves(copied: Any, module: nn.Module) -> Any:
+    """Return a copy whose weights are leaves; in copies of TorchScript modules they are not."""
+    for weight, own in zip(copied.parameters(), module.parameters(), strict=False):
+        if not weight.is_leaf:
+            weight.detach_().requires_grad_(own.requires_grad)
+    return copied
 
 
 def into_eval(module: nn.Module) -> Any:
@@ -101,7 +106,7 @@ def copy_state(module: nn.Module) -> dict[str, Any]:
     }
 
 
-def frozen_twin(module: nn.Module) -> Any:
+def frozen_twin(module: nn.Module, *, compiled: bool = True) -> Any:
     """Copy of a module in eval mode that shares the memory of its weights.
 
     Flags, hooks, buffers and all other attributes belong to the twin alone, so threads may use the
@@ -111,6 +116,9 @@ def frozen_twin(module: nn.Module) -> Any:
     ----------
     module : torch.nn.Module
         What to copy; neither it nor its flags change at any time.
+    compiled : bool, default=True
+        Whether a part that ``torch.compile`` made may be shared in place of being copied, so that
+        it is not compiled anew. Its weights must stay as they are, then.
 
     Returns
     -------
@@ -128,11 +136,11 @@ def frozen_twin(module: nn.Module) -> Any:
             for buffer in part._buffers.values():
                 if buffer is not None:
                     memo[id(buffer)] = buffer.detach().clone()
-        twin = _twin(module, memo)
+        twin = _twin(module, memo, compiled)
     return into_eval(twin)
 
 
-def _twin(part: nn.Module, memo: dict[int, Any]) -> nn.Module:
+def _twin(part: nn.Module, memo: dict[int, Any], compiled: bool = True) -> nn.Module:
     if id(part) in memo:
         return memo[id(part)]
     if isinstance(part, torch.jit.ScriptModule):
@@ -140,7 +148,8 @@ def _twin(part: nn.Module, memo: dict[int, Any]) -> nn.Module:
         return memo[id(part)]
     original = part._modules.get("_orig_mod")
     if original is not None:  # a compiled module: a copy would be compiled anew
-        memo[id(part)] = _twin(original, memo) if part.training else part
+        shared = compiled and not part.training
+        memo[id(part)] = part if shared else _twin(original, memo, compiled)
         return memo[id(part)]
     cls: Any = type(part)
     if _copies_itself(cls):
@@ -158,7 +167,7 @@ def _twin(part: nn.Module, memo: dict[int, Any]) -> nn.Module:
         if name == "_modules":
             content[name] = value.copy()
             for key, child in value.items():
-                content[name][key] = None if child is None else _twin(child, memo)
+                content[name][key] = None if child is None else _twin(child, memo, compiled)
         elif name in ("_parameters", "_buffers"):
             content[name] = value.copy()
             for key, tensor in value.items():

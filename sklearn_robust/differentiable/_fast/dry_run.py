@@ -7,13 +7,20 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _pop_mode_temporarily
 
-__all__ = ["DryRun", "UnpredictableError", "draws_random_numbers", "dry_run_lock"]
+__all__ = [
+    "DryRun",
+    "UnpredictableError",
+    "draws_random_numbers",
+    "dry_run_lock",
+    "without_modes",
+]
 
 
 _LOCK = threading.RLock()
@@ -31,6 +38,15 @@ if sys.platform != "win32":  # a forked process begins with a free lock
 def dry_run_lock() -> Any:
     """Context that one thread of a process is in at a time; its own calls may nest."""
     return _LOCK
+
+
+@contextmanager
+def without_modes() -> Iterator[None]:
+    """Compute in this thread as if nothing observed it, such as a dry run that is under way."""
+    with ExitStack() as modes:
+        for _ in range(torch._C._len_torch_dispatch_stack()):
+            modes.enter_context(_pop_mode_temporarily())
+        yield
 
 
 class UnpredictableError(RuntimeError):

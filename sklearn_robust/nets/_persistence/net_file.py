@@ -28,7 +28,7 @@ _MOST_AXES, _LARGEST_AXIS = 8, 2**31
 
 def bare(module: nn.Module) -> nn.Module:
     """Take a compiled module out of its wrapper, which would stand before each weight's name."""
-    return vars(module)["_modules"].get("_orig_mod", module)
+    return dict(module.named_children()).get("_orig_mod", module)
 
 
 def write_net_file(path: str | os.PathLike, about: dict[str, Any], module: nn.Module) -> None:
