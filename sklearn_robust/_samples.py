@@ -119,15 +119,27 @@ def check_samples(
 
 
 def check_columns(X: Any, estimator: Any) -> None:
-    """Refuse a frame whose columns differ from those of ``fit``, or come in another order."""
+    """Refuse a frame whose columns are not those of ``fit``, unless the estimator takes it.
+
+    A ColumnTransformer picks columns by name, so that others, or another order, are no harm.
+    """
     wanted = getattr(estimator, "feature_names_in_", None)
-    if wanted is None or not isinstance(X, _Frame) or len(X.columns) != len(wanted):
+    if wanted is None or not isinstance(X, _Frame):
         return
-    if [*X.columns] != [*wanted]:
+    if [*X.columns] != [*wanted] and not _takes(estimator, X):
         raise ValueError(
             f"X has the columns {[*X.columns][:5]}, but {type(estimator).__name__} was fitted on "
             f"{[*wanted][:5]}, or on another order of them: type X[estimator.feature_names_in_]."
         )
+
+
+def _takes(estimator: Any, X: Any) -> bool:
+    """Whether an estimator predicts for a row of a frame."""
+    try:
+        estimator.predict(X[:1])
+    except Exception:  # whatever it says of the columns
+        return False
+    return True
 
 
 def check_sample_shape(X: Any, wanted: Sequence[int] | None, who: str) -> None:

@@ -7,7 +7,7 @@ what :meth:`Table.decode` makes of it.
 
 from ._by_column import ColumnThreat, has_columns, holds_still, moving, resolve
 from ._constraints import Constraints, constraints_of, flips_of
-from ._encoders import coded_columns, column_places
+from ._encoders import coded_columns, selected_places
 from ._table import Column, Table, read_table, wants_table
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "Constraints",
     "Table",
     "coded_columns",
-    "column_places",
     "constraints_of",
     "flips_of",
     "has_columns",
@@ -24,5 +23,6 @@ __all__ = [
     "moving",
     "read_table",
     "resolve",
+    "selected_places",
     "wants_table",
 ]

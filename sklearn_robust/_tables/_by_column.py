@@ -141,15 +141,20 @@ def moving(params: Mapping[str, Any], table: Table) -> NDArray[np.bool_]:
 def place_of(name: Any, table: Table, parameter: str) -> int:
     """Place of a column by its name or number."""
     for place, known in enumerate(table.names):
-        if type(known) is type(name) and known == name:
+        same = type(known) is type(name) or (_is_number(known) and _is_number(name))
+        if same and known == name:
             return place
-    number = isinstance(name, (int, np.integer)) and not isinstance(name, (bool, np.bool_))
-    if number and 0 <= name < len(table.names):
+    numbered = any(_is_number(known) for known in table.names)
+    if _is_number(name) and not numbered and 0 <= name < len(table.names):
         return int(name)
     raise ValueError(
         f"{parameter} names the column {name!r}, which X does not have; it has "
         f"{[*table.names][:10]}."
     )
+
+
+def _is_number(name: Any) -> bool:
+    return isinstance(name, (int, np.integer)) and not isinstance(name, (bool, np.bool_))
 
 
 def moving_place(name: Any, table: Table, parameter: str) -> int:
@@ -169,7 +174,8 @@ def _flags(features: Any, table: Table, parameter: str) -> NDArray[np.bool_]:
     """Bool array of the columns that a parameter names, in any of its ways."""
     if isinstance(features, str):
         features = [features]
-    if _has_names(features):
+    numbered = table.is_frame and any(_is_number(name) for name in table.names)
+    if _has_names(features) or (numbered and all(_is_number(name) for name in np.ravel(features))):
         chosen = [moving_place(name, table, parameter) for name in features]
         return np.isin(np.arange(len(table.names)), chosen)
     flags = check.check_features(parameter, features, (len(table.names),))

@@ -15,7 +15,7 @@ from sklearn.naive_bayes import CategoricalNB
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
-__all__ = ["Coding", "coded_columns", "column_places", "scaled_columns"]
+__all__ = ["Coding", "coded_columns", "column_places", "scaled_columns", "selected_places"]
 
 _ENCODERS = (OneHotEncoder, OrdinalEncoder, TargetEncoder)
 _MEMBERS = ("estimator_", "best_estimator_", "final_estimator_", "estimator")
@@ -56,7 +56,7 @@ def coded_columns(estimator: Any, names: Sequence[Any]) -> dict[int, Coding]:
         By the column's place.
     """
     found: dict[int, Coding] = {}
-    for part, places in _parts(estimator, np.arange(len(names)), list(names)):
+    for part, places, _ in _parts(estimator, np.arange(len(names)), list(names)):
         for place, coding in _codings(part, len(places)):
             found.setdefault(int(places[place]), coding)
     return found
@@ -65,10 +65,10 @@ def coded_columns(estimator: Any, names: Sequence[Any]) -> dict[int, Coding]:
 def scaled_columns(estimator: Any, names: Sequence[Any]) -> dict[int, float]:
     """Spreads of the training data by column, as StandardScaler measured them."""
     found: dict[int, float] = {}
-    for part, places in _parts(estimator, np.arange(len(names)), list(names)):
-        if isinstance(part, StandardScaler) and part.var_ is not None:
-            spreads = np.sqrt(part.var_)
-            found.update(zip(places.tolist(), spreads.tolist(), strict=True))
+    for part, places, as_given in _parts(estimator, np.arange(len(names)), list(names)):
+        if as_given and isinstance(part, StandardScaler) and vars(part).get("var_") is not None:
+            for place, variance in zip(places.tolist(), part.var_.tolist(), strict=True):
+                found.setdefault(place, float(np.sqrt(variance)))
     return found
 
 
@@ -87,31 +87,48 @@ def column_places(columns: Any, names: Sequence[Any]) -> NDArray[np.int64]:
     return every[columns] if columns.size else np.empty(0, dtype=np.int64)
 
 
+def selected_places(transformer: Any, columns: Any, names: Sequence[Any]) -> NDArray[np.int64]:
+    """Places of the columns that a fitted ColumnTransformer takes from those of these names.
+
+    One that was fitted on a frame picks columns of a frame by name, wherever they stand.
+    """
+    fitted_on = vars(transformer).get("feature_names_in_")
+    if fitted_on is None:
+        return column_places(columns, names)
+    index = column_places(columns, fitted_on)
+    known = {name: place for place, name in enumerate(names)}
+    wanted = [fitted_on[place] for place in index]
+    if known.keys() >= set(wanted):
+        return np.array([known[name] for name in wanted], dtype=np.int64)
+    return index
+
+
 def _parts(
-    estimator: Any, places: NDArray[np.int64], names: list[Any]
-) -> Iterator[tuple[Any, NDArray[np.int64]]]:
-    """Yield each part of an estimator that sees columns of X, and their places in X."""
+    estimator: Any, places: NDArray[np.int64], names: list[Any], as_given: bool = True
+) -> Iterator[tuple[Any, NDArray[np.int64], bool]]:
+    """Yield each part of an estimator that sees columns of X, their places, and if in X's units."""
     if isinstance(estimator, Pipeline):
         for _, step in estimator.steps:
             if step in (None, "passthrough"):
                 continue
-            yield from _parts(step, places, names)
+            yield from _parts(step, places, names, as_given)
             if not _keeps_columns(step, len(places)):
                 return
+            as_given = as_given and not isinstance(step, OneToOneFeatureMixin)
     elif isinstance(estimator, ColumnTransformer):
-        given = vars(estimator).get("feature_names_in_", names)
         for _, fitted, columns in getattr(estimator, "transformers_", []):
             if not isinstance(fitted, str):
-                index = column_places(columns, given)
-                yield from _parts(fitted, places[index], [given[i] for i in index])
+                index = selected_places(estimator, columns, names)
+                yield from _parts(fitted, places[index], [names[i] for i in index], as_given)
     elif isinstance(estimator, FeatureUnion):
         for _, fitted in estimator.transformer_list:
             if not isinstance(fitted, str):
-                yield from _parts(fitted, places, names)
+                yield from _parts(fitted, places, names, as_given)
     else:
-        yield estimator, places
+        yield estimator, places, as_given
         for member, index in _members(estimator):
-            yield from _parts(member, places if index is None else places[index], names)
+            seen = np.arange(len(places)) if index is None else index
+            yield from _parts(member, places[seen], [names[i] for i in seen], as_given)
 
 
 def _members(estimator: Any) -> Iterator[tuple[Any, Any]]:
@@ -150,7 +167,7 @@ def _codings(part: Any, n: int) -> Iterator[tuple[int, Coding]]:
             strict = getattr(part, "handle_unknown", "") == "error"
             yield place, Coding(name, list(values.tolist()), strict)
     elif isinstance(part, CategoricalNB):
-        for place, count in enumerate(part.n_categories_):
+        for place, count in enumerate(vars(part).get("n_categories_", ())):
             yield place, Coding(name, list(range(count)), strict=True)
     else:
         flags = getattr(part, "is_categorical_", None)  # HistGradientBoosting

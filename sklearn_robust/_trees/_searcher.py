@@ -114,7 +114,7 @@ class TreeSearcher:
     def suits(cls, model: Model) -> bool:
         """Whether the classifier inside is made of trees that can be read and followed."""
         steps, classifier = unwrapped(model.estimator)
-        if not is_tree_model(classifier):
+        if not is_tree_model(classifier) or cls.unread_columns(model) is not None:
             return False
         try:
             MonotoneSteps(steps)
@@ -125,6 +125,14 @@ class TreeSearcher:
         except ValueError:
             return False
         return True
+
+    @staticmethod
+    def unread_columns(model: Model) -> str | None:
+        """Say what a table holds that the search cannot read; None for numbers alone."""
+        table = model.table
+        if table is None or not (table.has_missing or table.still.any()):
+            return None
+        return "missing values" if table.has_missing else "columns of categories or texts"
 
     def decide(self, X: Floats, codes: Ints, ball: Ball, time_limit: float) -> Decision:
         """Prove samples robust, or find adversarial examples.

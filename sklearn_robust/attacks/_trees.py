@@ -125,11 +125,19 @@ class TreeAttack(BaseAttack):
         ------
         TypeError
             If the model is not made of trees.
+        ValueError
+            If X holds missing values or categories.
         """
         if not TreeSearcher.knows(model):
             raise TypeError(
                 f"{model.name} is not made of trees: TreeAttack searches decision trees, forests "
                 "and boosted trees. Attack it with Square, or with PGD if it has a gradient."
+            )
+        unread = TreeSearcher.unread_columns(model)
+        if unread is not None:
+            raise ValueError(
+                f"X holds {unread}, which TreeAttack does not read: attack it with Square, or "
+                "fill or encode them before."
             )
         return TreeScores(model)
 

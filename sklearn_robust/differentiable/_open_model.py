@@ -18,7 +18,7 @@ from ._model import Model
 from ._module import AnyDtype, DifferentiableModel
 from ._reading import Reader, reading
 from ._registry import check_fitted
-from ._scores import ScoreFunction
+from ._scores import ScoreFunction, with_names
 
 __all__ = ["TableModel", "open_model"]
 
@@ -67,6 +67,11 @@ class TableModel(Model):
 
     def _for_estimator(self, X: NDArray[Any]) -> Any:
         return self.table.decode(X)
+
+    @property
+    def input_shape(self) -> tuple[int, ...] | None:
+        """Shape of one row; a frame may hold columns that the estimator leaves out."""
+        return (len(self.table.names),) if self.table.is_frame else super().input_shape
 
     @cached_property
     def scores(self) -> DifferentiableModel | ScoreFunction:
@@ -119,12 +124,28 @@ def open_model(estimator: Any, X: Any = None, params: Mapping[str, Any] | None =
         return Model(estimator) if opened is None else opened
     torch_like = isinstance(fitted, nn.Module) or "module_" in getattr(fitted, "__dict__", {})
     named = params is not None and has_columns(params)
-    if named or (not torch_like and wants_table(X, fitted)):
+    if named or (not torch_like and (wants_table(X, fitted) or _needs_float64(X, fitted))):
         return _open_table(fitted, X, params)
     plain = Model(estimator) if opened is None else opened
     if plain._module is None and params is not None and holds_still(params, X):
         return _open_table(fitted, X, params)  # what has no gradient may be what stays
     return plain
+
+
+def _needs_float64(X: Any, fitted: Any) -> bool:
+    """Whether float32, in which arrays are attacked, changes a prediction on rows of X."""
+    wide = isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "iuf"
+    if not wide or X.dtype.itemsize < 8 or not X.size:
+        return False
+    with np.errstate(over="ignore"):
+        rounded = X.astype(np.float32)
+    if np.array_equal(rounded, X) or not np.isfinite(rounded).all():
+        return False
+    try:
+        known = [np.ravel(fitted.predict(with_names(fitted, rows))) for rows in (X, rounded)]
+        return bool(np.any(known[0] != known[1]))
+    except Exception:  # whatever is wrong with X is said where it is checked
+        return False
 
 
 def _open_table(fitted: Any, X: Any, params: Mapping[str, Any] | None) -> TableModel:

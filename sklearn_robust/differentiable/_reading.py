@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .._tables import Table
 
-__all__ = ["Reader", "at_columns", "behind", "current_reader", "reading"]
+__all__ = ["Reader", "at_columns", "behind", "current_names", "current_reader", "reading"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,12 @@ _READER: ContextVar[Reader | None] = ContextVar("reader", default=None)
 def current_reader() -> Reader | None:
     """Reader of the part that is being built; None behind a step that made other features."""
     return _READER.get()
+
+
+def current_names() -> list[Any]:
+    """Names of the columns that the part being built sees; none behind other features."""
+    reader = current_reader()
+    return [] if reader is None else [reader.table.names[place] for place in reader.places]
 
 
 @contextmanager

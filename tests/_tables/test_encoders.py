@@ -6,11 +6,12 @@ from sklearn.ensemble import BaggingClassifier, HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import CategoricalNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from sklearn_robust._tables import coded_columns, column_places
-from sklearn_robust._tables._encoders import scaled_columns
+from sklearn_robust._tables import coded_columns
+from sklearn_robust._tables._encoders import column_places, scaled_columns
 
 from .people import CODED, FRAME, NUMBERS, Y, pipeline
 
@@ -45,3 +46,18 @@ def test_places_and_spreads():
     assert column_places("b", list("xab")).tolist() == [2]
     spreads = scaled_columns(pipeline(), [*FRAME.columns])
     np.testing.assert_allclose([spreads[0], spreads[1]], NUMBERS.std(0))
+
+
+def test_spreads_are_in_the_units_of_the_samples():
+    scaled = make_pipeline(MinMaxScaler(), StandardScaler(), LogisticRegression()).fit(NUMBERS, Y)
+    assert scaled_columns(scaled, range(2)) == {}
+    twice = make_pipeline(StandardScaler(), StandardScaler(), LogisticRegression())
+    spreads = scaled_columns(twice.fit(10 * NUMBERS, Y), range(2))
+    np.testing.assert_allclose([spreads[0], spreads[1]], 10 * NUMBERS.std(0))
+
+
+def test_ensembles_are_read_by_their_fitted_members():
+    model = BaggingClassifier(make_pipeline(StandardScaler(), LogisticRegression()), 2)
+    assert set(scaled_columns(model.fit(NUMBERS, Y), range(2))) == {0, 1}
+    codes = BaggingClassifier(CategoricalNB(min_categories=4), 2).fit(CODED[:, 2:], Y)
+    assert coded_columns(codes, [0])[0].reader == "CategoricalNB"

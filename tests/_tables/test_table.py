@@ -17,9 +17,10 @@ from sklearn.preprocessing import (
     StandardScaler,
     TargetEncoder,
 )
+from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_robust import make_robust_scorer, robust_score
-from sklearn_robust.attacks import APGD, FAB, PGD, AutoAttack, Square
+from sklearn_robust.attacks import APGD, FAB, PGD, AutoAttack, Square, TreeAttack
 from sklearn_robust.metrics import robustness_curve, robustness_report
 from sklearn_robust.plotting import DecisionSurfaceDisplay
 
@@ -209,7 +210,7 @@ BAD = {
     ),
     "infinite": (lambda: FRAME.assign(age=np.inf), {}, "contains infinity .*in column 'age'"),
     "too large": (lambda: FRAME.assign(age=2.0**99), {}, "too large for an attack in column 'age'"),
-    "other columns": (lambda: FRAME[["town", "age", "income"]], {}, "another order of them"),
+    "other columns": (lambda: FRAME[["town", "age"]], {}, r"type X\[estimator.feature_names_in_\]"),
 }
 
 
@@ -234,3 +235,50 @@ def test_a_feature_that_stays_keeps_its_digits():
     right = np.mean(np.where(y == 1, f, -f) > 0.001 * abs(w[1]))
     assert robust_score(model, X, y, attack=pgd(eps=np.array([0.0, 0.001]))) == right
     assert robustness_curve(model, X, y, eps=[0.0])[0] == model.score(X, y)
+
+
+@pytest.mark.parametrize("order", [["town", "income", "age"], ["more", "age", "town", "income"]])
+def test_frames_in_another_order_are_those_that_the_pipeline_takes(order):
+    frame = FRAME.assign(town=KIND, more=5.0)
+    model = pipeline(frame.drop(columns="more"))
+    moved = pgd().generate(model, frame[order], Y)
+    assert moved.town.equals(frame.town) and [*moved.columns] == order
+    assert robust_score(model, frame[order], Y, attack=pgd()) == exact(model, frame, 0.1)
+    trees = make_pipeline(model[0], DecisionTreeClassifier(max_depth=3)).fit(frame, Y)
+    assert robustness_curve(trees, frame[order], Y, eps=[0.0])[0] == trees.score(frame, Y)
+
+
+def test_columns_named_by_numbers_are_meant_by_name_everywhere():
+    frame = FRAME.set_axis([1, 0, 9], axis=1)
+    model = pipeline(frame, coded=[2], numeric=[0, 1])
+    by_mask = pgd(eps=0.5, mask=[0]).generate(model, frame, Y)
+    assert by_mask[1].equals(frame[1]) and not by_mask[0].equals(frame[0])
+    assert by_mask.equals(pgd(eps={0: 0.5}).generate(model, frame, Y))
+    with pytest.raises(ValueError, match="eps names the column 2, which X does not have"):
+        robust_score(model, frame, Y, attack=pgd(eps={2: 0.5}))
+
+
+def test_digits_that_float32_drops_decide_nothing():
+    x = np.r_[100 * RNG.randn(50), 1 + 1e-10 * np.arange(-25, 25)]
+    X, y = np.c_[x, RNG.randn(100)], (x > 1).astype(int)
+    model = LogisticRegression().fit(X, y)
+    model.coef_[:], model.intercept_[:] = [1e3, 0.0], [-1e3]
+    assert robustness_curve(model, X, y, eps=[0.0])[0] == model.score(X, y) == 1
+    for attack in (
+        pgd(eps=np.array([0.0, 0.1]), loss="margin"),
+        Square(eps=np.array([0.0, 0.1]), max_iter=5),
+    ):
+        assert robust_score(model, X, y, attack=attack) == 1
+
+
+def test_trees_with_missing_values_are_searched_by_their_scores():
+    X = NUMBERS.copy()
+    X[::7, 1] = np.nan
+    for model in (HistGradientBoostingClassifier(max_iter=3), DecisionTreeClassifier(max_depth=3)):
+        model.fit(X, Y)
+        assert robustness_curve(model, X, Y, eps=[0.0])[0] == model.score(X, Y)
+        with pytest.raises(ValueError, match="missing values, which TreeAttack does not read"):
+            robust_score(model, X, Y, attack=TreeAttack(eps=0.1))
+    X[0, 0] = np.inf
+    with pytest.raises(ValueError, match="X contains infinity"):
+        robust_score(model, X, Y, attack=Square(eps=0.1))

@@ -11,12 +11,12 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion
 from torch import nn
 
-from ..._tables import column_places
+from ..._tables import selected_places
 from ...exceptions import NotDifferentiableError
 from .._layers.blocks import Columns, Scale, Sequence, Union, buffer
 from .._layers.outputs import Chain, naming
 from .._meta import transformer
-from .._reading import at_columns
+from .._reading import at_columns, current_names
 from .._registry import build, register
 
 __all__ = ["Elimination", "Imputed"]
@@ -120,10 +120,10 @@ def _feature_union(union):
 @register(ColumnTransformer)
 def _column_transformer(model):
     weights = model.transformer_weights or {}
-    names = vars(model).get("feature_names_in_")
+    names = current_names() or range(model.n_features_in_)
     parts = []
     for name, fitted, columns in model.transformers_:
-        index = column_places(columns, range(model.n_features_in_) if names is None else names)
+        index = selected_places(model, columns, names)
         if len(index) and not (isinstance(fitted, str) and fitted == "drop"):
             with naming(f"Transformer {name!r} of the ColumnTransformer"), at_columns(index):
                 part = Sequence(Columns(index), _part(fitted))
