@@ -143,7 +143,7 @@ class ThreatModel:
             return
         shape = X.shape[1:]
         radius = np.broadcast_to(self._on(X).radius, shape)
-        largest = np.abs(X).max(axis=0, initial=0)
+        largest = np.maximum(X.max(axis=0, initial=0), -X.min(axis=0, initial=0))
         coarse = (radius > 0) & (np.spacing(largest) > radius / 8)
         if coarse.any():
             warnings.warn(

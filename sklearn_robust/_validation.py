@@ -292,12 +292,20 @@ def check_bounds(bounds, X):
         )
     if X.size:
         low, high = _with_rounding(low, high, X)
-    if X.size and (np.any(X < low.astype(X.dtype)) or np.any(X > high.astype(X.dtype))):
+    if X.size and not _inside(X, low.astype(X.dtype), high.astype(X.dtype)):
         raise ValueError(
             f"X spans [{X.min():g}, {X.max():g}] and leaves bounds={bounds!r}: rescale X, widen "
             "bounds, or type bounds=None for no box."
         )
     return low, high
+
+
+def _inside(X: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> bool:
+    """Whether all samples lie in a box; NaN leaves none."""
+    least, greatest = X.min(axis=0), X.max(axis=0)
+    if np.isnan(least).any():  # cells that are missing
+        return not (np.any(X < low) or np.any(X > high))
+    return not (np.any(least < low) or np.any(greatest > high))
 
 
 def check_closed_box(norm: str, bounds: Any) -> None:
@@ -315,8 +323,8 @@ def _with_rounding(low, high, X):
     sides = []
     for side, sign in ((low, -1), (high, 1)):
         axis = 0 if side.ndim else None
-        reach = sign * (sign * X).max(axis=axis).astype(np.float64)
-        size = np.abs(X).max(axis=axis).astype(np.float32)
+        reach = (X.max if sign > 0 else X.min)(axis=axis).astype(np.float64)
+        size = np.maximum(X.max(axis=axis), -X.min(axis=axis)).astype(np.float32)
         beyond = sign * (reach - side.astype(X.dtype)) > 0
         slight = sign * (reach - side) <= 4 * np.spacing(size).astype(np.float64)
         sides.append(np.where(beyond & slight, reach, side))

@@ -23,6 +23,7 @@ from ..differentiable._state import records, seeded
 from ..exceptions import ZeroGradientWarning
 from ._arrays import batches_of
 from ._batch import AttackBatch, AttackResult
+from ._cache import KeptEntry
 from ._core import TABLE_PARAMS
 from ._losses import describe_loss
 from ._parameters import attack_class
@@ -136,7 +137,7 @@ class BaseAttack(AttackTransformer):
         codes = self._codes(model, X, y)
         flags = self._generating(model) | {"table": model.table}
         result = AttackResult.join(self._results(self.logits_of(model), X, codes, bounds, **flags))
-        self._warn_of_zero_gradients(result)
+        self._warn_of_stuck(int(self._stuck(result).sum()), len(result.fooled))
         return _array(result.x_adv)
 
     def _generating(self, model: Model) -> dict[str, Any]:
@@ -180,6 +181,8 @@ class BaseAttack(AttackTransformer):
         attack = self.on_columns(model)
         bounds = check.check_bounds(attack.bounds, samples)
         result = attack._evaluate(model, samples, attack._codes(model, samples, y), bounds)
+        stuck = result.pop("stuck")
+        attack._warn_of_stuck(int(stuck.sum()), len(stuck))
         result.X_adv = model.decode(result.X_adv, slice(None))
         return result
 
@@ -192,10 +195,13 @@ class BaseAttack(AttackTransformer):
         *,
         checked: bool = False,
         index: NDArray[np.int64] | None = None,
+        keep: KeptEntry | None = None,
     ) -> Bunch:
         """Evaluate with an opened model, checked samples, class codes and the box of the call.
 
         ``checked`` says that no clean sample counts as fooled; errors name samples by ``index``.
+        What members of a cascade find is kept by ``keep``. ``stuck`` of the result says which
+        samples stayed for want of a gradient.
         """
         flags: dict[str, Any] = {
             "stop": True,
@@ -205,8 +211,7 @@ class BaseAttack(AttackTransformer):
             "table": model.table,
         }
         data = (self.logits_of(model), X, codes, bounds)
-        result = AttackResult.join(self._results(*data, index=index, **flags))
-        self._warn_of_zero_gradients(result)
+        result = AttackResult.join(self._results(*data, index=index, keep=keep, **flags))
         X_adv, fooled = _array(result.x_adv), result.fooled.cpu().numpy()
         moved = X_adv if model.table is None else np.where(model.table.still, X, X_adv)
         return Bunch(
@@ -215,6 +220,7 @@ class BaseAttack(AttackTransformer):
             distance=np.where(fooled, self.threat_model.distance(moved, X), np.inf),
             n_queries=result.n_queries.cpu().numpy(),
             loss=result.loss.cpu().numpy(),
+            stuck=self._stuck(result).cpu().numpy(),
         )
 
     def logits_of(self, model: Model) -> Any:
@@ -298,9 +304,11 @@ class BaseAttack(AttackTransformer):
         X: NDArray[np.float32],
         codes: NDArray[np.int64],
         bounds: Bounds,
+        *,
+        keep: KeptEntry | None = None,
         **flags: Any,
     ) -> Iterator[AttackResult] | list[AttackResult]:
-        """Results of one batch after the other."""
+        """Results of one batch after the other; a cascade keeps those of its members."""
         seed = seed_of(self.random_state)
         return self._batches(self._attack, logits, X, codes, bounds, seed, **flags)
 
@@ -335,14 +343,18 @@ class BaseAttack(AttackTransformer):
                 result = attack(batch)
             yield result
 
-    def _warn_of_zero_gradients(self, result: AttackResult) -> None:
-        """Tell of samples that stayed where they were for want of a gradient."""
-        if isinstance(self.mask, np.ndarray) and not self.mask.any():
-            return  # categories alone change
-        n_flat = int(((result.has_gradient < 0) & ~result.fooled).sum())
-        if n_flat and self.on_nan == "raise":  # NaN that counts as robust has no gradient, either
+    def _stuck(self, result: AttackResult) -> torch.Tensor:
+        """Which samples stayed where they were for want of a gradient, bool of shape (n,)."""
+        stuck = (result.has_gradient < 0) & ~result.fooled
+        categories_alone = isinstance(self.mask, np.ndarray) and not self.mask.any()
+        # NaN that counts as robust has no gradient, either.
+        return stuck & (not categories_alone and self.on_nan == "raise")
+
+    def _warn_of_stuck(self, n_stuck: int, n: int) -> None:
+        """Tell of samples that stayed where they were."""
+        if n_stuck:
             warnings.warn(
-                f"{type(self).__name__} could not move {n_flat} of {len(result.fooled)} samples: "
+                f"{type(self).__name__} could not move {n_stuck} of {n} samples: "
                 f"there the gradient of {self._zero_gradient_advice()}",
                 ZeroGradientWarning,
                 stacklevel=4,

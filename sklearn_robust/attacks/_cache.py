@@ -7,10 +7,10 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import sklearn
 import torch
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .._version import __version__
 
-__all__ = ["CHUNK", "VerdictCache", "content_hash"]
+__all__ = ["CHUNK", "KeptEntry", "VerdictCache", "content_hash"]
 
 CHUNK = 100  # samples whose verdicts are written together
 _VERSIONS = (__version__, torch.__version__, sklearn.__version__, np.__version__)
@@ -93,47 +93,47 @@ class VerdictCache:
     def __init__(self, folder: str | os.PathLike[str], *parts: Any) -> None:
         self.folder = Path(folder)
         self.key = content_hash([content_hash(part, _name_of(part)) for part in parts], "key")
+        self.writable = True
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
+        except (FileExistsError, NotADirectoryError, ValueError) as error:
             raise ValueError(
-                f"cache is {os.fspath(folder)!r}, which cannot be a folder ({error.strerror}): "
-                "give a folder that can be written to."
+                f"cache is {os.fspath(folder)!r}, which cannot be a folder "
+                f"({getattr(error, 'strerror', error)}): give a folder that can be written to."
             ) from error
+        except OSError as error:
+            self._cannot_write(error)
 
-    def recall(
-        self, X: NDArray[Any], codes: NDArray[Any], compute: Callable[[], NDArray[Any]]
-    ) -> NDArray[Any]:
-        """Read the verdicts on some samples, or find them and write them down.
+    def entry(self, X: NDArray[Any], codes: NDArray[Any]) -> KeptEntry:
+        """Return the place of the verdicts on some samples.
 
         Parameters
         ----------
         X, codes : arrays of n samples and of their class codes
             Which verdicts are meant.
-        compute : callable
-            ``() -> array of shape (n,)`` finds them.
 
         Returns
         -------
-        found : array of shape (n,)
-            As of ``compute``.
+        entry : KeptEntry
+            Reads and writes them.
         """
-        path = self.folder / f"{self._name(X, codes)}.npy"
-        known = _read(path, len(X))
-        if known is not None:
-            return known
-        found = compute()
-        self._write(path, found)
-        return found
-
-    def _name(self, X: NDArray[Any], codes: NDArray[Any]) -> str:
         digest = hashlib.sha256(f"{self.key} {_VERSIONS} {X.shape} {X.dtype}".encode())
         digest.update(np.ascontiguousarray(X).data)
         digest.update(np.ascontiguousarray(codes).data)
-        return digest.hexdigest()
+        return KeptEntry(self, digest.hexdigest())
 
-    def _write(self, path: Path, found: NDArray[Any]) -> None:
-        """Write one file as a whole or not at all."""
+    def write(self, path: Path, found: NDArray[Any]) -> None:
+        """Write one file as a whole or not at all; a folder that cannot be written to is told of.
+
+        Parameters
+        ----------
+        path : path
+            In the folder.
+        found : array
+            What to write.
+        """
+        if not self.writable:
+            return
         try:
             handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
             try:
@@ -144,32 +144,95 @@ class VerdictCache:
                 os.unlink(name)
                 raise
         except OSError as error:
-            warnings.warn(
-                f"verdicts cannot be written to cache {str(self.folder)!r} ({error.strerror}): "
-                "the evaluation goes on, and what it finds from here on is not kept.",
-                stacklevel=2,
-            )
+            self._cannot_write(error)
+
+    def _cannot_write(self, error: OSError) -> None:
+        self.writable = False  # told of once
+        warnings.warn(
+            f"verdicts cannot be written to cache {str(self.folder)!r} ({error.strerror}): "
+            "the evaluation goes on, and what it finds from here on is not kept.",
+            stacklevel=3,
+        )
+
+
+class KeptEntry:
+    """Place of the verdicts on some samples in a folder, and of what finds them by stages.
+
+    Parameters
+    ----------
+    cache : VerdictCache
+        The folder.
+    name : str
+        Of the file, without its suffix.
+    """
+
+    def __init__(self, cache: VerdictCache, name: str) -> None:
+        self.cache, self.name = cache, name
+        self._stages: list[KeptEntry] = []
+
+    @property
+    def path(self) -> Path:
+        """File of the verdicts."""
+        return self.cache.folder / f"{self.name}.npy"
+
+    def recall(
+        self, shape: tuple[int, ...], compute: Callable[[], NDArray[Any]]
+    ) -> NDArray[np.float64]:
+        """Read the verdicts, or find them and write them down.
+
+        Parameters
+        ----------
+        shape : tuple
+            Of the verdicts.
+        compute : callable
+            ``() -> float64 array`` finds them.
+
+        Returns
+        -------
+        found : float64 array
+            As of ``compute``.
+        """
+        known = _read(self.path, shape)
+        if known is not None:
+            return known
+        found = compute()
+        self.cache.write(self.path, found)
+        for stage in self._stages:  # the whole is known from now on
+            with suppress(OSError):
+                stage.path.unlink()
+        return found
+
+    def stage(self, number: int, rows: NDArray[np.int64]) -> KeptEntry:
+        """Return the place of what one stage of a search finds on some of the samples.
+
+        Parameters
+        ----------
+        number : int
+            Of the stage.
+        rows : int array
+            Which of the samples the stage sees.
+
+        Returns
+        -------
+        entry : KeptEntry
+            Its file goes once the verdicts of all stages are written.
+        """
+        digest = hashlib.sha256(f"{self.name} {number}".encode())
+        digest.update(np.ascontiguousarray(rows).data)
+        entry = KeptEntry(self.cache, digest.hexdigest())
+        self._stages.append(entry)
+        return entry
 
 
 def _name_of(part: Any) -> str:
     return type(part).__name__
 
 
-def _read(path: Path, n: int) -> NDArray[Any] | None:
+def _read(path: Path, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
     """Verdicts of a file; None where there is none, or one that is damaged."""
     try:
-        found: NDArray[Any] = np.load(path, allow_pickle=False)
+        found: NDArray[np.float64] = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    fits = isinstance(found, np.ndarray) and found.shape == (n,) and found.dtype.kind in "bf"
+    fits = isinstance(found, np.ndarray) and found.shape == shape and found.dtype == np.float64
     return found if fits else None
-
-
-def in_chunks(n: int, n_jobs: int | None, run: Callable[[slice], NDArray[Any]]) -> NDArray[Any]:
-    """Join what ``run`` gives for each hundred of n samples, found by ``n_jobs`` processes."""
-    parts = [slice(start, start + CHUNK) for start in range(0, n, CHUNK)]
-    if joblib.effective_n_jobs(n_jobs) == 1:
-        return np.concatenate([run(part) for part in parts])
-    return np.concatenate(
-        list(joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(run)(part) for part in parts))
-    )

@@ -10,23 +10,20 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import joblib
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.utils import gen_even_slices
 from torch.utils.data import Dataset
 
 from .. import _validation as check
-from .._norms import Bounds
 from .._random import seed_of
 from .._trees import TreeSearcher
 from .._units import check_units
-from ..differentiable import Model, open_model
+from ..differentiable import Model
 from ..exceptions import BlackBoxWarning
 from ._base import BaseAttack
-from ._cache import VerdictCache, in_chunks
+from ._sharing import find_all
 from ._square import Square
 from ._trees import TreeAttack
 from ._worst_case import WorstCase
@@ -260,61 +257,17 @@ def _attacked(
             f"give it a seed, {type(attack).__name__}(..., random_state=0)."
         )
     attack.random_state = seed_of(attack.random_state)
-    index = (np.arange(len(X)) if index is None else index)[correct]
-    found = _shared(attack, model, X[correct], codes[correct], bounds, index, n_jobs, key, cache)
-    return correct, found
-
-
-def _shared(
-    attack: BaseAttack,
-    model: Model,
-    X: NDArray[np.float32],
-    codes: NDArray[np.int64],
-    bounds: Bounds,
-    index: NDArray[np.int64],
-    n_jobs: int | None,
-    key: str,
-    cache: str | os.PathLike[str] | None,
-) -> NDArray[Any]:
-    """Attack in ``n_jobs`` processes, each of which opens the estimator for itself."""
-    if not len(X):
-        return np.zeros(0, dtype=bool)
-    if cache is not None:
-        kept = VerdictCache(cache, model.estimator, model.table, attack, bounds, key)
-
-        def recall(rows: slice) -> NDArray[Any]:
-            data = (X[rows], codes[rows])
-            opened = model if joblib.effective_n_jobs(n_jobs) == 1 else _packed(model)
-            return kept.recall(
-                *data, lambda: _chunk(attack, opened, *data, bounds, index[rows], key)
-            )
-
-        return in_chunks(len(X), n_jobs, recall)
-    n_chunks = min(joblib.effective_n_jobs(n_jobs), len(X))
-    if n_chunks == 1:
-        return _chunk(attack, model, X, codes, bounds, index, key)
-    parts = joblib.Parallel(n_jobs=n_jobs)(
-        joblib.delayed(_chunk)(
-            attack, _packed(model), X[rows], codes[rows], bounds, index[rows], key
-        )
-        for rows in gen_even_slices(len(X), n_chunks)
+    found = find_all(
+        attack,
+        model,
+        X,
+        codes,
+        np.flatnonzero(correct),
+        bounds=bounds,
+        key=key,
+        index=np.arange(len(X)) if index is None else index,
+        n_jobs=n_jobs,
+        cache=cache,
     )
-    return np.concatenate(parts)
-
-
-def _packed(model: Model) -> Any:
-    """Return what another process opens: the estimator, or the model of a table."""
-    return model.estimator if model.table is None else model
-
-
-def _chunk(
-    attack: BaseAttack,
-    estimator: Any,
-    X: NDArray[np.float32],
-    codes: NDArray[np.int64],
-    bounds: Bounds,
-    index: NDArray[np.int64],
-    key: str,
-) -> NDArray[Any]:
-    model = open_model(estimator)
-    return attack._evaluate(model, X, codes, bounds, checked=True, index=index)[key]
+    attack._warn_of_stuck(found.n_stuck, len(found.values))
+    return correct, found.values

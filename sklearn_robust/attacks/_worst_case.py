@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import field, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from .._tables import Table, has_columns
 from .._threat_model import ThreatModel
 from ._base import BaseAttack
 from ._batch import AttackBatch, AttackResult
+from ._cache import KeptEntry
 from ._core import TABLE_PARAMS
 from ._losses import make_objective
 from ._minimum_norm import MinimumNormAttack
@@ -220,17 +221,24 @@ class WorstCase(BaseAttack):
         X: NDArray[np.float32],
         codes: NDArray[np.int64],
         bounds: Bounds,
+        *,
         index: NDArray[np.int64] | None = None,
+        keep: KeptEntry | None = None,
         **flags: Any,
     ) -> list[AttackResult]:
-        """AttackResult of all samples: what one stage leaves is batched anew for the next."""
+        """AttackResult of all samples: what one stage leaves is batched anew for the next.
+
+        A stage that ``keep`` remembers is not run again; its points are then the clean ones.
+        """
         seed, rows, total = seed_of(self.random_state), np.arange(len(X)), None
         index = rows if index is None else index
-        for name, stage in self._stages():
+        for number, (name, stage) in enumerate(self._stages()):
             data = (logits, X[rows], codes[rows], bounds, seed)
-            part = AttackResult.join(
-                self._batches(stage, *data, index=index[rows], label=name, **flags)
-            )
+            batches = self._batches(stage, *data, index=index[rows], label=name, **flags)
+            if keep is None or not number:  # the clean samples cost one pass
+                part = AttackResult.join(batches)
+            else:
+                part = _remembered(keep, number, rows, logits.tensor(X[rows]), batches)
             total = part if total is None else total.update(torch.as_tensor(rows), part)
             rows = np.flatnonzero(~total.fooled.cpu().numpy())
             if not len(rows):
@@ -248,6 +256,32 @@ class WorstCase(BaseAttack):
                 break
         assert total is not None
         return total
+
+
+def _remembered(
+    keep: KeptEntry,
+    number: int,
+    rows: NDArray[np.int64],
+    x: torch.Tensor,
+    batches: Iterable[AttackResult],
+) -> AttackResult:
+    """Verdicts of one stage on the samples x, read or found and written down."""
+
+    def compute() -> NDArray[np.float64]:
+        part = AttackResult.join(batches)
+        return torch.stack([part.fooled, part.has_gradient]).double().cpu().numpy()
+
+    found = keep.stage(number, rows).recall((2, len(rows)), compute)
+    fooled, has_gradient = torch.as_tensor(found, device=x.device)
+    has_gradient = has_gradient.long()
+    zeros = torch.zeros_like(has_gradient)
+    return AttackResult(
+        x_adv=x,
+        fooled=fooled.bool(),
+        loss=zeros.double(),
+        n_queries=zeros,
+        has_gradient=has_gradient,
+    )
 
 
 def _same_box(bounds: Any, known: tuple[Any, ...]) -> bool:

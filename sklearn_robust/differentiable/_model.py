@@ -23,6 +23,8 @@ from ._state import seeded
 
 __all__ = ["Model", "native_logits"]
 
+_PIECE = 2**22  # numbers in the samples that an estimator is asked for at a time
+
 
 @singledispatch
 def native_logits(estimator: Any) -> Callable[[torch.Tensor], torch.Tensor] | None:
@@ -232,6 +234,15 @@ class Model:
         if own or not hasattr(self.estimator, "predict"):
             return self._source.codes(X)
         self._learn_classes(X)
+        if X.size <= _PIECE:
+            return self._predict(X)
+        size = max(_PIECE // X[0].size, 1)
+        return np.concatenate(
+            [self._predict(X[start : start + size]) for start in range(0, len(X), size)]
+        )
+
+    def _predict(self, X: NDArray[Any]) -> NDArray[np.int64]:
+        """Class codes that the estimator predicts, at once."""
         labels = self.estimator.predict(self._for_estimator(X))
         return encode_labels(labels, self.classes_, self.name)
 

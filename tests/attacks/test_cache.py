@@ -75,7 +75,7 @@ def test_a_killed_evaluation_goes_on(killed_after, tmp_path, monkeypatch):
     labels = module(torch.tensor(X, dtype=torch.float32)).argmax(1).numpy()
     COUNTS.rows = 0
     whole = robust_score(module, X, labels, attack=ATTACK)
-    all_rows, writes, write = COUNTS.rows, [], VerdictCache._write
+    all_rows, writes, write = COUNTS.rows, [], VerdictCache.write
 
     def dying(self, path, found):
         write(self, path, found)
@@ -83,11 +83,11 @@ def test_a_killed_evaluation_goes_on(killed_after, tmp_path, monkeypatch):
         if len(writes) == killed_after:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(VerdictCache, "_write", dying)
+    monkeypatch.setattr(VerdictCache, "write", dying)
     with pytest.raises(KeyboardInterrupt):
         robust_score(module, X, labels, attack=ATTACK, cache=tmp_path)
     assert len(os.listdir(tmp_path)) == killed_after
-    monkeypatch.setattr(VerdictCache, "_write", write)
+    monkeypatch.setattr(VerdictCache, "write", write)
     COUNTS.rows = 0
     assert robust_score(module, X, labels, attack=ATTACK, cache=tmp_path) == whole
     assert COUNTS.rows < all_rows

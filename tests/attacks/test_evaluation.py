@@ -150,7 +150,7 @@ def test_the_gradient_is_near_the_call():
             robust_score(PIPE, X, Y, attack=PGD(eps=0.1))
     finally:
         sys.setprofile(None)
-    assert len(calls) <= 300
+    assert len(calls) <= 310
 
 
 def test_none_means_the_worst_case_or_a_search_by_scores():

@@ -101,11 +101,18 @@ class Predictor(Trainer):
         size = auto_batch_size(X[0].size, device)
 
         def batches() -> Tensor:
-            parts = [
-                self.compute_logits(torch.tensor(X[start : start + size], device=device)).detach()
-                for start in range(0, len(X), size)
-            ]
-            return torch.cat(parts).cpu()
+            whole = None
+            for start in range(0, len(X), size):
+                x = torch.tensor(X[start : start + size], device=device)
+                z = self.compute_logits(x).detach()
+                if len(X) <= size:
+                    return z.cpu()
+                if whole is None:  # small pieces that stay would scatter what batches leave free
+                    whole = z.new_empty((len(X), *z.shape[1:]))
+                check_shape(z, len(x), len(self.classes_))
+                whole[start : start + size] = z
+            assert whole is not None
+            return whole.cpu()
 
         z = without_graph(batches)
         check_shape(z, len(X), len(self.classes_))
