@@ -160,7 +160,12 @@ def test_an_interruption_says_so(monkeypatch, capsys):
 
     monkeypatch.setattr("sklearn_robust.report.compare", interrupted)
     assert main(["compare", "--data", "moons"]) == 130
-    assert capsys.readouterr().err == "interrupted.\n"
+    said = (
+        "interrupted. To go on from here, type:\n  sklearn-robust compare --data moons --resume\n"
+    )
+    assert capsys.readouterr().err == said
+    assert main(["compare", "--data", "moons", "--resume"]) == 130
+    assert capsys.readouterr().err == said
 
 
 def test_the_package_runs_as_a_module(monkeypatch, capsys):
