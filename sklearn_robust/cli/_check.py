@@ -49,11 +49,16 @@ def add_check(commands: Any) -> None:
         action="store_true",
         help="accept the upper bound of a model without a gradient, such as a forest",
     )
+    _add_files(parser)
+    parser.set_defaults(run=_check)
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    """Add the files to write."""
     parser.add_argument("--json", metavar="FILE", help="file to write the evidence to")
     parser.add_argument(
         "--junit", metavar="FILE", help="file to write the outcome to, as JUnit XML"
     )
-    parser.set_defaults(run=_check)
 
 
 def _check(args: argparse.Namespace) -> int:

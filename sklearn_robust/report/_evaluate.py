@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import _validation as check
 from .._validation import check_sample_shape, encode_labels
@@ -80,12 +81,7 @@ def evaluate(
         raise BadInput(
             "there are no usual strengths for these data; give some, such as --eps 0.1 0.2."
         )
-    with blame_input(ValueError, NotDifferentiableError):
-        opened = open_model(model)
-        module = opened.module
-        check_sample_shape(X, module.input_shape, module.name)
-        codes = encode_labels(y, opened.classes_, module.name)
-        natural = float(np.mean(opened.predict_codes(X) == codes))
+    natural = _natural(model, X, y)
     rounds = attack_model(
         model,
         X,
@@ -97,11 +93,6 @@ def evaluate(
         worst=attack == "worst",
         certify=certify or None,
     )
-    accuracy: dict[str, list[float]] = {}
-    for masks in rounds:
-        for name, mask in masks.items():
-            accuracy.setdefault(name, []).append(float(np.mean(mask)))
-    certified = accuracy.pop(PROVEN, None)
     return {
         "net": type(model).__name__,
         "data": loaded.title,
@@ -110,10 +101,29 @@ def evaluate(
         "norm": "linf",
         "natural": natural,
         "eps": radii,
-        "accuracy": accuracy,
-        "certified": certified,
-        "verdict": certified and _verdicts(certified, accuracy),
+        **_sides(rounds),
     }
+
+
+def _natural(model: Any, X: NDArray[Any], y: NDArray[Any]) -> float:
+    """Accuracy without an attack; a model that cannot be attacked by gradients is refused."""
+    with blame_input(ValueError, NotDifferentiableError):
+        opened = open_model(model)
+        module = opened.module
+        check_sample_shape(X, module.input_shape, module.name)
+        codes = encode_labels(y, opened.classes_, module.name)
+        return float(np.mean(opened.predict_codes(X) == codes))
+
+
+def _sides(rounds: Iterable[dict[str, NDArray[np.bool_]]]) -> dict[str, Any]:
+    """Accuracies that the attacks left, those that are proven, and both in words."""
+    accuracy: dict[str, list[float]] = {}
+    for masks in rounds:
+        for name, mask in masks.items():
+            accuracy.setdefault(name, []).append(float(np.mean(mask)))
+    certified = accuracy.pop(PROVEN, None)
+    verdict = certified and _verdicts(certified, accuracy)
+    return {"accuracy": accuracy, "certified": certified, "verdict": verdict}
 
 
 def _verdicts(certified: list[float], accuracy: dict[str, list[float]]) -> list[str]:

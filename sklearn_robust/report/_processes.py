@@ -25,7 +25,7 @@ from ._work import Record, Tell, new_record, recall, run_model
 
 __all__ = ["count_jobs", "count_threads", "run_models"]
 
-_PATIENCE = 2.0  # seconds that processes have to end by themselves
+_PATIENCE = 1.0  # seconds that processes have to end by themselves
 
 
 def count_jobs(settings: Settings) -> int:

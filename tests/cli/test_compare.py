@@ -4,8 +4,10 @@ import json
 import runpy
 import sys
 
+import joblib
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from sklearn_robust import NaturalNet
 from sklearn_robust.cli import main
@@ -105,6 +107,26 @@ def test_evaluate_prints_json(net, capsys):
     assert main(argv) == 0
     result = json.loads(capsys.readouterr().out)
     assert list(result["accuracy"]) == ["C&W"] and len(result["accuracy"]["C&W"]) == 3
+
+
+def test_evaluate_prints_both_sides(net, capsys):
+    argv = ["evaluate", net, "--data", "moons", "--samples", "20", "--eps", ".02", "--certify"]
+    assert main([*argv, "--attack", "fgsm"]) == 0
+    _, head, natural, row = capsys.readouterr().out.splitlines()
+    assert head.split()[-4:] == ["certified", "so", "it", "is"]
+    assert any(words in row for words in ("exact", "within", "between"))
+
+
+def test_compare_prints_both_sides_of_models(no_page, tmp_path, capsys):
+    path = tmp_path / "linear.joblib"
+    joblib.dump(LogisticRegression().fit(*load_moons(200, random_state=0)), path)
+    argv = ["compare", *QUICK, "--models", str(path), "--output", str(tmp_path / "out")]
+    assert main(argv) == 2
+    assert "add --trust-pickle" in capsys.readouterr().err
+    assert main([*argv, "--trust-pickle"]) == 0
+    *_, head, row, _ = capsys.readouterr().out.splitlines()
+    assert head.split()[-5:] == ["case", "certified", "so", "it", "is"]
+    assert row.split()[0] == "linear.joblib" and row.split()[-1] == "exact"
 
 
 MISTAKES = [

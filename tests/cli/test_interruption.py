@@ -116,7 +116,8 @@ def test_processes_end_with_the_command(how, tmp_path):
     _, err = process.communicate(timeout=60)
     taken = time.monotonic() - begun
     wait_for(gone, left, seconds=2)
-    assert taken < {"once": 5, "twice": 2, "killed": 1}[how]
+    busy = max(1, os.getloadavg()[0] / os.cpu_count())  # others may use the machine too
+    assert taken < busy * {"once": 5, "twice": 2, "killed": 2}[how]
     if how != "killed":
         assert process.returncode == 130
         assert "To go on from here, type:\n  sklearn-robust compare" in err and "--resume" in err

@@ -55,6 +55,22 @@ def test_the_worst_case_is_at_most_the_default_score(saved, data):
     assert result["accuracy"]["worst case"][0] <= score
 
 
+def test_both_sides_are_shown_where_a_proof_is_cheap_or_asked_for(saved, data, tmp_path):
+    path = str(tmp_path / "model.joblib")
+    joblib.dump(LogisticRegression().fit(data.X_train, data.y_train), path)
+    exact = evaluate(path, "moons", eps=[0.05, 0.3], trust_pickle=True, **PART)
+    assert (
+        exact["certified"] == exact["accuracy"]["worst case"]
+        and "certified" not in (exact["accuracy"])
+    )
+    assert exact["verdict"] == ["exact", "exact"]
+    known = evaluate(saved[1], "moons", eps=[0.02], attack="fgsm", **PART)
+    assert known["certified"] is known["verdict"] is None
+    proven = evaluate(saved[1], "moons", eps=[0.02], attack="fgsm", certify=True, **PART)
+    assert 0 < proven["certified"][0] <= proven["accuracy"]["FGSM"][0]
+    assert proven["accuracy"] == known["accuracy"]
+
+
 def test_a_pickle_is_read_only_if_trusted(data, tmp_path):
     path = str(tmp_path / "model.joblib")
     model = LogisticRegression().fit(data.X_train, data.y_train)
