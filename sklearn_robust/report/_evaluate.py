@@ -76,11 +76,7 @@ def evaluate(
     model = load_classifier(os.fspath(path), trust_pickle=trust_pickle, device=device)
     loaded = load_data(data, **part)
     X, y = loaded.X_test, loaded.y_test
-    radii = sorted(set(eps or loaded.eps or ()))
-    if not radii:
-        raise BadInput(
-            "there are no usual strengths for these data; give some, such as --eps 0.1 0.2."
-        )
+    radii = _strengths(eps or loaded.eps)
     natural = _natural(model, X, y)
     rounds = attack_model(
         model,
@@ -103,6 +99,15 @@ def evaluate(
         "eps": radii,
         **_sides(rounds),
     }
+
+
+def _strengths(eps: Sequence[float] | None) -> list[float]:
+    """Strengths in their order."""
+    if not eps:
+        raise BadInput(
+            "there are no usual strengths for these data; give some, such as --eps 0.1 0.2."
+        )
+    return sorted(set(eps))
 
 
 def _natural(model: Any, X: NDArray[Any], y: NDArray[Any]) -> float:
