@@ -207,6 +207,8 @@ def _radius(
     """Radius of each column, and the spreads that it was measured in."""
     scales: dict[Any, tuple[float, str]] = {}
     if isinstance(eps, Mapping):
+        if not eps:
+            raise ValueError("eps is {}; give a radius by column, such as eps={'age': 2}.")
         radius = np.zeros(len(table.names))
         for name, value in eps.items():
             place = moving_place(name, table, "eps")

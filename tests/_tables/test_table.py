@@ -317,3 +317,20 @@ def test_reports_name_the_scale_of_a_radius():
     model = LogisticRegression().fit(wide, Y)
     report = robustness_report(model, wide, Y, attack=pgd(eps="0.1 std"))
     assert "(a), " in report and "smallest and largest of 9, of the samples" in report
+
+
+def test_trees_on_integers_are_searched_exactly():
+    frame = pd.DataFrame(RNG.randint(0, 30, (N, 2)), columns=["a", "b"])
+    y = ((frame.a - 15) * (frame.b - 15) > 0).to_numpy().astype(int)
+    model = DecisionTreeClassifier(random_state=0).fit(frame, y)
+    steps = [frame + [i, j] for i in (-2, -1, 0, 1, 2) for j in (-2, -1, 0, 1, 2)]
+    brute = np.mean(np.all([model.predict(moved) == y for moved in steps], axis=0))
+    assert robust_score(model, frame, y, eps=2) == robust_score(model, frame, y, eps=2.5) == brute
+
+
+def test_at_radius_0_categories_stay():
+    attack = pgd(eps={"age": 0.1}, categorical={"town": "any"})
+    curve = robustness_curve(pipeline(), FRAME, Y, eps=[0, 1], attack=attack)
+    assert curve[0] == pipeline().score(FRAME, Y) > curve[1]
+    with pytest.raises(ValueError, match="eps is {}; give a radius by column"):
+        robust_score(pipeline(), FRAME, Y, attack=pgd(eps={}))
