@@ -229,7 +229,8 @@ class _Reader:
         if isinstance(node, ast.Name):
             return self._column(self.place(node), matrix)
         if isinstance(node, ast.Constant):
-            return node.value if isinstance(node.value, str) else np.float64(node.value)
+            value: Any = node.value
+            return value if isinstance(value, str) else np.float64(value)
         if isinstance(node, ast.BinOp):
             left, right = self.value(node.left, matrix), self.value(node.right, matrix)
             return _COMPUTED[type(node.op)](left, right)
