@@ -15,6 +15,7 @@ from . import _validation as check
 from ._norms import Bounds, Box, Norm, get_norm, is_missing, round_to_grid
 from ._norms._registry import NORMS
 from ._random import RowNoise, seed_of
+from ._tables import has_columns, is_mixed
 
 __all__ = ["ThreatModel"]
 
@@ -97,8 +98,18 @@ class ThreatModel:
         threat : ThreatModel
             The same with every parameter as an array of float64 or bool, and the box decided.
         """
+        self._refuse_columns(X)
         X = _samples(X)
         return self.with_shape(X.shape[1:], check.check_bounds(self.bounds, X))
+
+    def _refuse_columns(self, X: ArrayLike) -> None:
+        """Raise for a mixed frame, or for parameters that name columns: an attack reads those."""
+        if is_mixed(X) or has_columns(vars(self)):
+            raise ValueError(
+                "A ThreatModel by itself moves arrays of numbers, and X is a mixed frame or a "
+                "parameter names columns: give the parameters to an attack, and type "
+                "PGD(eps={'age': 2}).generate(estimator, X, y)."
+            )
 
     def with_shape(self, shape: Sequence[int], bounds: Bounds) -> ThreatModel:
         """Check all but the box, which is given: (lower, upper) or None.
@@ -242,6 +253,7 @@ class ThreatModel:
         X_adv : array of shape (n_samples, ...), float32
             In the ball around X, in the box and on the grid, also after rounding to float32.
         """
+        self._refuse_columns(X)
         X, X_adv = _samples(X, self.exact), _samples(X_adv, self.exact)
         threat, x = self._on(X), torch.as_tensor(X)
         inside = threat.ball(x).project_exact(torch.as_tensor(X_adv), x, threat.box(x))
@@ -264,6 +276,7 @@ class ThreatModel:
         X_adv : array of shape (n_samples, ...), float32
             In ball and box and on the grid.
         """
+        self._refuse_columns(X)
         X = _samples(X, self.exact)
         threat, x = self._on(X), torch.as_tensor(X)
         noise = RowNoise(seed_of(random_state), x)
@@ -354,6 +367,7 @@ class ThreatModel:
         radius : float
             In the norm.
         """
+        self._refuse_columns(X)
         X = _samples(X, self.exact)
         threat = self._on(X)
         if threat.bounds is None:

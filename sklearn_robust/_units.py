@@ -118,7 +118,7 @@ def whole_shades(X: NDArray[Any]) -> bool:
 def _of_given_radius(threat: ThreatModel, X: NDArray[Any]) -> UnitsCaveat | None:
     """Less than half a shade is a radius for other units, whoever gave it."""
     eps = np.max(threat.eps, initial=0)
-    if not 0 < eps < 0.5 or threat.norm not in ("linf", np.inf) or not whole_shades(X):
+    if not 0 < eps < 0.5 or threat.norm in ("l0", 0) or not whole_shades(X):
         return None
     return UnitsCaveat(
         f"X holds pixels in whole shades from {X.min():g} to {X.max():g}, and eps={eps:.4g} is "

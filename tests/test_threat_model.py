@@ -1,6 +1,9 @@
 """The threat model: what it lets through, against brute force and closed forms; bad input."""
 
+from functools import partial
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy import stats
@@ -150,3 +153,13 @@ def test_bad_parameters_end_in_a_sentence(case):
 def test_values_too_large_for_float32_are_told():
     with pytest.warns(UserWarning, match="too coarse for eps=0.1"):
         ThreatModel(0.1, bounds=None).check_resolution(X + np.float32(1e7))
+
+
+@pytest.mark.parametrize("what", ["frame", "radius"])
+def test_tables_are_for_attacks(what):
+    frame = pd.DataFrame({"age": [1.0, 2.0], "job": ["cook", "clerk"]})
+    threat = ThreatModel({"age": 2} if what == "radius" else 0.1)
+    samples = frame if what == "frame" else X
+    for ask in (threat.on, threat.sample, threat.covering_radius, partial(threat.project, X)):
+        with pytest.raises(ValueError, match=r"type PGD\(eps=.*generate\(estimator, X, y\)"):
+            ask(samples)

@@ -108,11 +108,11 @@ def test_a_given_radius_of_pixels_is_not_blamed_on_other_data(X):
     check_units(ThreatModel(8 / 255), X.astype(np.float32))
 
 
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 @pytest.mark.parametrize("eps", [8 / 255, 0.3], ids=str)
-def test_a_given_radius_below_half_a_shade_is_told(eps):
+def test_a_given_radius_below_half_a_shade_is_told(eps, norm):
     with pytest.warns(UnitsWarning, match=f"less than half a shade.*X / 255 or eps={255 * eps:g}"):
-        check_units(ThreatModel(eps), shades())
-    check_units(ThreatModel(eps, norm="l1"), shades())
+        check_units(ThreatModel(eps, norm=norm), shades())
 
 
 # -- who tells it ----------------------------------------------------------------------------------

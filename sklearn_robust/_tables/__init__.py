@@ -5,9 +5,18 @@ X to a matrix of float64 and back. Attacks move the matrix; the estimator is alw
 what :meth:`Table.decode` makes of it.
 """
 
-from ._by_column import ColumnThreat, has_columns, holds_still, moving, resolve
+from ._by_column import (
+    ColumnThreat,
+    describe_scales,
+    has_columns,
+    holds_still,
+    moving,
+    moving_place,
+    resolve,
+)
 from ._constraints import Constraints, constraints_of, flips_of
 from ._encoders import coded_columns, selected_places
+from ._frames import is_mixed
 from ._table import Column, Table, read_table, wants_table
 
 __all__ = [
@@ -17,10 +26,13 @@ __all__ = [
     "Table",
     "coded_columns",
     "constraints_of",
+    "describe_scales",
     "flips_of",
     "has_columns",
     "holds_still",
+    "is_mixed",
     "moving",
+    "moving_place",
     "read_table",
     "resolve",
     "selected_places",

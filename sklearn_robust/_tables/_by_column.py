@@ -16,6 +16,7 @@ from ._table import Table
 
 __all__ = [
     "ColumnThreat",
+    "describe_scales",
     "has_columns",
     "holds_still",
     "moving",
@@ -23,6 +24,9 @@ __all__ = [
     "place_of",
     "resolve",
 ]
+
+
+_NAMED = 6  # columns whose scales are told one by one
 
 
 @dataclass
@@ -203,6 +207,8 @@ def _radius(
     """Radius of each column, and the spreads that it was measured in."""
     scales: dict[Any, tuple[float, str]] = {}
     if isinstance(eps, Mapping):
+        if not eps:
+            raise ValueError("eps is {}; give a radius by column, such as eps={'age': 2}.")
         radius = np.zeros(len(table.names))
         for name, value in eps.items():
             place = moving_place(name, table, "eps")
@@ -239,10 +245,27 @@ def _one_radius(
     return share * spread
 
 
+def describe_scales(params: Mapping[str, Any], table: Table) -> str | None:
+    """Say which standard deviations a radius such as "0.1 std" was multiplied with; or None."""
+    mask = _mask(params.get("mask"), table)
+    _, scales = _radius(params.get("eps"), params.get("norm"), mask, table)
+    parts = []
+    for origin in sorted({origin for _, origin in scales.values()}):
+        names = [name for name, (_, source) in scales.items() if source == origin]
+        if len(names) > _NAMED:
+            names = sorted(names, key=lambda name: scales[name][0])
+            names = [names[0], names[-1]]
+        listed = [f"{scales[name][0]:.4g} ({name})" for name in names]
+        total = sum(source == origin for _, source in scales.values())
+        joint = f", smallest and largest of {total}" if total > _NAMED else ""
+        parts.append(f"{', '.join(listed)}{joint}, of {origin}")
+    return f"eps is in standard deviations: {'; '.join(parts)}." if parts else None
+
+
 def spread_of(place: int, table: Table) -> tuple[float, str]:
     """Find the standard deviation of a column, and say where it is from."""
     if place in table.spreads:
-        return table.spreads[place], "training data, by StandardScaler"
+        return table.spreads[place], "the training data, by StandardScaler"
     values = table.matrix[:, place]
     return float(values[~is_missing(values)].std()), "the samples attacked"
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Source", "is_frame", "open_source"]
+__all__ = ["Source", "is_frame", "is_mixed", "open_source"]
 
 _EXACT = 2.0**53  # integers up to here are exact in float64
 _KINDS = {"f": "number", "i": "integer", "u": "integer", "b": "boolean"}
@@ -21,6 +21,17 @@ def is_frame(X: Any) -> bool:
     """Whether ``X`` is a frame of pandas or polars."""
     library = type(X).__module__.split(".")[0]
     return library in ("pandas", "polars") and type(X).__name__ == "DataFrame"
+
+
+def is_mixed(X: Any) -> bool:
+    """Whether ``X`` is a frame with columns of other things than numbers, or missing cells."""
+    if not is_frame(X):
+        return False
+    source = open_source(X)
+    for place in range(len(source.names)):
+        if source.kind(place) == "other" or np.isnan(source.floats(place)).any():
+            return True
+    return False
 
 
 def open_source(X: Any) -> Source:

@@ -42,6 +42,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "round": np.rint,
     "sqrt": np.sqrt,
 }
+_LONGEST = 500  # characters of a relation
 _QUOTED = re.compile(r"`([^`]+)`")
 
 
@@ -118,6 +119,11 @@ def _of_function(function: Callable[[Any], Any], table: Table) -> Relation:
 def _of_text(text: Any, table: Table) -> Relation:
     if not isinstance(text, str):
         raise ValueError(f"relations holds {text!r:.200}; give a text such as 'a <= b'.")
+    if len(text) > _LONGEST:
+        raise ValueError(
+            f"A relation has {len(text)} characters, {text[:40]!r}...; give several of up to "
+            f"{_LONGEST}, or a function."
+        )
     quoted: dict[str, str] = {}
 
     def place_holder(found: re.Match[str]) -> str:
@@ -127,7 +133,7 @@ def _of_text(text: Any, table: Table) -> Relation:
 
     try:
         body = ast.parse(_QUOTED.sub(place_holder, text).strip(), mode="eval").body
-    except SyntaxError:
+    except (SyntaxError, ValueError):
         raise _unreadable(text, "it is no expression") from None
     reader = _Reader(text, table, quoted)
     if not isinstance(body, (ast.Compare, ast.BoolOp)):
@@ -176,6 +182,8 @@ class _Reader:
         elif isinstance(node, ast.Constant):
             if not isinstance(node.value, (int, float, str)):
                 raise _unreadable(self.text, f"{node.value!r} is no number")
+            if isinstance(node.value, int) and abs(node.value) > 10**300:
+                raise _unreadable(self.text, "a number is too large")
         elif isinstance(node, ast.Call):
             known = isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS
             if not known or node.keywords or not node.args:
@@ -204,8 +212,13 @@ class _Reader:
 
     def holds(self, node: ast.AST, matrix: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether each row meets the relation; a missing value meets all."""
-        with np.errstate(all="ignore"):
-            found = np.broadcast_to(np.asarray(self.value(node, matrix), dtype=bool), len(matrix))
+        try:
+            with np.errstate(all="ignore"):
+                value = np.asarray(self.value(node, matrix), dtype=bool)
+        except TypeError:
+            reason = "it computes with texts, or compares them with numbers"
+            raise _unreadable(self.text, reason) from None
+        found = np.broadcast_to(value, len(matrix))
         unknown = np.zeros(len(matrix), dtype=bool)
         for place in self.used:
             unknown |= is_missing(matrix[:, place])
@@ -216,7 +229,8 @@ class _Reader:
         if isinstance(node, ast.Name):
             return self._column(self.place(node), matrix)
         if isinstance(node, ast.Constant):
-            return node.value
+            value: Any = node.value
+            return value if isinstance(value, str) else np.float64(value)
         if isinstance(node, ast.BinOp):
             left, right = self.value(node.left, matrix), self.value(node.right, matrix)
             return _COMPUTED[type(node.op)](left, right)

@@ -76,6 +76,12 @@ class TensorAttack:
 
     def check_parameters(self) -> None:
         """Raise unless all parameters are valid; a subclass may add checks of its own."""
+        first = vars(self).get("estimator")
+        if isinstance(first, (int, float)):
+            raise ValueError(
+                f"estimator is {first!r}, a number: name the radius, "
+                f"{type(self).__name__}(eps={first!r})."
+            )
         norm = check.check_norm(self.norm)
         known = self.supported_norms
         if known is not None and norm not in known:

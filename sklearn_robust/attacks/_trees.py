@@ -74,7 +74,8 @@ class TreeAttack(BaseAttack):
     Where it ends in time, the attack succeeds on every sample that has an adversarial example, up
     to rounding. In linf it is done by dtai-veritas [2]_ where that is installed
     (``pip install sklearn-robust[trees]``), else, and in l2 and l1, by a slower one of our own.
-    Features that are kept on integers are searched as if they were not, and rounded.
+    Features that are kept on integers are searched as if they were not, and rounded away from the
+    sample: a part of a tree that holds no integer may hide another one that does.
 
     References
     ----------
@@ -170,6 +171,8 @@ class TreeAttack(BaseAttack):
         self._warn_of_lateness(int((decision.late & ~found).sum()), len(x))
         hit = torch.as_tensor(rows[found])
         points = torch.as_tensor(decision.X_adv[found]).to(batch.x)
+        if threat.integer is not None:
+            points = _onto_integers(points, batch.x[hit], torch.as_tensor(threat.integer))
         gain = torch.ones(len(hit), dtype=torch.float64)
         result.record(hit, points, gain, torch.ones(len(hit), dtype=torch.bool))
         result.n_queries += 1
@@ -196,3 +199,10 @@ class TreeAttack(BaseAttack):
                 BlackBoxWarning,
                 stacklevel=4,
             )
+
+
+def _onto_integers(points: torch.Tensor, x: torch.Tensor, integer: torch.Tensor) -> torch.Tensor:
+    """Round integer features away from the samples: the search stops just behind a threshold."""
+    steps = points - x
+    whole = x + steps.sign() * (steps.abs() - 1e-9).ceil()
+    return torch.where(integer, whole, points)

@@ -49,8 +49,9 @@ def robustness_curve(
     y : array-like of shape (n_samples,)
         True labels.
     eps : array-like of shape (n_radii,)
-        Radii, at least 0, in any order. Where the attack has a radius for each feature, they are
-        multiples of it: ``eps=[0.5, 1, 2], attack=PGD(eps=0.1 * X.std(axis=0))``.
+        Radii, at least 0, in any order; at 0 nothing changes, categories neither. Where the attack
+        has a radius for each feature, they are multiples of it: ``eps=[0.5, 1, 2],
+        attack=PGD(eps=0.1 * X.std(axis=0))``.
     attack : attack, default=None
         Attack to run at each radius; a single eps of its own is ignored. None is the default of
         :func:`robust_score`. An attack for the nearest point (DeepFool, FAB, CarliniWagner) runs
@@ -112,6 +113,10 @@ def robustness_curve(
     accuracy = np.empty(len(radii))
     for place in np.argsort(radii, kind="stable"):
         radius = float(radii[place])
+        if radius == 0:
+            left = np.flatnonzero(correct)
+            accuracy[place] = len(left) / len(X)
+            continue
         attack.set_params(eps=radius if unit is None else radius * unit)
         options = {"correct": correct[left], "index": left, "n_jobs": n_jobs, "cache": cache}
         options["units_known"] = True

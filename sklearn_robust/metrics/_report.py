@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from .. import _validation as check
 from .._random import seed_of
+from .._tables import describe_scales
 from .._threat_model import ThreatModel
 from .._units import units_caveat
 from ..attacks import PGD, BaseAttack, WorstCase
@@ -101,7 +102,8 @@ def robustness_report(
         "eps" (the largest, where each feature has its own in "eps_per_feature"), "norm",
         "n_samples", "certified" (accuracy that is proven, or None), "verdict" ("exact", "within
         0.8 points" or "between 0.39 and 0.78", or None), "trusted" (bool), "warnings" (name of a
-        check to what it saw) and "caveats" (what to know about the radius in the units of X).
+        check to what it saw) and "caveats" (what to know about the radius in the units of X, such
+        as the standard deviations that ``eps="0.1 std"`` stands for).
 
     Raises
     ------
@@ -203,6 +205,7 @@ def measure(
         Samples that are correct without an attack ("clean"), robust to each attack by its name,
         to all of them ("worst_case"), and where a proof was tried proven to be ("certified").
     """
+    scales = None if model.table is None else describe_scales(main.column_params(), model.table)
     main = main.on_columns(model)
     threat = _threat_of(main, X)
     units = units_caveat(main.threat_model, X, default=main.has_default_radius)
@@ -239,7 +242,7 @@ def measure(
         "verdict": None if certified is None else verdict_of(certified, float(robust.mean())),
         "trusted": not signs,
         "warnings": signs,
-        "caveats": [] if units is None else [units.text],
+        "caveats": [text for text in (units and units.text, scales) if text],
     }
     return numbers, {"clean": correct, **masks, "worst_case": robust, **proven}
 

@@ -123,7 +123,11 @@ def _typed_eps(asked: Audit, meaning: EpsMeaning, X: NDArray[np.float32]) -> dic
     """How to type the radius again: on the command line, in Python, and how to show it."""
     eps = meaning.eps
     if isinstance(asked.eps, str):
-        return {"eps": asked.eps, "eps_python": repr(asked.eps), "shown_eps": _shown_share(asked)}
+        return {
+            "eps": asked.eps,
+            "eps_python": repr(asked.eps),
+            "shown_eps": _shown_share(asked.eps, eps),
+        }
     if np.ndim(eps) == 0:
         text = typed_radius(float(eps))
         return {"eps": text, "eps_python": text, "shown_eps": text}
@@ -131,14 +135,15 @@ def _typed_eps(asked: Audit, meaning: EpsMeaning, X: NDArray[np.float32]) -> dic
         factor = float(np.max(meaning.share[np.isfinite(meaning.share)]))
         text = f"{100 * factor:.4g}%"
         if asked.norm == "linf":
-            shown = f"{text} of each feature's standard deviation"
+            shown = _shown_share(text, eps)
             return {"eps": text, "eps_python": repr(text), "shown_eps": shown}
     python = "eps" if asked.eps is not None else "suggest_eps(X, y, norm=...).eps"
     return {"eps": None, "eps_python": python, "shown_eps": describe_eps(eps)}
 
 
-def _shown_share(asked: Audit) -> str:
-    return f"{asked.eps.strip()} of each feature's standard deviation"
+def _shown_share(text: str, eps: Any) -> str:
+    moving = np.asarray(eps)[np.asarray(eps) > 0]
+    return f"{text.strip()} of each feature's standard deviation: {describe_eps(moving)}"
 
 
 def _curve(

@@ -67,6 +67,9 @@ REFUSED = {
     "a < zz": "names the column 'zz', which X does not have",
     "a < None": "None is no number",
     "a in [1]": "not known",
+    "a\0 < 1": "it is no expression",
+    "a < " + "9" * 400: "a number is too large",
+    "+".join(["a"] * 400) + " < 1": "A relation has 803 characters",
     "a < open('f')": "not known",
 }
 
@@ -85,3 +88,10 @@ def test_other_things_are_no_relations():
     assert read_relations(None, TABLE) == []
     (array,) = read_relations("x0 < x1", read_table(np.array([[1.0, 2], [2, 1]]), None))
     assert array.holds(np.array([[1.0, 2], [2, 1]])).tolist() == [True, False]
+
+
+def test_numbers_are_floats_and_texts_are_no_numbers():
+    (tower, zero, texts) = read_relations(["a < 9**9**9**9", "a < 1 / 0", "a < 2 * 'x'"], TABLE)
+    assert tower.holds(TABLE.matrix).all() and zero.holds(TABLE.matrix).all()
+    with pytest.raises(ValueError, match="computes with texts, or compares them with numbers"):
+        texts.holds(TABLE.matrix)

@@ -282,3 +282,55 @@ def test_trees_with_missing_values_are_searched_by_their_scores():
     X[0, 0] = np.inf
     with pytest.raises(ValueError, match="X contains infinity"):
         robust_score(model, X, Y, attack=Square(eps=0.1))
+
+
+def test_transformers_take_mixed_frames():
+    linear = pipeline()
+    attack = pgd(estimator=linear).fit(FRAME, Y)
+    moved = attack.transform(FRAME)
+    assert moved.equals(pgd().generate(linear, FRAME)) and not moved.age.equals(FRAME.age)
+    part = pgd(estimator=linear, eps={"age": 0.1}).fit(FRAME, Y).transform(FRAME[:9])
+    assert part.income.equals(FRAME.income[:9]) and moved.dtypes.equals(part.dtypes)
+    with pytest.raises(ValueError, match="estimator is None: give the pipeline"):
+        pgd().fit(FRAME, Y)
+
+
+def test_surfaces_over_columns_by_name():
+    def draw(**axes):
+        return DecisionSurfaceDisplay.from_estimator(
+            pipeline(), FRAME, Y, grid_resolution=5, radius=1.0, **axes
+        )
+
+    named = draw(direction="age", other="income")
+    given = draw(direction=np.array([1.0, 0, 0]), other=np.array([0, 1.0, 0]))
+    np.testing.assert_array_equal(named.margin, given.margin)
+    assert named.directions == ("income", "age")
+    with pytest.raises(ValueError, match="direction names column 'town', but it holds"):
+        draw(direction="town")
+
+
+def test_reports_name_the_scale_of_a_radius():
+    report = robustness_report(pipeline(), FRAME, Y, attack=pgd(eps="0.1 std"), output_dict=True)
+    said = f"{NUMBERS[:, 0].std():.4g} (age), {NUMBERS[:, 1].std():.4g} (income), of the training"
+    assert said in report["caveats"][0]
+    wide = pd.DataFrame(RNG.randn(N, 9) * np.arange(1, 10), columns=list("abcdefghi"))
+    model = LogisticRegression().fit(wide, Y)
+    report = robustness_report(model, wide, Y, attack=pgd(eps="0.1 std"))
+    assert "(a), " in report and "smallest and largest of 9, of the samples" in report
+
+
+def test_trees_on_integers_are_searched_exactly():
+    frame = pd.DataFrame(RNG.randint(0, 30, (N, 2)), columns=["a", "b"])
+    y = ((frame.a - 15) * (frame.b - 15) > 0).to_numpy().astype(int)
+    model = DecisionTreeClassifier(random_state=0).fit(frame, y)
+    steps = [frame + [i, j] for i in (-2, -1, 0, 1, 2) for j in (-2, -1, 0, 1, 2)]
+    brute = np.mean(np.all([model.predict(moved) == y for moved in steps], axis=0))
+    assert robust_score(model, frame, y, eps=2) == robust_score(model, frame, y, eps=2.5) == brute
+
+
+def test_at_radius_0_categories_stay():
+    attack = pgd(eps={"age": 0.1}, categorical={"town": "any"})
+    curve = robustness_curve(pipeline(), FRAME, Y, eps=[0, 1], attack=attack)
+    assert curve[0] == pipeline().score(FRAME, Y) > curve[1]
+    with pytest.raises(ValueError, match="eps is {}; give a radius by column"):
+        robust_score(pipeline(), FRAME, Y, attack=pgd(eps={}))

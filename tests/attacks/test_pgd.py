@@ -116,3 +116,8 @@ def test_a_verdict_on_a_linear_model_of_several_classes_is_exact(norm):
         missed += int((robust & ~exact).sum())
         can_be_fooled += int((~exact).sum())
     assert can_be_fooled > 60 and missed <= 0.02 * can_be_fooled
+
+
+def test_a_radius_in_the_place_of_the_estimator_is_told():
+    with pytest.raises(ValueError, match=r"estimator is 0.5, a number: .* PGD\(eps=0.5\)"):
+        PGD(0.5).check_parameters()

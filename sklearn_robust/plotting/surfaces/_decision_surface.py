@@ -134,7 +134,7 @@ class DecisionSurfaceDisplay(DecisionArrays):
         direction : str or array of the samples' shape, default="cw"
             Vertical direction: "cw" down the margin, "ce" up the cross-entropy, "ce_ll" down the
             cross-entropy of the least likely class, "random", or "pca", the principal direction of
-            ``trajectory``.
+            ``trajectory``. Of a frame, also the name of a column of numbers.
         other : str or array of the samples' shape, default="random"
             Horizontal direction; "pca" is the second principal one.
         norm : {"linf", "l2", "l1"}, default="linf"

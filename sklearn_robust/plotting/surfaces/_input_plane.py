@@ -15,6 +15,7 @@ from ... import _functional as F
 from ... import _validation as check
 from ..._norms import Box, get_norm
 from ..._random import RowNoise, seed_of
+from ..._tables import moving_place
 from ...attacks import WorstCase, auto_batch_size
 from ...metrics._boundary import crossing
 from ...metrics._directions import DIRECTIONS, check_direction, direction_tensor, unit
@@ -36,7 +37,7 @@ _N_SCAN = 64
 
 def direction_label(direction: Any) -> str:
     """Return the name of a direction in a figure."""
-    return _LABELS[direction] if isinstance(direction, str) else "given"
+    return _LABELS.get(direction, direction) if isinstance(direction, str) else "given"
 
 
 class InputPlane:
@@ -106,6 +107,9 @@ class InputPlane:
     def _direction(self, role: str, direction: Any, stream: int = 0) -> torch.Tensor:
         if isinstance(direction, str) and direction == "pca":
             return self._principal(role)
+        table = self.probe.model.table
+        if isinstance(direction, str) and direction not in DIRECTIONS and table is not None:
+            direction = 1.0 * (np.arange(len(table.names)) == moving_place(direction, table, role))
         if isinstance(direction, str):
             check.check_choice(role, direction, (*DIRECTIONS, "pca"))
         given = check_direction(direction, self.probe.X)
@@ -113,6 +117,8 @@ class InputPlane:
             d = direction_tensor(
                 given, self.probe, self.x, self.y, slice(0, 1), self.norm, self.noise, stream
             )
+        if table is not None and table.still.any():  # categories have no distance
+            d = unit(torch.where(torch.as_tensor(table.still), 0.0, d), self.norm)
         if not bool(d.any()):
             raise ValueError(
                 f"The gradient behind {role}={direction!r} is zero at sample {self.index}, so that "
