@@ -46,12 +46,12 @@ def test_the_score_is_below_the_largest_gradient_that_was_seen():
     net = nn.Sequential(nn.Linear(4, 9), nn.Tanh(), nn.Linear(9, 3)).double()
     y = net(torch.tensor(X, dtype=torch.float64)).argmax(1).numpy()
     params = {"norm": "l2", "random_state": 0}
-    seen = taylor_radius(net, X[:6], y[:6], all_classes=True, neighborhood=(0.5, 200), **params)
-    with_fit = clever_score(net, X[:6], y[:6], radius=0.5, n_batches=20, n_draws=10, **params)
+    seen = taylor_radius(net, X[:6], y[:6], all_classes=True, neighborhood=(5.0, 200), **params)
+    with_fit = clever_score(net, X[:6], y[:6], radius=5.0, n_batches=20, n_draws=10, **params)
     assert (with_fit <= seen + 1e-12).all()
     assert (with_fit < seen - 1e-6).any()
     again = clever_score(
-        net, X[:6], y[:6], radius=0.5, n_batches=20, n_draws=10, batch_size=4, **params
+        net, X[:6], y[:6], radius=5.0, n_batches=20, n_draws=10, batch_size=4, **params
     )
     np.testing.assert_allclose(with_fit, again, rtol=1e-5)
 
