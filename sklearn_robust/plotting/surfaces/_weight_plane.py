@@ -104,7 +104,10 @@ class WeightPlane:
     def directions(self) -> tuple[dict[str, NDArray[Any]], ...]:
         """Both directions as arrays, by the names of the parameters."""
         return tuple(
-            {name.removeprefix("module."): v.cpu().numpy() for name, v in d.items()}
+            {
+                name.removeprefix("body.").removeprefix("module."): v.cpu().numpy()
+                for name, v in d.items()
+            }
             for d in (self.a, self.b)
         )
 
