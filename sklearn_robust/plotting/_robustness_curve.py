@@ -249,7 +249,8 @@ class RobustnessCurveDisplay(Display):
             proven = (self.certified or {}).get(name)
             if proven is None:
                 continue
-            look = {"facecolor": "none", "edgecolor": line.get_color(), "hatch": "////"}
+            look: dict[str, Any] = {"facecolor": "none", "hatch": "////"}
+            look["edgecolor"] = line.get_color()
             ends = proven[order], attacked[order]
             bands.append(ax.fill_between(self.eps[order], *ends, alpha=0.5, lw=0, **look))
             if not labelled and (attacked > proven).any():
