@@ -368,6 +368,7 @@ def metric_cases():
     m = metrics
     extra = {
         "assert_robust": {"eps": 0.1, "at_least": 0.0, "attack": attacks.FGSM()},
+        "clever_score": {"radius": 0.1, "n_batches": 3, "n_draws": 2},
         "boundary_distance": {"max_distance": 1.0, "n_scan": 4},
         "prediction_divergence": {"eps": 0.1, "max_iter": 2},
         "prediction_stability": {"attack": attacks.FGSM(eps=0.1)},

@@ -6,6 +6,7 @@ a sample.
 
 from ._assert_robust import assert_robust
 from ._boundary import boundary_distance
+from ._clever import clever_score
 from ._curve import robustness_curve
 from ._divergence import prediction_divergence
 from ._hessian import hessian_eigvals
@@ -26,6 +27,7 @@ from ._taylor_radius import taylor_radius
 __all__ = [
     "assert_robust",
     "boundary_distance",
+    "clever_score",
     "decision_margin",
     "hessian_eigvals",
     "hessian_norm",

@@ -17,7 +17,7 @@ from ._indicator_input import IndicatorInput, value_and_gradient
 from ._jacobian import logit_jacobian
 from ._taylor import check_series, second_order
 
-__all__ = ["taylor_radius"]
+__all__ = ["all_classes_at", "points_around", "taylor_radius"]
 
 
 def taylor_radius(
@@ -111,9 +111,9 @@ def taylor_radius(
             f"all_classes={all_classes!r} and neighborhood={neighborhood!r}."
         )
     inputs = IndicatorInput(estimator, X, y)
-    gap_and_gradient = _all_classes(inputs, norm) if all_classes else _runner_up(inputs, norm)
+    gap_and_gradient = all_classes_at(inputs, norm) if all_classes else _runner_up(inputs, norm)
     neighborhood = tuple(neighborhood) if isinstance(neighborhood, Iterator) else neighborhood
-    around = _points(neighborhood, norm, seed_of(random_state))
+    around = points_around(neighborhood, norm, seed_of(random_state))
     kappa = None if order == 1 else second_order(inputs, norm, curvature, True, torch.tensor(1.0))
 
     def radius(x, y):
@@ -143,7 +143,7 @@ def _runner_up(inputs, norm):
     return gap_and_gradient
 
 
-def _all_classes(inputs, norm):
+def all_classes_at(inputs, norm):
     """Lead over each class and dual norm of its gradient, (n, n_classes); inf for the own class."""
 
     def gap_and_gradient(x, y):
@@ -156,7 +156,7 @@ def _all_classes(inputs, norm):
     return gap_and_gradient
 
 
-def _points(neighborhood, norm, seed):
+def points_around(neighborhood, norm, seed):
     """Return the function that yields random points around the samples."""
     if neighborhood is None:
         return lambda x: ()

@@ -51,7 +51,8 @@ class SpectralRegNet(AdversarialNet):
     train. A convolution counts as the matrix (n_out, n_in * kernel) of its weight, as in the papers
     (groups and transposed ones by their blocks): this is not its operator on images, whose largest
     singular value is up to ``sqrt(kernel size)`` times larger. With all singular values near one a
-    layer changes all directions alike, which paper 000 finds in robust nets; no radius follows.
+    layer changes all directions alike, which paper 000 finds in robust nets; no radius follows. Too
+    strong a penalty takes away the gain that a task needs: in the example accuracy falls to 0.86.
 
     References
     ----------
@@ -65,7 +66,7 @@ class SpectralRegNet(AdversarialNet):
     >>> from sklearn_robust.datasets import load_moons
     >>> from sklearn_robust.nets import SpectralRegNet
     >>> X, y = load_moons(300, random_state=0)
-    >>> net = SpectralRegNet(lam=1, lr=0.01, max_epochs=20, random_state=0).fit(X, y)
+    >>> net = SpectralRegNet(lam=1, lr=0.01, max_epochs=60, random_state=0).fit(X, y)
     >>> first = next(net.module_.parameters()).detach()  # of the first layer, (64, 2)
     >>> [round(float(value), 1) for value in torch.linalg.svdvals(first)]
     [1.0, 1.0]

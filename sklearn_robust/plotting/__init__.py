@@ -7,6 +7,7 @@ from ._geometry_display import GeometryDisplay
 from ._hessian_spectrum import HessianSpectrumDisplay
 from ._indicator_study import IndicatorStudyDisplay
 from ._jacobian_display import JacobianDisplay
+from ._jacobian_histogram import JacobianHistogramDisplay
 from ._layer_spectrum import LayerSpectrumDisplay
 from ._margin import MarginDisplay
 from ._regularization_path import RegularizationPathDisplay
@@ -23,6 +24,7 @@ __all__ = [
     "HessianSpectrumDisplay",
     "IndicatorStudyDisplay",
     "JacobianDisplay",
+    "JacobianHistogramDisplay",
     "LayerSpectrumDisplay",
     "LossSurfaceDisplay",
     "MarginDisplay",

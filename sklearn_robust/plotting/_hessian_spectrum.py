@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _validation as check
 from ..metrics._hessian import hessian_eigvals
 from ._display import Display, label_of, name_of_function, named, opened, shared_docs
-from ._style import line_style
+from ._histograms import draw_histograms
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -162,32 +161,9 @@ class HessianSpectrumDisplay(Display):
         """
         check.check_count("bins", bins)
         ax = self.open_axes(ax)
-        values = {name: np.ravel(lam) for name, lam in self.eigenvalues.items()}
-        edges = _edges(np.concatenate(list(values.values())), bins)
-        self.lines_ = []
-        for number, (name, lam) in enumerate(values.items()):
-            counts = np.histogram(lam, edges)[0]
-            color = line_style(number)["color"]
-            options: dict[str, Any] = {
-                "color": color,
-                "lw": 1.8,
-                "label": f"{name}: mean |λ| {abs(lam).mean():.3g}",
-            }
-            ax.stairs(counts, edges, fill=True, color=color, alpha=0.15)
-            self.lines_.append(ax.stairs(counts, edges, **options | kwargs))
-        ax.set_yscale("log")
+        self.lines_ = draw_histograms(ax, self.eigenvalues, bins, "λ", kwargs)
         ax.set(
             xlabel=f"eigenvalue of the input Hessian of the {self.of.replace('_', ' ')}",
             ylabel="number of eigenvalues",
-            ylim=(0.7, None),
         )
-        ax.legend(frameon=False)
         return self
-
-
-def _edges(values: NDArray[Any], bins: int) -> NDArray[np.float64]:
-    """Edges of equal bins over all values, one of them centred at zero."""
-    low, high = min(values.min(), 0.0), max(values.max(), 0.0)
-    width = (high - low) / bins or 1.0
-    first, last = np.floor(low / width - 0.5), np.ceil(high / width + 0.5)
-    return (np.arange(first, last + 1) + 0.5) * width

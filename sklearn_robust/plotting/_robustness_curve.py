@@ -234,33 +234,29 @@ class RobustnessCurveDisplay(Display):
             ax.plot(radii, curve[order], label=name, **line_style(number) | kwargs)[0]
             for number, (name, curve) in enumerate(self.accuracy.items())
         ]
-        certified = self.certified or {}
-        self.certified_bands_ = [
-            ax.fill_between(
-                radii,
-                certified[name][order],
-                self.accuracy[name][order],
-                facecolor="none",
-                edgecolor=line.get_color(),
-                hatch="////",
-                alpha=0.5,
-                lw=0,
-            )
-            for name, line in zip(self.accuracy, self.lines_, strict=True)
-            if name in certified
-        ]
-        both = [
-            (self.accuracy[name], certified[name]) for name in self.accuracy if name in certified
-        ]
-        gaps = [bool((attacked > proven).any()) for attacked, proven in both]
-        if any(gaps):
-            self.certified_bands_[gaps.index(True)].set_label("between proof and attack")
+        self.certified_bands_ = self._draw_certified(ax, order)
         if show_guessing and self.n_classes:
             ax.axhline(1 / self.n_classes, color="0.5", lw=1, ls=":", label="guessing")
         eps_axis(ax, radii.tolist(), norm=self.norm)
         percent_axis(ax, "accuracy under attack (%)")
         ax.legend(frameon=False)
         return self
+
+    def _draw_certified(self, ax: Axes, order: NDArray[np.intp]) -> list[Any]:
+        """Hatch what lies between proof and attack; the first band that is seen has a label."""
+        bands, labelled = [], False
+        for (name, attacked), line in zip(self.accuracy.items(), self.lines_, strict=True):
+            proven = (self.certified or {}).get(name)
+            if proven is None:
+                continue
+            look: dict[str, Any] = {"facecolor": "none", "hatch": "////"}
+            look["edgecolor"] = line.get_color()
+            ends = proven[order], attacked[order]
+            bands.append(ax.fill_between(self.eps[order], *ends, alpha=0.5, lw=0, **look))
+            if not labelled and (attacked > proven).any():
+                bands[-1].set_label("between proof and attack")
+                labelled = True
+        return bands
 
 
 def _norm_of(attack: Any) -> str:

@@ -66,30 +66,9 @@ def top_values(conv: Convolution, k: int, seed: int = 0) -> Tensor:
     if operator.large <= QUICK:
         return _dense_values(conv, k)
 
-    def product(function: Callable[[Tensor], Tensor]) -> Callable[[NDArray[Any]], NDArray[Any]]:
-        def times(v: NDArray[Any]) -> NDArray[Any]:
-            row = torch.as_tensor(np.ascontiguousarray(v).reshape(1, -1), **operator.like)
-            return function(row).flatten().detach().cpu().double().numpy()
-
-        return times
-
-    matrix = LinearOperator(
-        (n_out, n_in),
-        matvec=product(operator.forward),
-        rmatvec=product(operator.adjoint),
-        dtype=float,
-    )
-    start = np.random.default_rng(seed).standard_normal(operator.small)
-    options = {"k": k, "v0": start, "maxiter": RESTARTS, "return_singular_vectors": False}
-    # Values close to each other need a larger space, and no more digits than the weights have.
-    wide: dict[str, Any] = {
-        "ncv": min(operator.small, 4 * max(20, 2 * k + 1)),
-        "tol": torch.finfo(conv.weight.dtype).eps,
-    }
-    spaces: tuple[dict[str, Any], ...] = ({}, wide)
-    for space in spaces:
+    for space in ({}, _wide_space(operator, k)):
         try:
-            return torch.from_numpy(np.sort(svds(matrix, **options, **space))[::-1].copy())
+            return _arpack_values(operator, k, seed, space)
         except ArpackNoConvergence:
             continue
     if fits(conv):
@@ -99,6 +78,35 @@ def top_values(conv: Convolution, k: int, seed: int = 0) -> Tensor:
         "its largest singular values lie close together. Use layer.double() for more digits, or "
         "method='fft' for those of a torus."
     )
+
+
+def _wide_space(operator: _Operator, k: int) -> dict[str, Any]:
+    """Options for values close to each other: a larger space, no more digits than the weights."""
+    return {
+        "ncv": min(operator.small, 4 * max(20, 2 * k + 1)),
+        "tol": torch.finfo(operator.like["dtype"]).eps,
+    }
+
+
+def _arpack_values(operator: _Operator, k: int, seed: int, space: dict[str, Any]) -> Tensor:
+    """Largest ``k`` singular values, descending, from a random start of that seed."""
+
+    def product(function: Callable[[Tensor], Tensor]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+        def times(v: NDArray[Any]) -> NDArray[Any]:
+            row = torch.as_tensor(np.ascontiguousarray(v).reshape(1, -1), **operator.like)
+            return function(row).flatten().detach().cpu().double().numpy()
+
+        return times
+
+    matrix = LinearOperator(
+        operator.conv.dims,
+        matvec=product(operator.forward),
+        rmatvec=product(operator.adjoint),
+        dtype=float,
+    )
+    start = np.random.default_rng(seed).standard_normal(operator.small)
+    options = {"k": k, "v0": start, "maxiter": RESTARTS, "return_singular_vectors": False}
+    return torch.from_numpy(np.sort(svds(matrix, **options, **space))[::-1].copy())
 
 
 def _dense_values(conv: Convolution, k: int) -> Tensor:

@@ -12,6 +12,7 @@ from sklearn_robust.plotting import (
     DecisionSurfaceDisplay,
     HessianSpectrumDisplay,
     JacobianDisplay,
+    JacobianHistogramDisplay,
     LossSurfaceDisplay,
     RobustnessCurveDisplay,
 )
@@ -27,6 +28,7 @@ DISPLAYS = {
     LossSurfaceDisplay: (NET, {"grid_resolution": 3, "random_state": 0}),
     JacobianDisplay: (MODEL, {"image_shape": (8, 8), "indices": 3}),
     HessianSpectrumDisplay: (MODEL, {"of": "loss"}),
+    JacobianHistogramDisplay: (MODEL, {}),
     RobustnessCurveDisplay: (MODEL, {"eps": [0, 0.1], "attack": PGD(max_iter=2, random_state=0)}),
 }
 

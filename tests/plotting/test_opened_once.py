@@ -13,6 +13,7 @@ from sklearn_robust.plotting import (
     GeometryDisplay,
     HessianSpectrumDisplay,
     JacobianDisplay,
+    JacobianHistogramDisplay,
     LossSurfaceDisplay,
     RobustnessCurveDisplay,
 )
@@ -27,6 +28,7 @@ CASES = {
     DecisionSurfaceDisplay: (MODEL, {"grid_resolution": 5, "trajectory": ATTACK}),
     GeometryDisplay: (MODEL, {}),
     HessianSpectrumDisplay: (MODEL, {"of": "loss"}),
+    JacobianHistogramDisplay: (MODEL, {}),
     JacobianDisplay: (MODEL, {"image_shape": (8, 8)}),
     LossSurfaceDisplay: (NET, {"grid_resolution": 3}),
     RobustnessCurveDisplay: (MODEL, {"eps": [0, 0.1, 0.2], "attack": ATTACK}),

@@ -41,6 +41,7 @@ class DecisionArrays(Display):
         trajectory: Bunch | None = None,
         response: str = "margin",
         name: str | None = None,
+        vectors: NDArray[Any] | None = None,
     ) -> None:
         self.xx0 = xx0
         self.xx1 = xx1
@@ -54,6 +55,7 @@ class DecisionArrays(Display):
         self.trajectory = trajectory
         self.response = response
         self.name = name
+        self.vectors = vectors
 
     @shared_docs
     def plot(

@@ -53,6 +53,8 @@ class DecisionSurfaceDisplay(DecisionArrays):
         Default ``response`` of :meth:`plot`.
     name : str, default=None
         Title.
+    vectors : array of shape (2, *sample_shape), default=None
+        What is added to the sample at 1 on the first and on the second axis.
 
     Attributes
     ----------

@@ -253,6 +253,7 @@ def compute_planes(
             "boundary_distances": tuple(plane.crossings(radius).tolist()),
             "trajectory": plane.trajectory(),
             "name": name,
+            "vectors": torch.cat([plane.alpha, plane.beta]).cpu().numpy(),
         }
         found.append(arrays)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from ... import _validation as check
 from ..._random import seed_of
 from .._display import Display, label_of, name_of_function, named, shared_docs
 from . import _drawing as draw
+from ._html import write_surface
 from ._weight_plane import WeightPlane
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LossSurfaceDisplay"]
 
+_AXES = ("first random direction", "second random direction")
 LABELS = {"loss": "cross-entropy", "error": "share of errors"}
 
 
@@ -42,6 +45,8 @@ class LossSurfaceDisplay(Display):
         Cosine of the angle between the directions.
     name : str, default=None
         Title.
+    directions : pair of dict of arrays, default=None
+        Both directions by the name of the parameter: what is added to it at 1 on the axis.
 
     Attributes
     ----------
@@ -88,6 +93,7 @@ class LossSurfaceDisplay(Display):
         scoring: str = "cross-entropy",
         cosine: float | None = None,
         name: str | None = None,
+        directions: Sequence[Mapping[str, NDArray[Any]]] | None = None,
     ) -> None:
         self.xx0 = xx0
         self.xx1 = xx1
@@ -95,6 +101,7 @@ class LossSurfaceDisplay(Display):
         self.scoring = scoring
         self.cosine = cosine
         self.name = name
+        self.directions = directions
 
     @classmethod
     @shared_docs
@@ -245,8 +252,9 @@ class LossSurfaceDisplay(Display):
         for name, estimator in estimators.items():
             plane = WeightPlane(estimator, X, y, **directions)
             xx0, xx1, response = plane.grid(distance, grid_resolution, scoring, batch_size, n_jobs)
-            arrays = {"xx0": xx0, "xx1": xx1, "response": response}
-            displays.append(cls(**arrays, scoring=label, cosine=plane.cosine(), name=name))
+            arrays: dict[str, Any] = {"xx0": xx0, "xx1": xx1, "response": response}
+            arrays |= {"cosine": plane.cosine(), "directions": plane.directions()}
+            displays.append(cls(**arrays, scoring=label, name=name))
         return displays
 
     @shared_docs
@@ -257,8 +265,8 @@ class LossSurfaceDisplay(Display):
         ax: Axes | None = None,
         colorbar: bool = True,
         scale: draw.Scale | None = None,
-        xlabel: str = "first random direction",
-        ylabel: str = "second random direction",
+        xlabel: str = _AXES[0],
+        ylabel: str = _AXES[1],
         **kwargs: Any,
     ) -> Self:
         """Draw the arrays.
@@ -294,6 +302,21 @@ class LossSurfaceDisplay(Display):
         if colorbar:
             draw.draw_colorbar([ax], self.surface_, scale, self.scoring)
         return self
+
+    def to_html(self, path: str | PathLike[str]) -> None:
+        """Write the surface as a web page that can be turned with the mouse.
+
+        Parameters
+        ----------
+        path : str or path-like
+            File to write; viewing it needs no network.
+
+        Raises
+        ------
+        ImportError
+            If plotly is not installed: ``pip install "sklearn-robust[interactive]"``.
+        """
+        write_surface(path, self, self.response, _scale([self]), (*_AXES, self.scoring))
 
 
 def _scale(displays: Sequence[LossSurfaceDisplay]) -> draw.Scale:

@@ -101,6 +101,16 @@ class WeightPlane:
         a, b = (torch.cat([v.flatten() for v in d.values()]) for d in (self.a, self.b))
         return float(a @ b / (a.norm() * b.norm()))
 
+    def directions(self) -> tuple[dict[str, NDArray[Any]], ...]:
+        """Both directions as arrays, by the names of the parameters."""
+        return tuple(
+            {
+                name.removeprefix("body.").removeprefix("module."): v.cpu().numpy()
+                for name, v in d.items()
+            }
+            for d in (self.a, self.b)
+        )
+
     def logits_at(
         self, module: torch.nn.Module, i: float, j: float
     ) -> Callable[[torch.Tensor], torch.Tensor]:

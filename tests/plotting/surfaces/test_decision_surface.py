@@ -267,3 +267,12 @@ def test_the_way_to_the_nearest_point_is_drawn_step_by_step(attack):
 def test_what_is_no_single_way_is_not_drawn(attack):
     with pytest.raises(ValueError, match="is not one path along gradients: give"):
         surface(MODULE, X, Y, trajectory=attack)
+
+
+def test_the_vectors_of_the_axes_rebuild_a_corner_of_the_plane():
+    display = surface(MODULE, X, Y, radius=0.5, grid_resolution=3, random_state=0)
+    first, second = display.vectors
+    corner = torch.as_tensor(X[:1] + 0.5 * first - 0.5 * second)
+    z, y = MODULE(corner).detach(), int(Y[0])
+    wanted = z[0, y] - torch.cat([z[0, :y], z[0, y + 1 :]]).max()
+    assert display.margin[0, 2] == pytest.approx(wanted.item(), rel=1e-4)

@@ -131,3 +131,17 @@ def test_bad_options_are_told_what_is_wrong(options, error, message):
 def test_an_estimator_without_torch_parameters_has_no_parameter_space():
     with pytest.raises(TypeError, match="holds no torch parameters to move: give a net"):
         surface(LogisticRegression().fit(X, Y), X, Y)
+
+
+def test_the_directions_rebuild_a_corner_of_the_plane():
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.Tanh(), torch.nn.Linear(5, 2))
+    X = torch.rand(8, 4)
+    y = torch.arange(8) % 2
+    display = LossSurfaceDisplay.from_estimator(net, X, y, grid_resolution=3, random_state=0)
+    first, second = display.directions
+    with torch.no_grad():
+        for name, weight in net.named_parameters():
+            weight += torch.as_tensor(first[name]) - torch.as_tensor(second[name])
+        loss = torch.nn.functional.cross_entropy(net(X), y).item()
+    assert display.response[0, 2] == pytest.approx(loss, rel=1e-5)
