@@ -59,8 +59,9 @@ class HopSkipJump(MinimumNormAttack):
     ``v = sum_b (phi_b - mean phi) u_b``, where phi_b is 1 if the point in the random direction u_b
     is adversarial and -1 otherwise. A jump of length ``distance / sqrt(t)`` along v (in linf along
     its signs), halved until it ends at an adversarial point, is followed by a bisection toward the
-    clean sample. The walk begins with the nearest of several random adversarial points; where none of 30 is adversarial, the
-    distance is infinite. Distances are upper bounds, and looser than those of attacks by gradient.
+    clean sample. The walk begins with the nearest of several random adversarial points; where none
+    of 30 is adversarial, the distance is infinite. Distances are upper bounds, and looser than
+    those of attacks by gradient.
 
     %(nearest)s
 
@@ -157,7 +158,7 @@ class BoundaryWalk:
         self.order = math.inf if self.linf else 2
         self.w = torch.zeros_like(batch.x)
         self.found = torch.zeros_like(batch.rows(), dtype=torch.bool)
-        self.stream = 0
+        self.stream = _STARTS  # the same for a sample whatever its batch
 
     def begin(self) -> None:
         """Look for adversarial points at random, and begin next to the nearest by."""
@@ -170,9 +171,7 @@ class BoundaryWalk:
             if not len(rows):
                 return
             x = batch.x[rows]
-            u = batch.noise[rows].uniform(x, self.stream)
-            self.stream += 1
-            d = self._anywhere(x, u, number) * ball.free
+            d = self._anywhere(x, batch.noise[rows].uniform(x, number), number) * ball.free
             w = self._inside(rows, d * ball.inverse)
             hit = self._fools(rows, w, noted=True)
             rows, w = rows[hit], w[hit]

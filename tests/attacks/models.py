@@ -32,7 +32,17 @@ BRIEF = {
     "WorstCase": {"attacks": [FGSM(), PGD(max_iter=4)]},
 }
 BALL = ["FGSM", "BIM", "MIFGSM", "PGD", "APGD", "Square", "WorstCase", "AutoAttack"]
-NEAREST = ["DeepFool", "FAB", "CarliniWagner", "DDN", "FMN", "ALMA", "SigmaZero", "HopSkipJump", "MinimumNorm"]
+NEAREST = [
+    "DeepFool",
+    "FAB",
+    "CarliniWagner",
+    "DDN",
+    "FMN",
+    "ALMA",
+    "SigmaZero",
+    "HopSkipJump",
+    "MinimumNorm",
+]
 
 
 def brief(name, **params):
