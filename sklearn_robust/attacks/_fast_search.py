@@ -127,7 +127,7 @@ class FastSearch(BaseAttack):
             rows = rows[(falls | close) & ~left.result.fooled[rows]]
 
     def _search_by_scores(self, left: SamplesLeft) -> None:
-        """Spend few queries on all samples, and many where they are near or scores beat gradients."""
+        """Spend few queries on all samples, many where they are close or scores beat gradients."""
         rows = left.rows()
         if not len(rows):
             return
@@ -193,7 +193,7 @@ class SamplesLeft:
         return -self.result.loss
 
     def rows(self, near: float | None = None) -> torch.Tensor:
-        """Samples that no attack fooled; with ``near`` those of at most this share of the margin."""
+        """Return samples that no attack fooled; ``near``: those of less than this share left."""
         left = ~self.result.fooled
         if near is not None:
             left = left & (self.margin < near * self.clean_margin)
