@@ -7,7 +7,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 from skorch import NeuralNet
 
-from sklearn_robust.attacks import CarliniWagner, SigmaZero
+from sklearn_robust.attacks import CarliniWagner, HopSkipJump, SigmaZero
 from tests.cases import ATTACKS, CRAFTING, NETS
 
 # The checks bring data in units of their own, on which the default eps is small.
@@ -24,8 +24,12 @@ def expected_failures(estimator):
     return SKORCH if isinstance(estimator, NeuralNet) else {}
 
 
-# Nets that attack their batches, and one attack, take minutes with all their epochs and steps.
-SHORT = {**dict.fromkeys(CRAFTING, {"max_epochs": 6}), CarliniWagner: {"max_iter": 20}}
+# Nets that attack their batches, and two attacks, take minutes with all their epochs and steps.
+SHORT = {
+    **dict.fromkeys(CRAFTING, {"max_epochs": 6}),
+    CarliniWagner: {"max_iter": 20},
+    HopSkipJump: {"max_iter": 2, "n_directions": 10},
+}
 BOXED = {SigmaZero: {"bounds": (-1000, 1000), "max_iter": 20}}  # l0 needs a box
 EVERYTHING = [kind(**(SHORT | BOXED).get(kind, {})) for kind in (*NETS, *ATTACKS)]
 

@@ -16,6 +16,7 @@ from ._fab import FAB
 from ._fgsm import FGSM
 from ._fmn import FMN
 from ._gradient import GradientAttack
+from ._hop_skip_jump import HopSkipJump
 from ._nearest_of import MinimumNorm
 from ._other_libraries import to_art, to_foolbox
 from ._parameters import attack_class
@@ -39,6 +40,7 @@ __all__ = [
     "FGSM",
     "FMN",
     "GradientAttack",
+    "HopSkipJump",
     "MIFGSM",
     "MinimumNorm",
     "Norm",

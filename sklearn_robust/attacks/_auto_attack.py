@@ -34,9 +34,10 @@ class AutoAttack(WorstCase):
     version : {"standard", "fast", "rand", "custom"}, default="standard"
         "standard": APGD on cross-entropy, APGD on the targeted DLR loss, FAB toward single
         classes (100 steps and 9 classes each; in l1 5 restarts of the first and 5 classes),
-        Square with 5000 queries. "fast": the same attacks, ordered by what they find in their time
-        and spent on samples near a boundary. "rand", for models that draw random numbers: APGD on cross-entropy and on DLR, averaged over ``n_eot``
-        draws. "custom": ``attacks``.
+        Square with 5000 queries. "fast": the same attacks, the ones that find most in their time
+        first, and most of the effort on samples near a boundary; a sample that only one of many
+        restarts fools may be left. "rand", for models that draw random numbers: APGD on
+        cross-entropy and on DLR, averaged over ``n_eot`` draws. "custom": ``attacks``.
     n_eot : int, default=20
         With ``version="rand"``: draws for each step.
     %(settings)s

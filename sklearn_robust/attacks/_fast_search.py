@@ -24,6 +24,8 @@ _CLOSE = 0.05  # share below which restarts, FAB and many queries are spent
 _STILL = 0.98  # share above which the gradient did not move the sample
 _FALLING = 0.97  # of the margin before, where another restart pays
 _MOST_RESTARTS = 6
+# Numbers of the searches, each of which has random numbers of its own.
+_RESTART, _NEAREST, _SCORES = 20, 40, 50
 _PROBE = 100  # queries that look for a sign of masking
 
 
@@ -67,31 +69,30 @@ class FastSearch(BaseAttack):
             Of each sample the first success, or the point of the least margin.
         """
         left = SamplesLeft(batch)
-        self._climb(left, left.rows(), None, max(self.max_iter // 3, 1))
+        left.attack(APGD(max_iter=max(self.max_iter // 3, 1), loss="dlr"), left.rows(), 0)
         targets = self._aim(left)
         for number in range(targets.shape[1]):
             first = number < _FIRST_TARGETS
             rows = left.rows() if first else left.rows(_NEAR)
             steps = self.max_iter // 2 if first else self.max_iter
-            self._climb(left, rows, targets[:, number], max(steps, 1))
+            self._climb(left, rows, targets[:, number], max(steps, 1), 1 + number)
         self._restart(left, targets)
         n_nearest = min(_FIRST_TARGETS, targets.shape[1])
         fab = FAB(max_iter=max(self.max_iter // 2, 1), n_target_classes=n_nearest)
-        left.attack(fab, left.rows(_CLOSE))
+        left.attack(fab, left.rows(_CLOSE), _NEAREST)
         self._search_by_scores(left)
         return left.result
 
     def _climb(
-        self, left: SamplesLeft, rows: torch.Tensor, targets: torch.Tensor | None, n_iter: int
+        self,
+        left: SamplesLeft,
+        rows: torch.Tensor,
+        targets: torch.Tensor,
+        n_iter: int,
+        number: int,
     ) -> None:
-        """Climb the ratio of logits toward ``targets``, or toward the strongest class."""
-        if not len(rows):
-            return
-        apgd = APGD(max_iter=n_iter, loss="dlr")
-        if targets is None:
-            left.attack(apgd, rows)
-            return
-        left.attack(_Aimed(max_iter=n_iter, targets=targets[rows]), rows)
+        """Climb the ratio of logits toward ``targets``."""
+        left.attack(_Aimed(max_iter=n_iter, targets=targets[rows]), rows, number)
 
     def _aim(self, left: SamplesLeft) -> torch.Tensor:
         """Classes to aim at, (n, k): those that logits or gradients put first come first."""
@@ -116,29 +117,29 @@ class FastSearch(BaseAttack):
     def _restart(self, left: SamplesLeft, targets: torch.Tensor) -> None:
         """Climb again toward the class that came nearest, while close or falling."""
         rows = left.rows(_NEAR)
-        for _ in range(_MOST_RESTARTS):
+        for number in range(_RESTART, _RESTART + _MOST_RESTARTS):
             if not len(rows):
                 return
             before = left.margin[rows]
-            self._climb(left, rows, left.rival, self.max_iter)
+            self._climb(left, rows, left.rival, self.max_iter, number)
             falls = left.margin[rows] < _FALLING * before
             close = left.margin[rows] < _CLOSE * left.clean_margin[rows]
             rows = rows[(falls | close) & ~left.result.fooled[rows]]
 
     def _search_by_scores(self, left: SamplesLeft) -> None:
-        """Spend few queries on all samples, and many where they are near or scores beat gradients."""
+        """Spend few queries on all samples, many where they are close or scores beat gradients."""
         rows = left.rows()
         if not len(rows):
             return
         before = left.margin[rows]
-        left.attack(Square(max_iter=_PROBE), rows)
+        left.attack(Square(max_iter=_PROBE), rows, _SCORES)
         still = before > _STILL * left.clean_margin[rows]
         masked = still | (left.margin[rows] < before)
         close = left.margin[rows] < _CLOSE * left.clean_margin[rows]
         open_ = ~left.result.fooled[rows]
         for chosen, n_queries in ((masked, self.n_queries), (close & ~masked, self.n_queries // 5)):
             square = Square(max_iter=max(n_queries, 1), patience=max(n_queries // 4, 1))
-            left.attack(square, rows[chosen & open_])
+            left.attack(square, rows[chosen & open_], _SCORES + 1)
 
 
 @attack_class
@@ -185,7 +186,6 @@ class SamplesLeft:
         self.clean_margin = -self.objective(z, batch.rows()).double()
         self.result.loss = torch.maximum(self.result.loss, -self.clean_margin)
         self.rival = competing_classes(z, batch.y)[:, 0].clone()
-        self.n_attacks = 0
 
     @property
     def margin(self) -> torch.Tensor:
@@ -193,19 +193,18 @@ class SamplesLeft:
         return -self.result.loss
 
     def rows(self, near: float | None = None) -> torch.Tensor:
-        """Samples that no attack fooled; with ``near`` those of at most this share of the margin."""
+        """Return samples that no attack fooled; ``near``: those of less than this share left."""
         left = ~self.result.fooled
         if near is not None:
             left = left & (self.margin < near * self.clean_margin)
         return torch.nonzero(left).flatten()
 
-    def attack(self, attack: BaseAttack, rows: torch.Tensor) -> None:
-        """Run an attack on ``rows``, and keep what comes nearer to a boundary."""
+    def attack(self, attack: BaseAttack, rows: torch.Tensor, number: int) -> None:
+        """Run the attack ``number`` on ``rows``, and keep what comes nearer to a boundary."""
         if not len(rows):
             return
         batch = self.batch
-        part = batch.part(rows, self.n_attacks, judge=True, checked=True)
-        self.n_attacks += 1
+        part = batch.part(rows, number, judge=True, checked=True)
         with torch.enable_grad():
             found = attack.run(part)
         with torch.no_grad():

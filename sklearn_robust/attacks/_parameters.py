@@ -19,6 +19,7 @@ _COUNTS = {
     "max_flips",
     "max_iter",
     "n_candidates",
+    "n_directions",
     "n_eot",
     "n_restarts",
     "n_searches",

@@ -25,13 +25,24 @@ BRIEF = {
     "DDN": {"max_iter": 12},
     "FAB": {"max_iter": 8},
     "FMN": {"max_iter": 12},
+    "HopSkipJump": {"max_iter": 4, "n_directions": 12},
     "MinimumNorm": {"attacks": [FMN(max_iter=6), FAB(max_iter=3)]},
     "SigmaZero": {"max_iter": 12},
     "Square": {"max_iter": 40},
     "WorstCase": {"attacks": [FGSM(), PGD(max_iter=4)]},
 }
 BALL = ["FGSM", "BIM", "MIFGSM", "PGD", "APGD", "Square", "WorstCase", "AutoAttack"]
-NEAREST = ["DeepFool", "FAB", "CarliniWagner", "DDN", "FMN", "ALMA", "SigmaZero", "MinimumNorm"]
+NEAREST = [
+    "DeepFool",
+    "FAB",
+    "CarliniWagner",
+    "DDN",
+    "FMN",
+    "ALMA",
+    "SigmaZero",
+    "HopSkipJump",
+    "MinimumNorm",
+]
 
 
 def brief(name, **params):

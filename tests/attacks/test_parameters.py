@@ -39,6 +39,8 @@ OTHER = {
     "p_init": 0.1,
     "overshoot": 0.5,
     "n_candidates": 1,
+    "n_directions": 3,
+    "patience": 1,
     "n_searches": 1,
     "n_target_classes": 1,
     "version": "rand",
