@@ -106,7 +106,8 @@ def box_of_stream(X: Any, bounds: Any) -> Any:
     if not isinstance(bounds, str):
         return bounds
     source = X.dataset if isinstance(X, DataLoader) else X
-    if isinstance(source, IterableDataset) or not (isinstance(source, Sized) or source.shape):
+    endless = isinstance(source, Dataset) and not isinstance(source, Sized)
+    if isinstance(source, IterableDataset) or endless:
         raise ValueError(
             f"X is a {type(X).__name__} without a length, which may come only once, and the "
             f"attack has bounds={shown(bounds)}, which is decided by all samples: give the attack "

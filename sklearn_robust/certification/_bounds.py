@@ -115,7 +115,7 @@ def robust_bounds(
         check.check_attack(attack)
     threat = ThreatModel(eps, norm=norm, bounds=bounds, mask=mask, integer=integer)
     check.check_number("time_limit", time_limit, strict=True)
-    options = {"time_limit": time_limit, "cache": cache}
+    options: dict[str, Any] = {"time_limit": time_limit, "cache": cache}
     return both_sides(open_model(estimator), X, y, threat, attack, n_jobs, **options)
 
 
@@ -166,7 +166,12 @@ def both_sides(
         chosen = _attack_in(threat, attack, model, searched=certificate.X_adv is not None)
         rows = np.flatnonzero(open_)
         data, known = (X[rows], codes[rows], chosen), np.ones(len(rows), dtype=bool)
-        options = {"correct": known, "n_jobs": n_jobs, "index": rows, "cache": cache}
+        options: dict[str, Any] = {
+            "correct": known,
+            "n_jobs": n_jobs,
+            "index": rows,
+            "cache": cache,
+        }
         attacked[rows] = robust_mask(model, *data, **options)
     return Bunch(
         lower=float(certified.mean()),

@@ -219,7 +219,12 @@ def measure(
     correct = np.asarray(model.predict_codes(X) == codes)
     robust, masks = np.array(correct), {}
     attacks = _named_attacks(attack, main, not model.differentiable)
-    options = {"correct": correct, "n_jobs": n_jobs, "units_known": True, "cache": cache}
+    options: dict[str, Any] = {
+        "correct": correct,
+        "n_jobs": n_jobs,
+        "units_known": True,
+        "cache": cache,
+    }
     for name, one in attacks.items():
         masks[name] = robust_mask(model, X, codes, one, **options)
         robust &= masks[name]

@@ -72,7 +72,7 @@ def share_of_stream(
             if eps is not None:
                 attack.set_params(eps=eps)
         assert attack is not None
-        options = {"n_jobs": n_jobs, "cache": cache, "units_known": n_seen > 0}
+        options: dict[str, Any] = {"n_jobs": n_jobs, "cache": cache, "units_known": n_seen > 0}
         index = np.arange(n_seen, n_seen + len(samples))
         robust.append(robust_mask(model, samples, codes, attack, index=index, **options))
         n_seen += len(samples)
