@@ -66,7 +66,7 @@ dist: $(BIN)/python
 IMAGES = $(if $(MNIST),--mnist $(MNIST)) $(if $(CIFAR10),--cifar10 $(CIFAR10))
 
 bench: $(VENV)/installed-peers
-	for script in training indicators spectral clustering; do \
+	for script in latency training indicators spectral clustering; do \
 	  $(BIN)/python examples/benchmarks/bench_$$script.py || exit 1; done
 	$(BIN)/python examples/benchmarks/bench_attacks.py $(IMAGES)
 

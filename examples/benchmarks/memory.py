@@ -208,7 +208,7 @@ def classes_deepfool(options):
 def classes_jacobian(options):
     from sklearn_robust.metrics import input_jacobian
 
-    module, X, y = many_classes(50)
+    module, X, y = many_classes(10)
     return lambda: input_jacobian(module, X, y, of="logits")
 
 
@@ -222,7 +222,7 @@ def classes_weights(options):
 def classes_mean_jacobian(options):
     from sklearn_robust.clustering import class_weight_matrix
 
-    module, X, y = many_classes(100)
+    module, X, y = many_classes(10)
     return lambda: class_weight_matrix(module, X, method="mean_jacobian")
 
 

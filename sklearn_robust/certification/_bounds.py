@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -38,6 +39,7 @@ def robust_bounds(
     attack: BaseAttack | None = None,
     time_limit: float = 1.0,
     n_jobs: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
 ) -> Bunch:
     """Robust accuracy from both sides: proven from below, attacked from above.
 
@@ -67,6 +69,9 @@ def robust_bounds(
         that is left undecided is not certified, and ``note`` says so.
     n_jobs : int, default=None
         Processes that share the samples of the attack.
+    cache : path-like, default=None
+        Folder of the attack's verdicts, as for :func:`sklearn_robust.metrics.robust_score`. Proofs
+        are found anew.
 
     Returns
     -------
@@ -110,7 +115,8 @@ def robust_bounds(
         check.check_attack(attack)
     threat = ThreatModel(eps, norm=norm, bounds=bounds, mask=mask, integer=integer)
     check.check_number("time_limit", time_limit, strict=True)
-    return both_sides(open_model(estimator), X, y, threat, attack, n_jobs, time_limit=time_limit)
+    options: dict[str, Any] = {"time_limit": time_limit, "cache": cache}
+    return both_sides(open_model(estimator), X, y, threat, attack, n_jobs, **options)
 
 
 def both_sides(
@@ -123,6 +129,7 @@ def both_sides(
     *,
     time_limit: float = 1.0,
     unseen: bool = False,
+    cache: str | os.PathLike[str] | None = None,
 ) -> Bunch:
     """Judge an opened model from both sides.
 
@@ -130,7 +137,7 @@ def both_sides(
     ----------
     model : Model
         What is judged.
-    X, y, n_jobs, time_limit
+    X, y, n_jobs, time_limit, cache
         As for :func:`robust_bounds`.
     threat : ThreatModel
         Not checked yet.
@@ -159,7 +166,13 @@ def both_sides(
         chosen = _attack_in(threat, attack, model, searched=certificate.X_adv is not None)
         rows = np.flatnonzero(open_)
         data, known = (X[rows], codes[rows], chosen), np.ones(len(rows), dtype=bool)
-        attacked[rows] = robust_mask(model, *data, correct=known, n_jobs=n_jobs, index=rows)
+        options: dict[str, Any] = {
+            "correct": known,
+            "n_jobs": n_jobs,
+            "index": rows,
+            "cache": cache,
+        }
+        attacked[rows] = robust_mask(model, *data, **options)
     return Bunch(
         lower=float(certified.mean()),
         upper=float(attacked.mean()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import Any
 
@@ -70,6 +71,7 @@ def robustness_report(
     output_dict: bool = False,
     certify: bool | None = None,
     n_jobs: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
 ) -> str | dict[str, Any]:
     """Clean, per-attack and worst-case accuracy, and a verdict on whether to trust them.
 
@@ -93,6 +95,9 @@ def robustness_report(
         certifier of its own.
     n_jobs : int, default=None
         Processes that share the samples.
+    cache : path-like, default=None
+        Folder of verdicts that are kept, as for :func:`robust_score`: a report that was killed goes
+        on with the attack that it was at. The checks of masking run anew.
 
     Returns
     -------
@@ -165,7 +170,7 @@ def robustness_report(
     main = choose_attack(attack, model)
     with warnings.catch_warnings():  # the report has its own words for it
         warnings.simplefilter("ignore", ZeroGradientWarning)
-        numbers, _ = measure(model, X, codes, attack, main, n_jobs, certify)
+        numbers, _ = measure(model, X, codes, attack, main, n_jobs, certify, cache)
     return numbers if output_dict else report_text(numbers, model.name)
 
 
@@ -177,6 +182,7 @@ def measure(
     main: BaseAttack,
     n_jobs: int | None = None,
     certify: bool | None = None,
+    cache: str | os.PathLike[str] | None = None,
 ) -> tuple[dict[str, Any], dict[str, NDArray[np.bool_]]]:
     """Find all numbers of the report, and the samples behind them.
 
@@ -196,6 +202,8 @@ def measure(
         Processes that share the samples.
     certify : bool, default=None
         As for :func:`robustness_report`.
+    cache : path-like, default=None
+        Folder of verdicts that are kept.
 
     Returns
     -------
@@ -214,10 +222,14 @@ def measure(
     correct = np.asarray(model.predict_codes(X) == codes)
     robust, masks = np.array(correct), {}
     attacks = _named_attacks(attack, main, not model.differentiable)
+    options: dict[str, Any] = {
+        "correct": correct,
+        "n_jobs": n_jobs,
+        "units_known": True,
+        "cache": cache,
+    }
     for name, one in attacks.items():
-        masks[name] = robust_mask(
-            model, X, codes, one, correct=correct, n_jobs=n_jobs, units_known=True
-        )
+        masks[name] = robust_mask(model, X, codes, one, **options)
         robust &= masks[name]
     signs = {"units": units.text} if units is not None and units.misleading else {}
     certified, proven = None, {}

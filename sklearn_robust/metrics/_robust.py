@@ -6,10 +6,12 @@ import os
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
+from torch.utils.data import DataLoader, Dataset
 
 from .. import _validation as check
+from .._streams import box_of_stream, is_stream, parts_of
 from ..attacks import BaseAttack
 from ..attacks._evaluation import choose_attack, open_samples, params_of, robust_mask
 from ..differentiable import open_model
@@ -44,10 +46,46 @@ def share_of_robust(
     return float(np.average(robust.astype(float), weights=weights))
 
 
+@records
+def share_of_stream(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike | None,
+    attack: BaseAttack | None,
+    sample_weight: ArrayLike | None,
+    n_jobs: int | None,
+    cache: str | os.PathLike[str] | None = None,
+    eps: Any = None,
+) -> float:
+    """Weighted share of the samples of a stream that are robust, found part by part."""
+    robust: list[NDArray[np.bool_]] = []
+    model, n_seen = open_model(estimator), 0
+    for samples, labels in parts_of(X, y):
+        if labels is None:
+            raise ValueError(
+                f"X is a {type(X).__name__} that yields no labels: let it yield (samples, labels)."
+            )
+        samples, codes = open_samples(model, samples, labels)
+        if not n_seen:
+            attack = clone(choose_attack(attack, model))
+            attack.set_params(bounds=box_of_stream(X, attack.bounds))
+            if eps is not None:
+                attack.set_params(eps=eps)
+        assert attack is not None
+        options: dict[str, Any] = {"n_jobs": n_jobs, "cache": cache, "units_known": n_seen > 0}
+        index = np.arange(n_seen, n_seen + len(samples))
+        robust.append(robust_mask(model, samples, codes, attack, index=index, **options))
+        n_seen += len(samples)
+    if not n_seen:
+        raise ValueError(f"X is a {type(X).__name__} without samples: give at least one.")
+    weights = check.check_weights(sample_weight, n_seen)
+    return float(np.average(np.concatenate(robust).astype(float), weights=weights))
+
+
 def robust_score(
     estimator: Any,
     X: ArrayLike,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     *,
     attack: BaseAttack | None = None,
     eps: Any = None,
@@ -62,10 +100,10 @@ def robust_score(
     estimator : fitted classifier, Pipeline, or torch.nn.Module of logits
         What to score. ``eps`` is in the units of the X passed here, before any scaler of a
         pipeline.
-    X : array-like of shape (n_samples, ...)
-        Clean samples.
-    y : array-like of shape (n_samples,)
-        True labels.
+    X : array-like of shape (n_samples, ...), DataLoader or torch Dataset
+        Clean samples. Arrays of h5py and zarr, loaders and datasets are read part by part.
+    y : array-like of shape (n_samples,), or None
+        True labels; None where X yields (samples, labels).
     attack : attack, default=None
         None means ``WorstCase(random_state=0)``: eps = 8/255 in linf for every estimator, the worst
         for each sample of PGD with 40 steps on cross-entropy, margin and scaled cross-entropy. The
@@ -126,8 +164,13 @@ def robust_score(
     0.89
     """
     check.validate(locals())
+    given = (attack, sample_weight, n_jobs)
+    if is_stream(X):
+        if not isinstance(X, (DataLoader, Dataset)):
+            check.check_labels(y)
+        return share_of_stream(estimator, X, y, *given, eps=eps, cache=cache)
     check.check_labels(y)
-    return share_of_robust(estimator, X, y, attack, sample_weight, n_jobs, eps=eps, cache=cache)
+    return share_of_robust(estimator, X, y, *given, eps=eps, cache=cache)
 
 
 def prediction_stability(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -106,6 +107,7 @@ class RobustnessCurveDisplay(Display):
         attack: Any = None,
         certify: bool | None = None,
         n_jobs: int | None = None,
+        cache: str | os.PathLike[str] | None = None,
         name: str | None = None,
         ax: Axes | None = None,
         **plot_options: Any,
@@ -128,6 +130,8 @@ class RobustnessCurveDisplay(Display):
             certifier of its own.
         n_jobs : int, default=None
             Number of processes that share the samples.
+        cache : path-like, default=None
+            Folder of verdicts that are kept, as for :func:`sklearn_robust.metrics.robust_score`.
         %(label)s
         %(ax)s
         %(plot_options)s
@@ -139,7 +143,8 @@ class RobustnessCurveDisplay(Display):
         """
         check.validate(locals())
         estimators = {label_of(estimator, name): estimator}
-        options = {"eps": eps, "attack": attack, "n_jobs": n_jobs, "ax": ax, "certify": certify}
+        options = {"eps": eps, "attack": attack, "n_jobs": n_jobs, "cache": cache}
+        options |= {"ax": ax, "certify": certify}
         return cls.from_estimators(estimators, X, y, **options, **plot_options)
 
     @classmethod
@@ -154,6 +159,7 @@ class RobustnessCurveDisplay(Display):
         attack: Any = None,
         certify: bool | None = None,
         n_jobs: int | None = None,
+        cache: str | os.PathLike[str] | None = None,
         ax: Axes | None = None,
         **plot_options: Any,
     ) -> Self:
@@ -162,7 +168,7 @@ class RobustnessCurveDisplay(Display):
         Parameters
         ----------
         %(estimators)s
-        X, y, eps, attack, certify, n_jobs, ax, **plot_options
+        X, y, eps, attack, certify, n_jobs, cache, ax, **plot_options
             As for :meth:`from_estimator`.
 
         Returns
@@ -171,7 +177,7 @@ class RobustnessCurveDisplay(Display):
             With the arrays, and drawn.
         """
         check.validate(locals(), certify=check.optional(check.check_flag))
-        options = {"eps": eps, "attack": attack, "n_jobs": n_jobs}
+        options = {"eps": eps, "attack": attack, "n_jobs": n_jobs, "cache": cache}
         models = opened(named(estimators))
         accuracy = {
             name: robustness_curve(model, X, y, **options) for name, model in models.items()

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from sklearn.ensemble import BaggingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -14,11 +15,14 @@ from torch import nn
 from sklearn_robust import NaturalNet, make_robust_scorer, robust_score
 from sklearn_robust.attacks import FAB, PGD, AutoAttack, Square, WorstCase, _cache
 from sklearn_robust.attacks._cache import VerdictCache, content_hash
-from sklearn_robust.metrics import robustness_curve
+from sklearn_robust.certification import robust_bounds
+from sklearn_robust.metrics import robustness_curve, robustness_report
+from sklearn_robust.plotting import RobustnessCurveDisplay
 from tests.cases import blobs
 
 X, Y = blobs(250)
 MODEL = make_pipeline(StandardScaler(), LogisticRegression(C=30)).fit(X, Y)
+BAGGING = BaggingClassifier(LogisticRegression(), 3, random_state=0).fit(X, Y)
 ATTACK = PGD(eps=0.5, bounds=None, random_state=0)
 
 
@@ -94,6 +98,65 @@ def test_a_killed_evaluation_goes_on(killed_after, tmp_path, monkeypatch):
     COUNTS.rows = 0
     assert robust_score(module, X, labels, attack=ATTACK, cache=tmp_path) == whole
     assert COUNTS.rows < 0.3 * all_rows  # the clean predictions, and the look at a few samples
+
+
+@pytest.mark.parametrize("killed_after", [1, 2, 3])
+def test_a_killed_cascade_goes_on_behind_its_finished_members(killed_after, tmp_path, monkeypatch):
+    module = counting(1)
+    labels = module(torch.tensor(X, dtype=torch.float32)).argmax(1).numpy()
+    members = [PGD(max_iter=30), PGD(max_iter=20, loss="margin"), Square(max_iter=40)]
+    attack = AutoAttack(version="custom", attacks=members, eps=0.05, bounds=None, random_state=0)
+    rows, data = COUNTS.rows, (module, X[:90], labels[:90])
+    whole = robust_score(*data, attack=attack)
+    all_rows, writes, write = COUNTS.rows - rows, [], VerdictCache.write
+
+    def dying(self, path, found):
+        write(self, path, found)
+        writes.append(COUNTS.rows - rows)
+        if len(writes) == killed_after:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(VerdictCache, "write", dying)
+    rows = COUNTS.rows
+    with pytest.raises(KeyboardInterrupt):
+        robust_score(*data, attack=attack, cache=tmp_path)
+    done = writes[-1]
+    monkeypatch.setattr(VerdictCache, "write", write)
+    rows = COUNTS.rows
+    assert robust_score(*data, attack=attack, cache=tmp_path) == whole > 0
+    assert COUNTS.rows - rows <= all_rows - done + 5 * 90  # clean passes alone come again
+    assert len(os.listdir(tmp_path)) == 1  # those of the members are gone
+
+
+def test_reports_bounds_and_displays_are_kept(tmp_path):
+    files = []
+    for call in (
+        lambda **cache: robustness_report(MODEL, X, Y, attack=ATTACK, output_dict=True, **cache),
+        lambda **cache: robust_bounds(
+            BAGGING, X, Y, eps=0.2, attack=Square(random_state=0), **cache
+        ),
+        lambda **cache: (
+            RobustnessCurveDisplay.from_estimator(
+                MODEL, X, Y, eps=[0.1, 0.7], attack=ATTACK, **cache
+            ).accuracy
+        ),
+    ):
+        plain = call()
+        for _ in range(2):
+            assert repr(call(cache=tmp_path)) == repr(plain)
+        files.append(len(os.listdir(tmp_path)))
+    assert 0 < files[0] < files[1] < files[2]
+
+
+def test_a_folder_that_cannot_be_made_costs_the_cache_alone(tmp_path, monkeypatch):
+    def denied(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    plain = robust_score(MODEL, X, Y, attack=ATTACK)
+    monkeypatch.setattr(_cache.Path, "mkdir", denied)
+    with pytest.warns(UserWarning, match="cannot be written to cache .* goes on") as told:
+        assert robust_score(MODEL, X, Y, attack=ATTACK, cache=tmp_path / "new") == plain
+    assert len(told) == 1
 
 
 def test_curves_and_nearest_points_are_kept(tmp_path):

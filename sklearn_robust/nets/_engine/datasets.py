@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from skorch.dataset import Dataset as SkorchDataset
 from skorch.dataset import ValidSplit
 from skorch.utils import is_dataset, is_skorch_dataset
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset
 
 from ... import _validation as check
 from ..._units import warn_of_shades
@@ -34,6 +34,7 @@ def open_data(
     ends : array of shape (2, *sample_shape)
         Least and greatest value of each feature.
     """
+    _refuse_streams(net, X)
     if not is_dataset(X):
         X, y = _open_rows(net, X, y, reset)
         return Rows(X, code_labels(net, y, classes, reset), np.asarray(y)), extremes(X)
@@ -48,6 +49,23 @@ def open_data(
         net.__dict__.pop("feature_names_in_", None)
     check.check_sample_shape(ends, None if reset else net.input_shape_, type(net).__name__)
     return _coded(X, labels, code_labels(net, labels, classes, reset), content), ends
+
+
+def _refuse_streams(net: Any, X: Any) -> None:
+    """Refuse what decides the order of the samples itself, as a net shuffles its own batches."""
+    name = type(net).__name__
+    if isinstance(X, DataLoader) and not isinstance(X.dataset, IterableDataset):
+        raise ValueError(
+            f"X is a {type(X).__name__}, and {name} makes its own batches: type "
+            f"{name}(batch_size={X.batch_size}).fit(loader.dataset), with "
+            "iterator_train__num_workers=2 for processes that load."
+        )
+    if isinstance(X, (DataLoader, IterableDataset)):
+        raise ValueError(
+            f"X is a stream without a length ({type(X).__name__}), and {name} shuffles samples and "
+            "counts classes: give a Dataset with __len__ and __getitem__, or a memory map, "
+            'np.load(path, mmap_mode="r"). Predictions and robust_score take streams.'
+        )
 
 
 def _open_rows(net, X, y, reset):

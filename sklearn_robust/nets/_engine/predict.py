@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
@@ -11,9 +12,11 @@ from skorch.utils import is_dataset
 from torch import Tensor
 
 from ... import _validation as check
+from ..._streams import is_stream, parts_of
 from ...attacks import auto_batch_size
 from ...differentiable._fast.copying import frozen_twin
 from ...differentiable._state import without_graph
+from .batching import as_rows
 from .datasets import is_coded, samples_of
 from .fit import Trainer
 from .module_checks import check_logits, check_shape
@@ -81,6 +84,11 @@ class Predictor(Trainer):
                 "alone tells none: type net.fit(X, y), or "
                 f"{type(self).__name__}.from_module(module, classes=[...]) for a trained module."
             )
+        if is_stream(X) and as_rows(X) is None:  # part by part, whatever its length
+            parts = [self._logits(samples) for samples, _ in parts_of(X)]
+            if not parts:
+                raise ValueError(f"X is a {type(X).__name__} without samples: give at least one.")
+            return np.concatenate(parts)
         X = samples_of(X) if is_dataset(X) else X
         X = check.validate_samples(self, X, reset=False)
         check.check_sample_shape(X, self.input_shape_, type(self).__name__)
