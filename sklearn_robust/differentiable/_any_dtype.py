@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,7 +19,7 @@ from ._fast.dry_run import draws_random_numbers, dry_run_lock, without_modes
 from ._outputs import log_of, looks_like_probabilities, two_columns_of, within_unit_interval
 from ._precision import CastAround, MakesFloat64, own_dtype, twin_in
 
-__all__ = ["AnyDtype", "explain_fixed_batch", "refuse_lazy"]
+__all__ = ["AnyDtype", "explain_fixed_batch", "check_callable"]
 
 _N_TRIED = 2  # samples on which two ways to compute are compared
 _FAR = 1e3  # factor that takes inputs to where a logit leaves [0, 1] and a probability does not
@@ -62,13 +63,14 @@ class AnyDtype(nn.Module):
             raise TypeError(f"module is {shown(module)}; give a torch.nn.Module.")
         if logits is not None and not isinstance(logits, bool):
             raise ValueError(f"logits is {shown(logits)}; give True, False or None.")
-        refuse_lazy(module)
+        check_callable(module)
         while isinstance(module, (nn.DataParallel, DistributedDataParallel)):
             module = module.module
         self.module = without_gradients(into_eval(copy_module(module)))
         if logits is not None:
             check_flag("logits", logits)
         self.probabilities = None if logits is None else not logits
+        self._by_row = any("quantized.dynamic" in type(p).__module__ for p in module.modules())
         self._others: dict[torch.dtype, nn.Module] = {}
         self._reentrant: bool | None = None
 
@@ -114,6 +116,8 @@ class AnyDtype(nn.Module):
 
     def _compute(self, x: torch.Tensor) -> Any:
         module = self._module_for(x)
+        if self._by_row and len(x) > 1:  # else the largest of a batch sets the scale of all
+            return torch.cat([self._compute(row) for row in x.split(1)])
         if self._reentrant:
             return _BackwardInside.apply(x, module)
         try:
@@ -177,14 +181,25 @@ class AnyDtype(nn.Module):
         return max(kinds, key=lambda kind: torch.finfo(kind).bits, default=torch.float32)
 
 
-def refuse_lazy(module: nn.Module) -> None:
-    """Raise if a module has weights whose sizes a first forward pass has yet to tell."""
-    lazy = [name for name, weight in module.named_parameters() if is_lazy(weight)]
+def check_callable(module: nn.Module, *, sized: bool = True) -> None:
+    """Raise if a module cannot be called with samples alone, or lacks the sizes of its weights."""
+    lazy = sized and [name for name, weight in module.named_parameters() if is_lazy(weight)]
     if lazy:
         raise ValueError(
             f"{type(module).__name__} has weights without a size yet, such as {lazy[0]}: call "
             "module(x) on a batch of samples first, then train it."
         )
+    try:
+        wanted = inspect.signature(module.forward)
+    except (TypeError, ValueError):  # a compiled function does not tell
+        return
+    try:
+        wanted.bind(None)
+    except TypeError as error:
+        raise TypeError(
+            f"{type(module).__name__} cannot be called as module(x) with a batch of samples "
+            f"({error}): wrap it in a module whose forward takes x alone and gives it the rest."
+        ) from error
 
 
 def explain_fixed_batch(error: AssertionError) -> None:

@@ -29,17 +29,20 @@ def _some(model: DifferentiableModel, X: NDArray[Any]) -> torch.Tensor:
 def refuse_shared_statistics(model: DifferentiableModel, X: NDArray[Any]) -> None:
     """Raise if the samples of a batch change each other's logits.
 
-    A sample alone must have the logits that it has among others; batches of one sample are
-    compared with that sample beside itself at half the size.
+    The samples of the least and the largest magnitude must each have alone the logits that they
+    have among others; a batch of one sample is compared with that beside itself at half the size.
     """
     x = _some(model, X)
     if len(x) == 1:
         x = torch.cat([x / 2, x])
     if draws_random_numbers(model.exact, x):
         return
-    together = model(x)[-1:]
-    alone = _alone(model, x)
-    if alone is None or not _differ(alone, together, _tolerance(model)):
+    together, tolerance = model(x), _tolerance(model)
+    for row in (len(x) - 1, 0):
+        alone = _alone(model, x, row)
+        if alone is not None and _differ(alone, together[row : row + 1], tolerance):
+            break
+    else:
         return
     raise ValueError(
         f"The logits that {model.name} gives a sample depend on the other samples of its batch "
@@ -49,11 +52,11 @@ def refuse_shared_statistics(model: DifferentiableModel, X: NDArray[Any]) -> Non
     )
 
 
-def _alone(model: DifferentiableModel, x: torch.Tensor) -> torch.Tensor | None:
-    """Logits of the last sample in another batch, the smallest that the module takes."""
-    for rows in (x[-1:], x[-2:]):
+def _alone(model: DifferentiableModel, x: torch.Tensor, row: int) -> torch.Tensor | None:
+    """Logits of one sample in another batch, the smallest that the module takes."""
+    for rows in ([row], [(row + 1) % len(x), row]):
         try:
-            return model(rows)[-1:]
+            return model(x[rows])[-1:]
         except (RuntimeError, ValueError):
             continue
     return None

@@ -107,10 +107,16 @@ def _differs(weaker: float, stronger: float) -> bool:
 
 
 def one_step_beats_many(probe: MaskingProbe) -> str | None:
-    """One step fools more than several: the loss is too rough to climb."""
-    one, many = probe.robust(FGSM).mean(), probe.robust_to_pgd("cross_entropy").mean()
-    if many - one > max(_POINTS / 2, _FEW / len(probe.X)):
-        return f"one step (FGSM, {one:.1%} robust) fools more than 40 steps of PGD ({many:.1%})"
+    """One step fools what several do not: the loss is too rough to climb."""
+    many = probe.robust_to_pgd("cross_entropy") & probe.robust_to_pgd("margin")
+    if not many.any():
+        return None
+    found = many & ~probe.robust(FGSM)
+    if found.sum() > max(_FEW, _POINTS * len(found)):
+        return (
+            f"one step (FGSM) fools {found.sum()} samples that 40 steps of PGD on cross-entropy "
+            "and on the margin leave"
+        )
     return None
 
 
@@ -245,7 +251,12 @@ def losses_disagree(probe: MaskingProbe) -> str | None:
     """One loss is far weaker than another."""
     rate = {loss: probe.robust_to_pgd(loss).mean() for loss in ("cross_entropy", "margin")}
     weak, strong = sorted(rate, key=lambda name: rate[name], reverse=True)
-    if _differs(rate[weak], rate[strong]):
+    apart = _differs(rate[weak], rate[strong])
+    if apart and weak == "margin":  # of honest models, too, it changes its target on the way
+        apart = rate[weak] - rate[strong] > 3 * _POINTS
+    elif apart:  # what helps an honest model's cross-entropy is no scale of its logits
+        apart = _differs(rate[weak], probe.robust_to_pgd("scaled_cross_entropy").mean())
+    if apart:
         return (
             f"PGD on {weak} leaves {rate[weak]:.1%} robust, on {strong} {rate[strong]:.1%}: "
             "a single loss overestimates the robustness of this model"

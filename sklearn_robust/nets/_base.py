@@ -12,7 +12,7 @@ from skorch import NeuralNet, NeuralNetClassifier
 from torch import Tensor, nn
 
 from .. import _validation as check
-from ..differentiable._any_dtype import explain_fixed_batch, refuse_lazy
+from ..differentiable._any_dtype import check_callable, explain_fixed_batch
 from ._engine.module_checks import check_dtype, refuse_output, uncompiled
 from ._engine.precision import bfloat16_pass
 from ._engine.predict import Predictor
@@ -270,7 +270,7 @@ class BaseNet(Predictor):
             Fitted net that accepts samples of any shape the module accepts.
         """
         module = with_preprocessing(module, preprocess)
-        refuse_lazy(module)
+        check_callable(module)
         return _io.revive(cls(module, **params), np.asarray(classes), None)
 
     def save(self, path: str | os.PathLike) -> None:

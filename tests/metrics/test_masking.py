@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -107,6 +108,13 @@ def test_a_masked_model_is_not_trusted(kind, digits, natural):
     report = robustness_report(net, X, y, attack=ATTACK, output_dict=True)
     assert not report["trusted"]
     assert MASKED[kind] <= set(report["warnings"])
+
+
+def test_a_linear_model_on_which_one_step_finds_a_few_more_is_trusted():
+    X, y = load_iris(return_X_y=True)
+    model = LogisticRegression(max_iter=500).fit(X, y)
+    report = robustness_report(model, X, y, attack=PGD(eps=0.5, **SEED), output_dict=True)
+    assert report["trusted"], report["warnings"]
 
 
 def test_a_net_whose_losses_disagree_is_told_both_figures(digits):

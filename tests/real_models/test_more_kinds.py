@@ -249,3 +249,65 @@ def test_weights_without_a_size_are_refused():
     refused(lambda: robust_score(module, X, np.arange(12) % 3), "without a size yet")
     refused(lambda: NaturalNet.from_module(module, classes=[0, 1, 2]), "call module(x)")
     assert NaturalNet(module, max_epochs=1, random_state=0).fit(X, np.arange(12) % 3).score
+
+
+# -- what cannot be called, has no weights, or shares what it quantises by ------------------------
+
+
+class TwoArguments(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.line = nn.Linear(4, 3)
+
+    def forward(self, x, mask):
+        return self.line(x * mask)
+
+
+class Columns(nn.Module):
+    def forward(self, x):
+        return x[:, :3]
+
+
+def test_a_module_of_two_inputs_is_told_so():
+    y = np.arange(12) % 3
+    for call in (
+        lambda: robust_score(TwoArguments(), X, y),
+        lambda: NaturalNet.from_module(TwoArguments(), classes=[0, 1, 2]),
+        lambda: NaturalNet(TwoArguments, max_epochs=1).fit(X, y),
+    ):
+        refused(call, "whose forward takes x alone")
+
+
+def test_a_module_without_weights_predicts_and_is_not_trained(tmp_path):
+    y, net = X[:, :3].argmax(1), NaturalNet.from_module(Columns(), classes=[0, 1, 2])
+    assert np.array_equal(net.predict(X), y)
+    check_margins(net, torch.tensor(X[:, :3]).double(), y)
+    refused(lambda: NaturalNet(Columns(), max_epochs=1).fit(X, y), "nothing to train")
+    refused(lambda: net.partial_fit(X, y), "nothing to train")
+
+
+def test_dynamic_quantisation_is_that_of_each_sample():
+    module = torch.ao.quantization.quantize_dynamic(made(Ends, nn.Identity()).body, {nn.Linear})
+    with torch.no_grad():
+        z = torch.cat([module(row) for row in torch.tensor(X).split(1)]).double()
+    y = z.argmax(1).numpy()
+    np.testing.assert_allclose(
+        decision_margin(module, X, y), Oracle.lead(z, torch.tensor(y)), atol=1e-6
+    )
+    assert robust_score(module, X, y) <= 1  # by scores alone
+    refused(lambda: input_jacobian(module, X, y), "no gradient reaches it")
+
+
+class Ranks(nn.Module):
+    """Logits that the rank of a sample in its batch scales; the first of a batch is alone first."""
+
+    def __init__(self):
+        super().__init__()
+        self.line = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.line(x) * (1 + x.abs().amax(1).argsort().argsort()[:, None])
+
+
+def test_both_ends_of_a_batch_are_compared_with_themselves_alone():
+    refused(lambda: decision_margin(made(Ranks), X, np.arange(12) % 3), "batch")

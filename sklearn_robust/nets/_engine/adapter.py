@@ -137,8 +137,7 @@ class SkorchAdapter(NeuralNetClassifier):
 
     def initialize_optimizer(self, *args: Any, **kwargs: Any) -> SkorchAdapter:
         """Build the optimiser; what moves no weights is refused."""
-        scripted = isinstance(self.module_, torch.jit.ScriptModule)
-        if scripted and next(self.module_.parameters(), None) is None:  # a frozen program
+        if next(self.module_.parameters(), None) is None:  # a program, quantised, or a formula
             self.optimizer_ = None
             return self
         try:

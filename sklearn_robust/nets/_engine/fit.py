@@ -21,7 +21,7 @@ from .callbacks import check_callbacks
 from .device import resolve_device
 from .fit_state import FitState
 from .loop import TrainingLoop
-from .module_checks import check_layout, check_outputs
+from .module_checks import check_layout, check_outputs, check_trainable
 from .parameters import check_shared
 from .precision import check_amp
 from .progress import EpochBar
@@ -108,6 +108,7 @@ class Trainer(TrainingLoop):
             self.initialize()
             if self.init_from is not None:
                 begin_with(self.module_, self.init_from, self.classes_)
+            check_trainable(self)
             check_outputs(self, data)
             if self.attack_ is not None:
                 rows = data.X if isinstance(data, Rows) else _between(vars(self)["extremes_"])
@@ -118,6 +119,7 @@ class Trainer(TrainingLoop):
             raise
 
     def _train_on(self, data: Any, seed: int, checkpoint: Any, restart: bool) -> None:
+        check_trainable(self)
         state = FitState.begin(seed, self.device_, len(self.history), from_scratch=restart)
         self._fit_state = state
         try:

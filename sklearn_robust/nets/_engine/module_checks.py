@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..._layouts import MOVE_CHANNELS, has_channels_last
+from ...differentiable._any_dtype import check_callable
 from ...differentiable._outputs import looks_like_probabilities
 from ...modules import CIFARConvNet, MNISTConvNet, PreActResNet18, WideResNet
 from .batching import Rows
@@ -25,6 +26,7 @@ __all__ = [
     "check_logits",
     "check_outputs",
     "check_shape",
+    "check_trainable",
     "refuse_output",
     "uncompiled",
 ]
@@ -47,6 +49,16 @@ def check_layout(module: Any, input_shape: Sequence[int] | None) -> None:
             f"X has samples of shape {tuple(input_shape)}, which look like images with their "
             f"channels last, and networks take channels first: type {MOVE_CHANNELS}. "
             "If the shape is right, choose the network by module=MLP, say, or by a module of yours."
+        )
+
+
+def check_trainable(net: Any) -> None:
+    """Raise unless the module can be called with samples alone and has weights to train."""
+    check_callable(net.module_, sized=False)
+    if net.optimizer_ is None:
+        raise ValueError(
+            f"{type(net.module_).__name__} has no weights, so there is nothing to train: take it "
+            f"as it is, by {type(net).__name__}.from_module(module, classes=[...])."
         )
 
 
