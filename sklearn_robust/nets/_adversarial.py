@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -134,21 +133,25 @@ class AdversarialNet(BaseNet):
         """
         return self._search(self.current_attack(), x, y, observe)
 
+    def warm_up_epochs(self) -> float:
+        """Epochs over which eps grows."""
+        return self.eps_warm_up
+
     def check_parameters(self) -> None:
         """Raise if a parameter makes no sense."""
         super().check_parameters()
-        check.check_number("eps_warm_up", self.eps_warm_up)
+        check.check_number("eps_warm_up", self.warm_up_epochs())
         check.check_choice("attack_mode", self.attack_mode, ["eval", "train"])
 
     def check_whole_fit(self) -> None:
         """Warn if training would end before the warm-up of eps does."""
         super().check_whole_fit()
-        check.check_number("eps_warm_up", self.eps_warm_up)
         check.check_count("max_epochs", self.max_epochs)
-        if self.eps_warm_up > self.max_epochs:
+        n_epochs = check.check_number("eps_warm_up", self.warm_up_epochs())
+        if n_epochs > self.max_epochs:
             warnings.warn(
-                f"eps_warm_up is {self.eps_warm_up:g} epochs and max_epochs {self.max_epochs}: "
-                f"training ends at {self.max_epochs / self.eps_warm_up:.0%} of the attack's eps. "
+                f"eps_warm_up is {n_epochs:g} epochs and max_epochs {self.max_epochs}: "
+                f"training ends at {self.max_epochs / n_epochs:.0%} of the attack's eps. "
                 "Give fewer, or train on with partial_fit.",
                 stacklevel=3,
             )
@@ -224,10 +227,13 @@ class AdversarialNet(BaseNet):
 
     def current_attack(self) -> Any:
         """Return the attack, with a smaller radius while eps warms up."""
-        state = self._fit_state
-        progress = math.inf if state is None else state.progress  # outside fit eps is full
-        share = progress / self.eps_warm_up if self.eps_warm_up else 1
+        share = self.share_of_eps()
         return self.attack_ if share >= 1 else _weaker(self.attack_, share)
+
+    def share_of_eps(self) -> float:
+        """Share of eps that is reached, 1 or more after the warm-up and outside ``fit``."""
+        state, n_epochs = self._fit_state, self.warm_up_epochs()
+        return 1.0 if state is None or not n_epochs else state.progress / n_epochs
 
     def _box(self) -> Any:
         return None if self.attack_ is None else self.attack_.bounds_

@@ -42,9 +42,12 @@ class CertifiedNet(AdversarialNet):
     tightness : float, default=0.5
         Weight of the penalty on layers with wide intervals while eps warms up; it falls to 0
         with the end of the warm-up.
-    eps_warm_up : float, default=1
-        Epochs in which eps grows from 0 to its full size. A third of ``max_epochs`` is a good
-        choice.
+    eps_warm_up : float or None, default=None
+        Epochs over which eps grows from 0 to its full size. None is half of ``max_epochs``.
+    lr : float, default=5e-3
+        Learning rate. Interval losses are flat: with 1e-3 the net learns far more slowly.
+    lr_schedule : default="cosine"
+        As for :class:`NaturalNet`; proofs gain most in the last epochs, at a small rate.
     **kwargs
         Shared parameters.
 
@@ -91,13 +94,20 @@ class CertifiedNet(AdversarialNet):
         ibp_weight: float = 1.0,
         ibp_init: bool = True,
         tightness: float = 0.5,
+        eps_warm_up: float | None = None,
+        lr: float = 5e-3,
+        lr_schedule: Any = "cosine",
         **kwargs: Any,
     ) -> None:
-        super().__init__(module, **kwargs)
+        super().__init__(module, eps_warm_up=eps_warm_up, lr=lr, lr_schedule=lr_schedule, **kwargs)
         self.attack = attack
         self.ibp_weight = ibp_weight
         self.ibp_init = ibp_init
         self.tightness = tightness
+
+    def warm_up_epochs(self) -> float:
+        """Epochs over which eps grows, half of them unless it is told."""
+        return self.max_epochs / 2 if self.eps_warm_up is None else self.eps_warm_up
 
     def check_parameters(self) -> None:
         """Raise if a parameter makes no sense."""
@@ -146,7 +156,7 @@ class CertifiedNet(AdversarialNet):
         except NotBoundableError as error:
             raise _unbounded(self, error) from error
         worst = self.criterion_(worst_logits(graph, found, graph.output, y), y)
-        share = self._share_of_eps()
+        share = self.share_of_eps()
         if not self.tightness or share >= 1:
             return worst, worst.new_zeros(())
         return worst, self.tightness * (1 - share) * _looseness(graph, found)
@@ -167,11 +177,6 @@ class CertifiedNet(AdversarialNet):
         radius = torch.as_tensor(threat.radius).to(x)
         box = threat.box(x)
         return torch.minimum(box.clamp(x - radius), x), torch.maximum(box.clamp(x + radius), x)
-
-    def _share_of_eps(self) -> float:
-        state = self._fit_state
-        progress = math.inf if state is None else state.progress
-        return progress / self.eps_warm_up if self.eps_warm_up else 1.0
 
 
 def _unbounded(net: CertifiedNet, error: Exception) -> ValueError:

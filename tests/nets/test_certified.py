@@ -46,7 +46,9 @@ def test_one_step_is_that_of_interval_arithmetic_by_hand():
 def test_weights_without_interval_loss_are_those_of_min_max():
     params = {"attack__eps": 0.1, "module": Normalised}
     certified = quick(CertifiedNet, ibp_weight=0, ibp_init=False, **params).fit(X, Y)
-    assert same_weights(certified, quick(MinMaxNet, **params).fit(X, Y))
+    assert same_weights(
+        certified, quick(MinMaxNet, lr=5e-3, lr_schedule="cosine", **params).fit(X, Y)
+    )
     mixed = quick(CertifiedNet, ibp_weight=0.5, ibp_init=False, **params).fit(X, Y)
     assert not same_weights(certified, mixed)
 
@@ -69,6 +71,16 @@ def test_weights_are_drawn_for_intervals():
     assert float(width) == pytest.approx(2, rel=0.05)  # of which ReLU leaves one half
     kept = quick(CertifiedNet, module=module, lr=1e-12, optimizer=torch.optim.SGD, ibp_init=False)
     assert torch.allclose(kept.fit(*data).module_[0].weight, module[0].weight)
+
+
+def test_eps_grows_over_half_of_the_epochs_and_the_rate_falls():
+    net = quick(CertifiedNet, max_epochs=6, batch_size=-1, attack__eps=0.1)
+    assert net.warm_up_epochs() == 3
+    assert quick(CertifiedNet, max_epochs=6, eps_warm_up=1.5).warm_up_epochs() == 1.5
+    rates = [row["batches"][0]["lr"] for row in net.fit(X, Y).history]
+    expected = 5e-3 * (1 + np.cos(np.pi * np.arange(6) / 6)) / 2
+    assert rates == pytest.approx(expected)
+    assert net.share_of_eps() == 1
 
 
 def test_a_second_fit_by_partial_fit_keeps_the_weights():
@@ -110,6 +122,7 @@ def test_convolutions_pooling_and_normalisation(parts):
     [
         ({"ibp_weight": 1.5}, "ibp_weight is 1.5"),
         ({"tightness": -1}, "tightness is -1"),
+        ({"eps_warm_up": -1}, "eps_warm_up is -1"),
         ({"ibp_init": "yes"}, "ibp_init is 'yes'"),
         ({"attack__norm": "l2", "attack__eps": 1}, "CertifiedNet trains on boxes, and the attack"),
         ({"module": nn.Sequential(nn.Linear(4, 2), nn.LayerNorm(2))}, "cannot train this module"),

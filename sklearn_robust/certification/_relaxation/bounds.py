@@ -23,7 +23,7 @@ from .region import Region
 
 __all__ = ["Bounds"]
 
-_MEMORY = 10**7  # numbers that one backward pass may hold for one node
+_MEMORY = 10**6  # numbers that one backward pass may hold for one node
 _WORK = 2e10  # multiplications per sample above which a layer keeps its interval
 
 
@@ -74,6 +74,7 @@ class Bounds:
         self.graph, self.region, self.output = graph, region, output
         self.rules = plan_of(graph, output)
         self.inputs: dict[Ref, Interval] = {}  # of activations
+        self._tight: set[Ref] = set()  # whose intervals linear bounds cannot make smaller
         needed = {rule.ref for rule in self.rules.values() if rule is not None}
         found: dict[Ref, Interval] = {}
         for number, rule in self.rules.items():
@@ -92,7 +93,8 @@ class Bounds:
     def _tightened(self, ref: Ref, interval: Interval) -> Interval:
         """Interval of a node by backward linear bounds where that is worth it."""
         low, high = (_finite(end) for end in interval)
-        if self.graph.nodes[ref.node].op == "input":
+        if self.graph.nodes[ref.node].op == "input" or self._is_pooled(ref):
+            self._tight.add(ref)
             return low, high
         wanted = torch.zeros_like(low, dtype=torch.bool)
         for reader in self._readers(ref):
@@ -100,7 +102,10 @@ class Bounds:
         wanted = wanted.flatten(1)
         n_wanted = int(wanted.sum(1).max()) if wanted.numel() else 0
         walk = self._walk(ref)
-        if self._is_exact(ref) or 2 * n_wanted * walk.work > _WORK:
+        is_exact = self._is_exact(ref)
+        if is_exact or 2 * n_wanted * walk.work <= _WORK:
+            self._tight.add(ref)
+        if is_exact or ref not in self._tight:
             return low, high
         order = wanted.to(torch.int8).argsort(dim=1, descending=True, stable=True)
         flat_low, flat_high = low.flatten(1).clone(), high.flatten(1).clone()
@@ -123,6 +128,14 @@ class Bounds:
         numbers = [n for n in self.graph.ancestors(ref) if self.graph.nodes[n].op != "input"]
         layers = [n for n in numbers if not keeps_boxes(self.graph.nodes[n])]
         return self.region.norm is None and len(layers) <= 1 and self._is_chain(numbers)
+
+    def _is_pooled(self, ref: Ref) -> bool:
+        """Whether a node is the maximum of inputs whose intervals are as small as can be.
+
+        A linear bound of a maximum is that of one input, or the largest upper end.
+        """
+        rule = self.rules[ref.node]
+        return isinstance(rule, PooledMaximum) and rule.ref in self._tight
 
     def _is_chain(self, numbers: list[int]) -> bool:
         nodes = [self.graph.nodes[n] for n in numbers]

@@ -172,8 +172,9 @@ def pull_back_patches(
         offset = (up * low + down * high).flatten(2).sum(2)
         a = up * patches.read(lines.low_slope) + down * patches.read(lines.high_slope)
         return rule.ref, Patches(a, patches.top, patches.left, patches.shape), offset
-    constant = constant_part(graph, node)
-    offset = (a * patches.read(constant)).flatten(2).sum(2)
+    # The constant of a convolution or a normalisation is the same for all pixels of a channel.
+    constant = constant_part(graph, node)[:1, :, 0, 0]
+    offset = (a.flatten(3).sum(3) * constant).sum(2)
     ref: Ref = node.args[0]
     if is_batch_norm(node):
         a = a * patches.read(channel_factors(graph, node))

@@ -41,7 +41,7 @@ class PooledMaximum:
         return self._pooled(low)[0], self._pooled(high)[0]
 
     def undecided(self, low: Tensor, high: Tensor) -> Tensor:
-        """Where a smaller interval would help: inputs that may exceed the sure one."""
+        """Where a smaller interval would help: the sure input of a window, and its rivals."""
         _, index = self._pooled(low)
         windows = _windows(self.node, high, index)
         if windows is None:
@@ -54,7 +54,8 @@ class PooledMaximum:
         count = torch.zeros_like(high).flatten(2)
         where = places.clamp_min(0).long().flatten(2)
         count.scatter_add_(2, where, rivals.to(high).flatten(2))
-        return (count > 0).reshape(high.shape)
+        count.scatter_(2, index.flatten(2), 1.0)
+        return (count > 0).reshape(high.shape) & (high > low)
 
     def decide(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Whether a maximum is known, where the largest lower end is, and the largest upper end."""
