@@ -99,7 +99,8 @@ class CertifiedNet(AdversarialNet):
         lr_schedule: Any = "cosine",
         **kwargs: Any,
     ) -> None:
-        super().__init__(module, eps_warm_up=eps_warm_up, lr=lr, lr_schedule=lr_schedule, **kwargs)
+        kwargs.update(eps_warm_up=eps_warm_up, lr=lr, lr_schedule=lr_schedule)
+        super().__init__(module, **kwargs)
         self.attack = attack
         self.ibp_weight = ibp_weight
         self.ibp_init = ibp_init
