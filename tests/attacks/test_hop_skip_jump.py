@@ -58,8 +58,8 @@ def test_queries_are_counted_one_by_one():
     labels = OnlyLabels(LinearSVC().fit(X, y))
     attack = HopSkipJump(max_iter=2, n_directions=10, bounds=None, random_state=0)
     result = attack.evaluate(labels, X[::10], y[::10])
-    # Codes of y are not asked for; the confirmation asks once more for each sample.
-    assert result.n_queries.sum() <= labels.n_asked <= result.n_queries.sum() + 2 * len(X[::10])
+    # The confirmation and the look at the model before the attack ask a few times more.
+    assert result.n_queries.sum() <= labels.n_asked <= result.n_queries.sum() + 4 * len(X[::10])
 
 
 def test_more_jumps_end_nearer():
