@@ -24,6 +24,7 @@ __all__ = ["Noise", "RowNoise", "StreamNoise", "rng_lock", "seed_of", "torch_see
 
 _GOLDEN = -7046029254386353131  # 2^64 / golden ratio, as a signed 64-bit integer
 _MIX = (-4658895280553007687, -7723592293110705685)  # multipliers of splitmix64
+_LOW_33, _LOW_34, _LOW_37 = ((1 << n_bits) - 1 for n_bits in (33, 34, 37))
 
 
 def seed_of(random_state: int | np.random.RandomState | None) -> int:
@@ -80,9 +81,9 @@ def _shift(v: Tensor, bits: int) -> Tensor:
 
 def _scramble(v: Tensor) -> Tensor:
     """Finaliser of splitmix64: a bijection of 64-bit integers that looks random."""
-    v = (v ^ _shift(v, 30)) * _MIX[0]
-    v = (v ^ _shift(v, 27)) * _MIX[1]
-    return v ^ _shift(v, 31)
+    v = (v ^ (v >> 30 & _LOW_34)) * _MIX[0]  # logical shifts, as of _shift
+    v = (v ^ (v >> 27 & _LOW_37)) * _MIX[1]
+    return v ^ (v >> 31 & _LOW_33)
 
 
 class Noise:

@@ -22,8 +22,10 @@ __all__ = ["AnyDtype", "DifferentiableModel", "device_of"]
 
 def device_of(module: nn.Module) -> torch.device:
     """Device of a module's tensors, the accelerator if they are on several; CPU if it has none."""
-    devices = {t.device for t in (*module.parameters(), *module.buffers())}
-    return max(devices, key=lambda device: device.type != "cpu", default=torch.device("cpu"))
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.device.type != "cpu":
+            return tensor.device
+    return torch.device("cpu")
 
 
 def _parts(module: nn.Module, kind: type) -> list[Any]:

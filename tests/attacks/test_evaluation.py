@@ -31,7 +31,7 @@ from sklearn_robust.attacks._evaluation import (
 from sklearn_robust.differentiable import Model, as_module, open_model
 from sklearn_robust.exceptions import BlackBoxWarning, NotDifferentiableError
 from sklearn_robust.metrics import prediction_stability, robustness_curve, robustness_report
-from sklearn_robust.report._attack import attack_net
+from sklearn_robust.report._attack import attack_model
 from sklearn_robust.spectral import make_regularization_scorer
 from tests.cases import blobs
 
@@ -92,7 +92,7 @@ def test_every_caller_finds_the_same_samples():
     assert robustness_report(LINE, X, Y, attack=attack, output_dict=True)["worst_case"] == share
     scores = make_regularization_scorer(attack, spectra=False)(LINE, X, Y)
     assert scores["robust_accuracy"] == pytest.approx(share)
-    rounds = list(attack_net(LINE, X, Y, [EPS], seed=0, bounds=None, attacks={"pgd": attack}))
+    rounds = list(attack_model(LINE, X, Y, [EPS], seed=0, bounds=None, attacks={"pgd": attack}))
     assert np.array_equal(rounds[0]["pgd"], exact()) and len(rounds) == 1
     module, batches = as_module(LINE), torch.as_tensor(X).split(25)
     codes = torch.as_tensor(CODES).split(25)
@@ -107,7 +107,7 @@ CALLS = {
     "curve": lambda: robustness_curve(PIPE, X, Y, eps=[0, 0.1, 0.2, 0.4]),
     "nearest": lambda: robustness_curve(PIPE, X, Y, eps=[0.1, 0.2], attack=FAB(max_iter=5)),
     "report": lambda: robustness_report(PIPE, X[:20], Y[:20], attack=FGSM(eps=0.1)),
-    "comparison": lambda: list(attack_net(PIPE, X, Y, [0.1, 0.2], seed=0, bounds=None)),
+    "comparison": lambda: list(attack_model(PIPE, X, Y, [0.1, 0.2], seed=0, bounds=None)),
     "generate": lambda: PGD(eps=0.1).generate(PIPE, X, Y),
     "evaluate": lambda: WorstCase(eps=0.1).evaluate(PIPE, X, Y),
 }
@@ -150,7 +150,7 @@ def test_the_gradient_is_near_the_call():
             robust_score(PIPE, X, Y, attack=PGD(eps=0.1))
     finally:
         sys.setprofile(None)
-    assert len(calls) <= 310
+    assert len(calls) <= 300
 
 
 def test_none_means_the_worst_case_or_a_search_by_scores():
