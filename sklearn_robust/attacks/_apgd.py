@@ -11,9 +11,10 @@ from .._functional import ascent_gradient
 from .._norms import L1Norm, Norm
 from ._apgd_schedule import HalvingSchedule, Schedule, SparseSchedule, keep_best
 from ._base import BaseAttack
-from ._batch import AttackBatch, AttackResult, Objective
+from ._batch import AttackBatch, Objective
 from ._losses import make_objective
 from ._parameters import attack_class
+from ._result import AttackResult
 
 __all__ = ["APGD"]
 

@@ -9,10 +9,11 @@ from .. import _validation as check
 from .._tables import Table
 from ._apgd import APGD
 from ._base import BaseAttack
-from ._batch import AttackBatch, AttackResult
+from ._batch import AttackBatch
 from ._fab import FAB
 from ._fast_search import FastSearch
 from ._parameters import attack_class
+from ._result import AttackResult
 from ._square import Square
 from ._worst_case import WorstCase
 

@@ -5,38 +5,34 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
 from sklearn.utils import Bunch
 
 from .. import _validation as check
 from .._norms import Bounds, Box
 from .._random import RowNoise, seed_of
-from .._tables import Table, constraints_of, flips_of, resolve
 from .._units import check_units
 from ..differentiable import Model, open_model
 from ..differentiable._state import records, seeded
 from ..exceptions import ZeroGradientWarning
 from ._arrays import batches_of
-from ._batch import AttackBatch, AttackResult
+from ._batch import AttackBatch
 from ._cache import KeptEntry
-from ._core import TABLE_PARAMS
+from ._columns import ColumnsOfTable
 from ._losses import describe_loss
 from ._parameters import attack_class
+from ._result import AttackResult
 from ._transformer import AttackTransformer
-
-if TYPE_CHECKING:
-    from typing import Self
 
 __all__ = ["BaseAttack"]
 
 
 @attack_class
-class BaseAttack(AttackTransformer):
+class BaseAttack(ColumnsOfTable, AttackTransformer):
     """Base of all attacks: validation, batches and random numbers around ``run``.
 
     A subclass writes ``run(batch)``, which returns an ``AttackResult``. Its class attribute
@@ -242,47 +238,6 @@ class BaseAttack(AttackTransformer):
             If the attack needs a gradient and the model has none.
         """
         return model.fused if self.needs_gradient else model.scores
-
-    def column_params(self) -> dict[str, Any]:
-        """Return the parameters that may speak of columns, for ``open_model``.
-
-        Returns
-        -------
-        params : dict
-            ``eps``, ``norm``, ``bounds`` and all that follow up to ``relations``.
-        """
-        names = ("eps", "norm", "bounds", "mask", "integer", *TABLE_PARAMS)
-        return {name: vars(self)[name] for name in names if name in vars(self)}
-
-    def on_columns(self, model: Model) -> Self:
-        """Return the attack with an array for each parameter that speaks of columns.
-
-        Parameters
-        ----------
-        model : Model
-            As of ``open_model(estimator, X, attack.column_params())``.
-
-        Returns
-        -------
-        attack : attack
-            Itself, unless the model is one of a table.
-        """
-        if model.table is None:
-            return self
-        return clone(self).set_params(**self._on_table(model.table))
-
-    def _on_table(self, table: Table) -> dict[str, Any]:
-        """Parameters for the columns of a table."""
-        params = self.column_params()
-        threat = resolve(params, table)
-        flips_of(params, table)
-        constraints_of(params, table, threat.mask, threat.integer).check_clean()
-        return {
-            "eps": threat.eps,
-            "bounds": threat.bounds,
-            "mask": threat.mask,
-            "integer": threat.integer,
-        }
 
     def _codes(
         self, model: Model, X: NDArray[np.float32], y: ArrayLike | None

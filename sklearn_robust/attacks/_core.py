@@ -18,10 +18,11 @@ from .._tables import Table, constraints_of, flips_of
 from .._threat_model import ThreatModel
 from ..differentiable import DifferentiableModel
 from ..differentiable._state import frozen_logits, records
-from ._batch import AttackBatch, AttackResult
+from ._batch import AttackBatch
 from ._flips import search_flips
 from ._losses import check_loss
 from ._parameters import check_numbers
+from ._result import AttackResult
 
 __all__ = ["TABLE_PARAMS", "TensorAttack"]
 

@@ -14,9 +14,10 @@ import torch
 from .. import _validation as check
 from .._random import seed_of
 from ._base import BaseAttack
-from ._batch import AttackBatch, AttackResult
+from ._batch import AttackBatch
 from ._other_libraries import CALLERS, LogitsModule, kind_of
 from ._parameters import attack_class
+from ._result import AttackResult
 
 __all__ = ["External"]
 

@@ -9,10 +9,11 @@ import torch
 from .._functional import ascent_gradient, competing_classes, targeted_dlr
 from ._apgd import APGD
 from ._base import BaseAttack
-from ._batch import AttackBatch, AttackResult
+from ._batch import AttackBatch
 from ._fab import FAB
 from ._losses import make_objective
 from ._parameters import attack_class
+from ._result import AttackResult
 from ._square import Square
 
 __all__ = ["FastSearch"]

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from .. import _validation as check
-from ._batch import AttackBatch, AttackResult
+from ._batch import AttackBatch
 from ._losses import make_objective
+from ._result import AttackResult
 
 __all__ = ["search_flips"]
 

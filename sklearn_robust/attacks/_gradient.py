@@ -9,9 +9,10 @@ import torch
 
 from .._functional import ascent_gradient
 from ._base import BaseAttack
-from ._batch import AttackBatch, AttackResult, Objective
+from ._batch import AttackBatch, Objective
 from ._losses import make_objective
 from ._parameters import attack_class
+from ._result import AttackResult
 
 __all__ = ["GradientAttack"]
 

@@ -14,9 +14,10 @@ from .._tables import Table
 from .._threat_model import ThreatModel
 from ..differentiable import Model
 from ._base import BaseAttack
-from ._batch import AttackBatch, AttackResult
+from ._batch import AttackBatch
 from ._losses import make_objective
 from ._parameters import attack_class
+from ._result import AttackResult
 
 __all__ = ["MinimumNormSearch", "MinimumNormAttack", "check_nearest"]
 

@@ -7,10 +7,11 @@ from typing import ClassVar
 import torch
 
 from .._functional import ascent_gradient
-from ._batch import AttackBatch, AttackResult, Objective
+from ._batch import AttackBatch, Objective
 from ._gradient import GradientAttack
 from ._losses import make_objective
 from ._parameters import attack_class
+from ._result import AttackResult
 
 __all__ = ["PGD"]
 

@@ -9,9 +9,10 @@ import torch
 
 from .._norms import LinfNorm, column
 from ._base import BaseAttack
-from ._batch import AttackBatch, AttackResult, Objective
+from ._batch import AttackBatch, Objective
 from ._losses import make_objective
 from ._parameters import attack_class
+from ._result import AttackResult
 from ._square_moves import CornerMoves, MassMoves, Places, window_share
 
 __all__ = ["Square"]

@@ -18,8 +18,9 @@ from ..differentiable import Model, open_model
 from ..differentiable._scores import ScoreFunction
 from ..exceptions import BlackBoxWarning
 from ._base import BaseAttack
-from ._batch import AttackBatch, AttackResult
+from ._batch import AttackBatch
 from ._parameters import attack_class
+from ._result import AttackResult
 
 __all__ = ["TreeAttack"]
 

@@ -17,13 +17,14 @@ from .._random import seed_of
 from .._tables import Table, has_columns
 from .._threat_model import ThreatModel
 from ._base import BaseAttack
-from ._batch import AttackBatch, AttackResult
+from ._batch import AttackBatch
 from ._cache import KeptEntry
 from ._core import TABLE_PARAMS
 from ._losses import make_objective
 from ._minimum_norm import MinimumNormAttack
 from ._parameters import attack_class
 from ._pgd import PGD
+from ._result import AttackResult
 
 __all__ = ["WorstCase"]
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from typing import TYPE_CHECKING, Any
 
-import joblib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import gen_even_slices
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation as check
@@ -20,13 +17,13 @@ from .._random import seed_of
 from ..differentiable._scores import with_names
 from ._problem import Certificate, Problem
 from ._registry import register_certifier
+from ._votes import add_noise, count_votes
 
 if TYPE_CHECKING:
     from typing import Self
 
 __all__ = ["SmoothedClassifier"]
 
-_MEMORY = 4 * 10**6  # numbers that one call of the base classifier gets at most
 _SELECTION, _ESTIMATION = 0, 1  # independent streams of noise
 
 
@@ -159,7 +156,7 @@ class SmoothedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 np.repeat(samples, self.n_noisy_copies, 0),
                 np.repeat(y, self.n_noisy_copies),
             )
-            samples = self._noisy(samples, rng.standard_normal(samples.shape, np.float32))
+            samples = add_noise(samples, self.sigma, rng.standard_normal(samples.shape, np.float32))
         self.estimator_ = clone(self.estimator).fit(with_names(self, samples), y)
         self.classes_ = self.estimator_.classes_
         self._check_abstain()
@@ -191,41 +188,8 @@ class SmoothedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     # -- votes ------------------------------------------------------------------------------
 
-    def _noisy(self, samples: NDArray[np.float32], noise: NDArray[Any]) -> NDArray[np.float32]:
-        return (samples + self.sigma * noise).astype(np.float32)
-
-    def _noise(self, row: NDArray[np.float32], stream: int, n_draws: int) -> NDArray[np.float32]:
-        """Noise of one sample: it follows from the seed and the sample."""
-        digest = hashlib.sha256(np.ascontiguousarray(row).tobytes()).digest()[:16]
-        rng = np.random.default_rng([self.seed_, stream, int.from_bytes(digest, "little")])
-        return rng.standard_normal((n_draws, *row.shape), np.float32)
-
-    def _votes_of(
-        self, samples: NDArray[np.float32], stream: int, n_draws: int
-    ) -> NDArray[np.int64]:
-        """Count the votes (n, n_classes) in this process."""
-        votes = np.zeros((len(samples), len(self.classes_)), dtype=np.int64)
-        n_rows = max(1, _MEMORY // max(1, n_draws * samples[0].size))
-        for start in range(0, len(samples), n_rows):
-            some = samples[start : start + n_rows]
-            noisy = np.concatenate(
-                [self._noisy(row, self._noise(row, stream, n_draws)) for row in some]
-            )
-            labels = self.estimator_.predict(with_names(self, noisy))
-            codes = check.encode_labels(labels, self.classes_, type(self).__name__)
-            for i, part in enumerate(codes.reshape(len(some), n_draws)):
-                votes[start + i] = np.bincount(part, minlength=len(self.classes_))
-        return votes
-
     def _votes(self, samples: NDArray[np.float32], stream: int, n_draws: int) -> NDArray[np.int64]:
-        n_chunks = min(joblib.effective_n_jobs(self.n_jobs), len(samples))
-        if n_chunks <= 1:
-            return self._votes_of(samples, stream, n_draws)
-        parts = joblib.Parallel(n_jobs=self.n_jobs)(
-            joblib.delayed(self._votes_of)(samples[rows], stream, n_draws)
-            for rows in gen_even_slices(len(samples), n_chunks)
-        )
-        return np.concatenate(parts)
+        return count_votes(self, samples, stream, n_draws)
 
     def _checked(self, X: ArrayLike) -> NDArray[np.float32]:
         check_is_fitted(self)
