@@ -12,10 +12,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from . import _validation as check
-from ._norms import Bounds, Box, Norm, get_norm, is_missing, round_to_grid
-from ._norms._registry import NORMS
+from ._norms import Bounds, Box, Norm, get_norm, round_to_grid
 from ._random import RowNoise, seed_of
 from ._tables import has_columns, is_mixed
+from ._threat_arrays import box_around, flags_of, radius_of, samples_of, spread_of
 
 __all__ = ["ThreatModel"]
 
@@ -99,7 +99,7 @@ class ThreatModel:
             The same with every parameter as an array of float64 or bool, and the box decided.
         """
         self._refuse_columns(X)
-        X = _samples(X)
+        X = samples_of(X)
         return self.with_shape(X.shape[1:], check.check_bounds(self.bounds, X))
 
     def _refuse_columns(self, X: ArrayLike) -> None:
@@ -126,17 +126,9 @@ class ThreatModel:
         threat : ThreatModel
             As of ``on``.
         """
-        norm, flags = check.check_norm(self.norm), {}
-        for name, features in (("mask", self.mask), ("integer", self.integer)):
-            flags[name] = features
-            if features is not None:
-                flags[name] = check.check_features(name, features, shape)
-        unlimited = np.ndim(self.eps) == 0 and self.eps == np.inf
-        eps = np.array(np.inf) if unlimited else check.check_eps(self.eps, norm, shape)
-        kind = NORMS[norm]
-        kind.check_eps(eps, shape)
-        if kind.needs_box:
-            check.check_closed_box(norm, bounds)
+        norm = check.check_norm(self.norm)
+        flags = flags_of({"mask": self.mask, "integer": self.integer}, shape)
+        eps = radius_of(self.eps, norm, shape, bounds)
         kept = dict(zip(_KEPT, map(vars(self).get, _KEPT), strict=True))
         checked = ThreatModel(eps, norm=norm, bounds=bounds, **flags, **kept)
         checked.input_shape, checked.exact = tuple(shape), self.exact
@@ -254,7 +246,7 @@ class ThreatModel:
             In the ball around X, in the box and on the grid, also after rounding to float32.
         """
         self._refuse_columns(X)
-        X, X_adv = _samples(X, self.exact), _samples(X_adv, self.exact)
+        X, X_adv = samples_of(X, self.exact), samples_of(X_adv, self.exact)
         threat, x = self._on(X), torch.as_tensor(X)
         inside = threat.ball(x).project_exact(torch.as_tensor(X_adv), x, threat.box(x))
         return threat.round_to_grid(inside.numpy(), X)
@@ -277,7 +269,7 @@ class ThreatModel:
             In ball and box and on the grid.
         """
         self._refuse_columns(X)
-        X = _samples(X, self.exact)
+        X = samples_of(X, self.exact)
         threat, x = self._on(X), torch.as_tensor(X)
         noise = RowNoise(seed_of(random_state), x)
         moved = x + threat.ball(x).to(x).sample(noise, x, draw)
@@ -341,18 +333,8 @@ class ThreatModel:
         low, high : arrays of the shape of X, float64
             Corners.
         """
-        wide = np.asarray(X, dtype=np.float64)
-        radius = np.broadcast_to(self.radius if radius is None else radius, wide.shape)
-        if not get_norm(self.norm).order >= 1:  # counting features does not limit them
-            radius = np.where(radius > 0, np.inf, 0.0)
-        low, high = wide - radius, wide + radius
-        if self.bounds is not None:
-            low = np.maximum(low, np.minimum(self.bounds[0], wide))
-            high = np.minimum(high, np.maximum(self.bounds[1], wide))
-        if self.integer is not None:
-            low = np.where(self.integer, np.minimum(np.ceil(low - 1e-9), wide), low)
-            high = np.where(self.integer, np.maximum(np.floor(high + 1e-9), wide), high)
-        return low, high
+        radius = self.radius if radius is None else radius
+        return box_around(X, radius, get_norm(self.norm), self.bounds, self.integer)
 
     def covering_radius(self, X: ArrayLike) -> float:
         """Radius of a ball around any sample that holds the box, or far more than all of X.
@@ -368,24 +350,11 @@ class ThreatModel:
             In the norm.
         """
         self._refuse_columns(X)
-        X = _samples(X, self.exact)
+        X = samples_of(X, self.exact)
         threat = self._on(X)
-        if threat.bounds is None:
-            spread = 10 * float(np.ptp(X[~is_missing(X)]))
-        else:
-            lower, upper = np.broadcast_arrays(*(np.asarray(side) for side in threat.bounds))
-            spread = float(np.max(np.asarray(upper - lower)))
-            if not np.isfinite(spread):
-                spread = 10 * float(np.ptp(X[~is_missing(X)]))
+        spread = spread_of(X, threat.bounds)
         return get_norm(self.norm).covering_radius(spread, X[0].size)
 
     def _on(self, X: NDArray[Any]) -> ThreatModel:
         """Return the threat model checked against data of this shape; a checked one as it is."""
         return self if self.input_shape == X.shape[1:] else self.on(X)
-
-
-def _samples(X: ArrayLike, exact: bool = False) -> NDArray[np.float32]:
-    """Return samples as float32, unless they are the float64 matrix of a table."""
-    if isinstance(X, np.ndarray) and X.dtype == np.float32:
-        return X
-    return X if exact and isinstance(X, np.ndarray) else check.check_samples(X)

@@ -16,6 +16,7 @@ FLOORS = [
     {"_norms"},
     {"_validation"},
     {"_tables"},
+    {"_threat_arrays"},
     {"_threat_model"},
     {"_streams", "_units"},
     {"differentiable", "modules", "datasets"},
