@@ -42,7 +42,8 @@ def as_rows(z: Any, n_samples: int) -> Any:
 
 def logits_in(who: str, z: Any, n_samples: int = -1) -> torch.Tensor:
     """Logits (n, n_classes): a model's output, or the first of several; else an error."""
-    z = as_rows(z, n_samples)
+    if type(z) is not torch.Tensor or z.ndim != 2:
+        z = as_rows(z, n_samples)
     if not isinstance(z, torch.Tensor) or z.ndim != 2 or z.shape[1] < 2:
         tensor = isinstance(z, torch.Tensor)
         came = f"an output of shape {tuple(z.shape)}" if tensor else type(z).__name__

@@ -71,8 +71,9 @@ def parts_of(X: Any, y: ArrayLike | None = None) -> Iterator[tuple[Any, Any]]:
         return
     if y is not None:
         raise ValueError(
-            f"y is given beside a {type(X).__name__}, which yields (samples, labels) itself: pass "
-            "it alone, with y=None."
+            f"y is given beside a {type(X).__name__}, a dataset which yields (samples, labels) "
+            "itself: pass it alone, with y=None, or type use_caching=False where it comes from "
+            "skorch's EpochScoring."
         )
     loader = X if isinstance(X, DataLoader) else DataLoader(X, batch_size=_N_SAMPLES)
     for batch in loader:

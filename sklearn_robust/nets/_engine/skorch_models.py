@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from skorch import NeuralNet, NeuralNetBinaryClassifier
+from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetRegressor
 from torch import nn
 
 from ...differentiable import AnyDtype, register
@@ -104,6 +104,14 @@ def _skorch_net(net: NeuralNet) -> nn.Module:
         return LogProbabilities(AnyDtype(net.module_, logits=True), net.predict_nonlinearity)
     criterion = vars(net)["criterion_"]
     return AnyDtype(net.module_, logits=False if isinstance(criterion, nn.NLLLoss) else None)
+
+
+@register(NeuralNetRegressor)
+def _skorch_regressor(net: NeuralNetRegressor) -> nn.Module:
+    raise ValueError(
+        f"{type(net).__name__} predicts numbers, and robust accuracy is about classes: give a "
+        "classifier, such as skorch's NeuralNetClassifier."
+    )
 
 
 @register(NeuralNetBinaryClassifier)

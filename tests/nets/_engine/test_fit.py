@@ -114,7 +114,7 @@ def test_robust_accuracy_of_a_given_split_is_followed():
     net = quick(MinMaxNet, module=Linear, attack__eps=0.02, train_split=split, callbacks=[score])
     assert net.fit(X, y).history[-1, "robust"] == robust_score(net, X, y)
     score.use_caching = True  # answers that are kept know nothing of perturbed samples
-    with pytest.raises(ValueError, match="a dataset: .*use_caching=False"):
+    with pytest.raises(ValueError, match="a dataset .*use_caching=False"):
         net.fit(X, y)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_robust import JacobianRegNet, MinMaxNet, NaturalNet
+from sklearn_robust import CURENet, JacobianRegNet, LLRNet, MinMaxNet, NaturalNet
 from sklearn_robust.attacks import PGD
 from sklearn_robust.nets._engine import precision as _precision
 from tests.cases import NETS, Linear, Normalised, blobs, quick, same_weights
@@ -57,7 +57,8 @@ def test_on_a_gpu_steps_run_in_bfloat16_and_all_else_in_float32(net, gpu):
     Typed.seen.clear()
     fitted = quick(net, module=Typed, amp=True, device=gpu).fit(X, Y)
     half = {dtype for training, dtype in Typed.seen if training}
-    wanted = torch.float32 if net is JacobianRegNet else torch.bfloat16
+    twice = net in (JacobianRegNet, CURENet, LLRNet)
+    wanted = torch.float32 if twice else torch.bfloat16
     assert half == {wanted}  # what is differentiated twice stays exact
     Typed.seen.clear()
     assert fitted.decision_function(X).dtype == np.float32
