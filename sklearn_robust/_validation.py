@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from ._layouts import MOVE_CHANNELS, has_channels_last
 from ._norms import check_norm, is_missing
 from ._parameters import (
     COMMON,
@@ -201,6 +202,12 @@ def wrap_shape_errors(who: str, shape: Sequence[int]) -> Iterator[None]:
         if type(error) not in (RuntimeError, IndexError):  # such as out of memory
             raise
         reason = str(error).split("\n")[0].rstrip(".")
+        if has_channels_last(shape):
+            raise ValueError(
+                f"{who} fails on samples of shape {tuple(shape)} ({reason}), which look like "
+                "images with their channels last, and networks take channels first: type "
+                f"{MOVE_CHANNELS}."
+            ) from error
         raise ValueError(
             f"{who} fails on samples of shape {tuple(shape)} ({reason}): if that is not their "
             "shape, pass samples, or input_shape, of the shape that it was made for; else the "
