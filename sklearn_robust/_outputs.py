@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from ._layouts import MOVE_CHANNELS, has_channels_last
+
 __all__ = ["as_rows", "first_tensor", "logits_in", "wrap_shape_errors"]
 
 
@@ -69,6 +71,12 @@ def wrap_shape_errors(who: str, shape: Sequence[int]) -> Iterator[None]:
         if type(error) not in (RuntimeError, IndexError):  # such as out of memory
             raise
         reason = str(error).split("\n")[0].rstrip(".")
+        if has_channels_last(shape):
+            raise ValueError(
+                f"{who} fails on samples of shape {tuple(shape)} ({reason}), which look like "
+                "images with their channels last, and networks take channels first: type "
+                f"{MOVE_CHANNELS}."
+            ) from error
         raise ValueError(
             f"{who} fails on samples of shape {tuple(shape)} ({reason}): if that is not their "
             "shape, pass samples, or input_shape, of the shape that it was made for; else the "

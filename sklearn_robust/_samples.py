@@ -16,6 +16,7 @@ __all__ = [
     "check_sample_shape",
     "check_samples",
     "refuse_bytes",
+    "refuse_unread",
     "validate_samples",
 ]
 
@@ -40,6 +41,20 @@ class _ArrayLike(Protocol):
     """Object that numpy can read at once."""
 
     def __array__(self) -> Any: ...
+
+
+_READING = {"polars": ("LazyFrame", "X.collect()"), "pyarrow": ("Table", "X.to_pandas()")}
+
+
+def refuse_unread(X: Any) -> None:
+    """Refuse tables that hold no rows yet, or in a form that no estimator reads."""
+    kind = type(X)
+    name, typed = _READING.get(kind.__module__.split(".")[0], ("", ""))
+    if kind.__name__ == name:
+        raise ValueError(
+            f"X is a {kind.__name__} of {kind.__module__.split('.')[0]}, and models read arrays "
+            f"and frames: type {typed}."
+        )
 
 
 def refuse_bytes(X: Any) -> None:
@@ -75,6 +90,7 @@ def _tensor_as_array(X: torch.Tensor) -> NDArray[Any]:
 
 def validate_samples(estimator: Any, X: Any, y: Any = "no_validation", **kwargs: Any) -> Any:
     """scikit-learn's ``validate_data`` for samples of any shape, as float32 in C order."""
+    refuse_unread(X)
     X = _as_array(X)
     kwargs = {"dtype": np.float32, "allow_nd": True, "order": "C", **kwargs}
     if isinstance(y, torch.Tensor):
@@ -123,6 +139,7 @@ def check_columns(X: Any, estimator: Any) -> None:
 
     A ColumnTransformer picks columns by name, so that others, or another order, are no harm.
     """
+    refuse_unread(X)
     wanted = getattr(estimator, "feature_names_in_", None)
     if wanted is None or not isinstance(X, _Frame):
         return

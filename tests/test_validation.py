@@ -5,8 +5,12 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from sklearn_robust import _validation as check
+from sklearn_robust.metrics import robust_score
 
 NAN, INF = np.nan, np.inf
 
@@ -305,3 +309,17 @@ def test_a_box_holds_data_that_leave_it_by_rounding_alone():
     assert (exact[0] == box[0]).all() and exact[1] == 1.1
     with pytest.raises(ValueError, match="leaves bounds"):
         check.check_bounds(box, X + 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("library", "name", "typed"),
+    [("polars", "LazyFrame", "X.collect"), ("pyarrow.lib", "Table", "X.to_pandas")],
+)
+def test_a_table_that_nobody_has_read_says_how_to_read_it(library, name, typed):
+    X = type(name, (), {"__module__": library})()
+    match = rf"X is a {name} of .*, and models read arrays and frames: type {typed}\(\)\.$"
+    model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    refused(check.check_samples, X, match=match)
+    refused(check.validate_samples, BaseEstimator(), X, match=match)
+    refused(robust_score, model, X, [0, 1], match=match)
+    refused(robust_score, make_pipeline(OneHotEncoder(), model), X, [0, 1], match=match)

@@ -54,7 +54,8 @@ def refuse_shared_statistics(model: DifferentiableModel, X: NDArray[Any]) -> Non
 
 def _alone(model: DifferentiableModel, x: torch.Tensor, row: int) -> torch.Tensor | None:
     """Logits of one sample in another batch, the smallest that the module takes."""
-    for rows in ([row], [(row + 1) % len(x), row]):
+    other = (row + 1) % len(x) if len(x) > 2 else row  # two would be the same batch again
+    for rows in ([row], [other, row]):
         try:
             return model(x[rows])[-1:]
         except (RuntimeError, ValueError):

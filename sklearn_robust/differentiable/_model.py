@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from .._tables import Table
-from .._validation import check_labels, check_samples, encode_labels
+from .._validation import check_labels, check_samples, encode_labels, wrap_shape_errors
 from ..exceptions import NotDifferentiableError
 from ._examination import missing_gradient, refuse_shared_statistics
 from ._module import AnyDtype, DifferentiableModel
@@ -134,7 +134,8 @@ class Model:
         Raises
         ------
         ValueError
-            If the samples of a batch change each other's logits.
+            If the samples of a batch change each other's logits, or the module fails on samples of
+            this shape.
         """
         if self._examined or self._module is None or not len(X):
             return
@@ -142,7 +143,8 @@ class Model:
         if AnyDtype in map(type, self._module.modules()):
             module = self._module.exact  # nothing is compiled for a few samples
             refuse_shared_statistics(module, X)
-            with seeded(module, module.tensor(X[:1]), 0):
+            shapes = wrap_shape_errors(self.name, X.shape[1:])
+            with shapes, seeded(module, module.tensor(X[:1]), 0):
                 self.reason = missing_gradient(module, X)
 
     @property

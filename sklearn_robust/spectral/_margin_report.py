@@ -187,6 +187,7 @@ def open_samples(
     samples = check.check_samples(X, dtype, of=opened.estimator)
     check.check_sample_shape(samples, opened.input_shape, opened.name)
     with check.wrap_shape_errors(opened.name, samples.shape[1:]):
+        opened.examine(samples)
         logits_of(opened.module, samples[:1])  # also tells the number of classes
     return opened, samples, opened.label_codes(samples, y)
 

@@ -11,7 +11,7 @@ import sklearn_robust.differentiable as package
 from sklearn_robust import NaturalNet
 from sklearn_robust.differentiable import DifferentiableModel, Model, open_model
 from sklearn_robust.differentiable._fast.copying import frozen_twin
-from sklearn_robust.metrics import jacobian_norm
+from sklearn_robust.metrics import jacobian_norm, robust_score
 from tests.cases import Normalised, blobs, quick, same_state, state_of
 
 X, y = blobs(60, labels=("a", "b", "c"))
@@ -155,3 +155,14 @@ def test_a_twin_follows_weights_that_change_in_place():
             weight.mul_(2)
     assert torch.equal(twin(x)[0], module(x)[0])
     assert {p.data_ptr() for p in twin.parameters()} == {p.data_ptr() for p in module.parameters()}
+
+
+def test_images_with_their_channels_last_are_told_how_to_move_them():
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    images = np.random.default_rng(0).random((6, 8, 9, 3), dtype=np.float32)
+    y = np.arange(6) % 2
+    with pytest.raises(ValueError, match=r"channels last.*type np.moveaxis\(X, -1, 1\), or X.tran"):
+        robust_score(module, images, y, eps=0.1)
+    robust_score(module, np.moveaxis(images, -1, 1), y, eps=0.1)
+    with pytest.raises(ValueError, match=r"fails on samples of shape \(5, 8, 9\) \(Given groups"):
+        robust_score(module, np.zeros((6, 5, 8, 9)), y, eps=0.1)

@@ -235,3 +235,19 @@ def test_float64_modules_are_measured_in_float64():
     report = margin_report(module, X, np.zeros(20, int), kinds=("output",))
     z = X @ module.weight.detach().numpy().T + module.bias.detach().numpy()
     np.testing.assert_allclose(report.output, z[:, 0] - z[:, 1:].max(1), atol=1e-13)
+
+
+class _BatchStatistics(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return nn.functional.batch_norm(self.linear(x), None, None, training=True)
+
+
+def test_statistics_of_the_batch_are_refused():
+    X, y = load_iris(return_X_y=True)
+    for n in (len(X), 2):
+        with pytest.raises(ValueError, match="depend on the other samples of its batch"):
+            margin_report(_BatchStatistics(), X[:n], y[:n])

@@ -14,7 +14,16 @@ from torch import nn
 
 from .known_classes import KnownClasses, full_name
 
-__all__ = ["decode", "decode_labels", "encode", "encode_all", "from_json", "shortened", "to_json"]
+__all__ = [
+    "check_lengths",
+    "decode",
+    "decode_labels",
+    "encode",
+    "encode_all",
+    "from_json",
+    "shortened",
+    "to_json",
+]
 
 _CONTAINERS = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset, "dict": dict}
 _DEEPEST = 24  # values within values
@@ -32,6 +41,8 @@ _TENSOR_TYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 }
+
+_LONGEST_LABEL = 10_000  # characters
 
 
 def shortened(text: Any, size: int = 300) -> str:
@@ -237,7 +248,18 @@ def decode_labels(value: Any, path: Any) -> NDArray[Any]:
         raise ValueError(
             f"{path} holds no list of different labels; save the net again by net.save(path)."
         )
+    check_lengths(labels, path)
     return labels
+
+
+def check_lengths(labels: NDArray[Any], who: Any) -> None:
+    """Raise if a label is longer than any name."""
+    longest = max((len(label) for label in labels.tolist() if isinstance(label, str)), default=0)
+    if longest > _LONGEST_LABEL:
+        raise ValueError(
+            f"{who} has a label of {longest} characters, and a label may have {_LONGEST_LABEL}: "
+            "train the net on shorter ones."
+        )
 
 
 def _has_repeated(labels: NDArray[Any]) -> bool:

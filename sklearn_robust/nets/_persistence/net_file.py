@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -18,7 +19,7 @@ from .json_form import decode, decode_labels, from_json, shortened, to_json
 from .known_classes import KnownClasses
 from .packed_weights import bad_weight, unpack
 
-__all__ = ["NetFile", "bare", "opened", "write_net_file"]
+__all__ = ["NetFile", "bare", "check_columns", "opened", "write_net_file"]
 
 _ABOUT, _WEIGHTS = "net.json", "weights.pt"
 _FORMAT = 1
@@ -48,6 +49,17 @@ def write_net_file(path: str | os.PathLike, about: dict[str, Any], module: nn.Mo
             members = archive.infolist()
         if all(is_within_bounds(member.file_size, member.compress_size) for member in members):
             break  # else what is almost empty is kept unpacked, since reading refuses bombs
+
+
+def check_columns(columns: Any, who: Any) -> None:
+    """Raise if names of columns repeat."""
+    counts = Counter([] if columns is None else list(columns))
+    repeated = next((name for name, count in counts.items() if count > 1), None)
+    if repeated is not None:
+        raise ValueError(
+            f"{who} has several columns named {shortened(repeated, 50)}: rename them, and fit and "
+            "save the net again."
+        )
 
 
 @contextmanager
@@ -155,4 +167,5 @@ class NetFile:
                 f"{self.path} holds names of columns that are not those of its samples; save the "
                 "net again by net.save(path)."
             )
+        check_columns(columns, self.path)
         return columns

@@ -17,9 +17,10 @@ from ..._parameters import check_path, shown
 from ..._random import torch_seed
 from ..._version import __version__
 from .._engine.device import resolve_device
-from .json_form import decode, encode, encode_all, shortened
+from .._engine.parameters import check_shared
+from .json_form import check_lengths, decode, encode, encode_all, shortened
 from .known_classes import KnownClasses, full_name, is_known_module
-from .net_file import NetFile, bare, opened, write_net_file
+from .net_file import NetFile, bare, check_columns, opened, write_net_file
 from .packed_weights import fill, misfit
 from .size_bounds import Bounded, TooLargeError, build_without_memory, size_of
 
@@ -89,6 +90,8 @@ def save_net(net: Any, path: str | os.PathLike) -> None:
     """Write a fitted net; see ``BaseNet.save``."""
     check_path("path", path)
     params, columns = _changed_params(net), net.__dict__.get("feature_names_in_")
+    check_lengths(net.classes_, "the net")
+    check_columns(columns, "the net")
     about = {
         "sklearn_robust": __version__,
         "torch": torch.__version__,
@@ -236,6 +239,7 @@ def _filled(cls: type, params: dict[str, Any], file: NetFile, own: bool) -> Any:
         net = cls(**params)
         if resolve_device(net.device).type == "meta":
             raise ValueError("the device 'meta' holds no numbers")
+        check_shared(net)
     plain = not own and is_known_module(net.module)
     if plain:
         state = _weights_of(_dry_module(cls(**params), file), file)

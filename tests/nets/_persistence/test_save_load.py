@@ -251,3 +251,21 @@ def test_a_sampler_stays_behind(path):
     shuffle = {"iterator_train__shuffle": False}
     net = quick(NaturalNet, iterator_train__sampler=sampler, **shuffle).fit(X, Y)
     assert same_weights(net, round_trip(net, path))
+
+
+BAD = {
+    "batch size": ({"params": {"batch_size": -7}}, "batch_size is -7"),
+    "epochs": ({"params": {"max_epochs": 1e300}}, "max_epochs is 1e.300"),
+    "label": (
+        {"classes": {"array": ["a" * 2**20, "b", "c"], "dtype": "<U1048576"}},
+        "a label of 1048576 characters, and a label may have 10000",
+    ),
+    "columns": ({"columns": ["a", "a", "b", "c"]}, "several columns named a: rename"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_values_that_no_net_has_are_refused(case, path):
+    change, match = BAD[case]
+    with pytest.raises(ValueError, match=match):
+        load_net(tampered(path, lambda about: about.update(change)))
