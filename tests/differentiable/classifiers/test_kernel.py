@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_iris
+from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import SVC, NuSVC
 
+from sklearn_robust.attacks import PGD
 from sklearn_robust.differentiable import as_module
 from sklearn_robust.exceptions import NotDifferentiableError
+from sklearn_robust.metrics import robust_score
 
 
 def test_svc_fitted_on_a_sparse_matrix_is_viewed(agrees, flowers):
@@ -36,3 +40,35 @@ def test_kernels_that_torch_cannot_follow_are_refused(flowers):
 
 def _dot(A, B):
     return A @ B.T
+
+
+def _two_petals():
+    X, y = load_iris(return_X_y=True)
+    X = MinMaxScaler().fit_transform(X)[:, 2:].astype(np.float32)
+    return SVC().fit(X, y), X, y
+
+
+@pytest.mark.parametrize("eps", [0.3, 1.0])
+def test_attacks_find_nearly_what_a_dense_grid_finds(eps):
+    """The decision function of an RBF kernel fades far from data, away from every class."""
+    model, X, y = _two_petals()
+    steps = np.linspace(-eps, eps, 41)
+    moves = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
+    robust = np.ones(len(X), dtype=bool)
+    for move in moves:
+        left = np.flatnonzero(robust)
+        if len(left):
+            robust[left] = model.predict(np.clip(X[left] + move, 0, 1)) == y[left]
+    for loss in ("cross_entropy", "margin"):
+        attack = PGD(eps=eps, bounds=(0, 1), max_iter=20, loss=loss, random_state=0)
+        assert robust_score(model, X, y, attack=attack) <= robust.mean() + 0.02
+
+
+def test_what_attacks_follow_names_the_predicted_class_far_from_data_too():
+    model, _, _ = _two_petals()
+    X = np.random.default_rng(0).uniform(-1, 2, (2000, 2)).astype(np.float32)
+    view, far = as_module(model), torch.full((1, 2), 1e4)
+    x = torch.tensor(X)
+    same = view.surrogate(x).argmax(1) == torch.tensor(model.predict(X))
+    assert same.double().mean() > 0.99
+    assert torch.isfinite(view.surrogate(far)).all()
