@@ -15,7 +15,7 @@ from ..._validation import svm_gamma
 from ...exceptions import NotDifferentiableError
 from .._layers.blocks import Matrix, Scale, Sequence, buffer
 from .._layers.outputs import ClassifierModule, signed_pair
-from .._layers.pairwise_voting import PairwiseVoting
+from .._layers.pairwise_voting import Guiding, PairwiseVoting
 from .._registry import register
 
 __all__ = ["Cosine", "Kernel", "SupportVectors"]
@@ -82,7 +82,7 @@ class Kernel(nn.Module):
         return product**self.degree if self.name == "poly" else torch.tanh(product)
 
 
-class SupportVectors(ClassifierModule):
+class SupportVectors(Guiding, ClassifierModule):
     """Support vector classifier.
 
     Parameters
@@ -99,11 +99,13 @@ class SupportVectors(ClassifierModule):
     first class.
 
     Votes jump, and their gradient sees only the squashed part, so attacks follow the smooth
-    logits of ``PairwiseVoting``. The decision function of an RBF kernel is a difference of two
-    positive sums that both fade far from the data: moving away from every class lowers a lead, and
-    an attack that climbs there ends in a corner without another class. The smooth logits add the
-    logarithm of the ratio of the two sums, which has the same sign and a gradient that leads
-    to the support vectors of the other class.
+    logits of ``PairwiseVoting``.
+
+    The decision function of an RBF kernel is a difference of two positive sums that both fade far
+    from the data: moving away from every class lowers a lead, and an attack that climbs there ends
+    in a corner without another class. Where ``guiding``, the logits add the logarithm of the ratio
+    of the two sums, which has the same sign and a gradient that leads to the support vectors of
+    the other class.
     """
 
     unsupported = {
@@ -131,8 +133,8 @@ class SupportVectors(ClassifierModule):
         return self.outputs(self.kernel(x.double()))
 
     def _leads(self, x: torch.Tensor) -> torch.Tensor:
-        """Numbers (n, n_pairs) of the decision values' signs; when smooth, worth following."""
-        if self.voting is None or not self.voting.smooth or self.kernel.name != "rbf":
+        """Decision values; when guiding, numbers of the same signs that lead farther."""
+        if not self.guiding or self.kernel.name != "rbf":
             return self.pairs(x)
         x = self.kernel(x.double())
         weight, bias = self.outputs.weight.to(x.dtype), self.outputs.bias.to(x.dtype)
