@@ -199,8 +199,9 @@ def noise_as_strong(probe: MaskingProbe) -> str | None:
     # Where the search fools most samples, a model that noise fools too is weak, not masked.
     searching = by_search < len(held) / 2
     near = by_noise > max(_FEW, 0.02 * len(held)) and by_noise > 0.75 * by_search
-    # Of few features, ten points come as far along a gradient as a search in half the radius.
-    if searching and near and by_noise > (~probe.robust_within(0.5)).sum():
+    # Of few features, one of ten points comes nearly as far along a gradient as the search: then a
+    # search in three quarters of the radius finds as many.
+    if searching and near and by_noise > (~probe.robust_within(0.75)).sum():
         return f"ten random points fool {by_noise} samples, the whole search {by_search}"
     return None
 
@@ -260,7 +261,7 @@ def _misled(probe: MaskingProbe, rows: NDArray[np.int64], at: NDArray[np.float32
 
 def losses_disagree(probe: MaskingProbe) -> str | None:
     """One loss is far weaker than another."""
-    rate = {loss: probe.robust_to_pgd(loss).mean() for loss in ("cross_entropy", "margin")}
+    rate = {loss: probe.robust_to_pgd(loss).mean() for loss in _BOTH}
     weak, strong = sorted(rate, key=lambda name: rate[name], reverse=True)
     apart = _differs(rate[weak], rate[strong])
     if apart and weak == "margin":  # of honest models, too, it changes its target on the way
