@@ -237,7 +237,7 @@ class BaseAttack(ColumnsOfTable, AttackTransformer):
         NotDifferentiableError
             If the attack needs a gradient and the model has none.
         """
-        return model.fused if self.needs_gradient else model.scores
+        return model.guide if self.needs_gradient else model.scores
 
     def _codes(
         self, model: Model, X: NDArray[np.float32], y: ArrayLike | None

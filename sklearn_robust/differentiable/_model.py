@@ -182,6 +182,13 @@ class Model:
         return self._surrogate.fused
 
     @cached_property
+    def guide(self) -> DifferentiableModel:
+        """What an attack with gradients climbs: the same classes, not always the same numbers."""
+        fused = self.fused
+        guide = self._surrogate.guide
+        return fused if guide is self._surrogate else guide.fused
+
+    @cached_property
     def double(self) -> Callable[[torch.Tensor], torch.Tensor]:
         """The same logits, computed in float64 whatever the dtype of the samples."""
         exact = self.logits.exact

@@ -15,7 +15,7 @@ from ._fast.copying import frozen_twin, without_gradients
 from ._fast.dry_run import draws_random_numbers
 from ._fast.fuse import can_be_fused, fused_copy
 from ._fast.reduced_precision import ReducedPrecision
-from ._layers.pairwise_voting import Smoothable, jumps
+from ._layers.pairwise_voting import Guiding, Smoothable, jumps
 
 __all__ = ["AnyDtype", "DifferentiableModel", "device_of"]
 
@@ -124,6 +124,16 @@ class DifferentiableModel(nn.Module):
         model = frozen_twin(self)
         for part in _parts(model, Smoothable):
             part.smooth = True
+        return model
+
+    @property
+    def guide(self) -> DifferentiableModel:
+        """Model that names the same classes, and whose gradient leads to others; for attacks."""
+        if not _parts(self, Guiding):
+            return self
+        model = frozen_twin(self)
+        for part in _parts(model, Guiding):
+            part.guiding = True
         return model
 
     @property

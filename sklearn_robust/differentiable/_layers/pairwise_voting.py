@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-__all__ = ["PairwiseVoting", "Smoothable", "jumps"]
+__all__ = ["Guiding", "PairwiseVoting", "Smoothable", "jumps"]
 
 # A lead of 1, that of a support vector, wins a smooth comparison with probability 0.998, and earns
 # 0.95 of a smooth vote, whose gradient fades so slowly that every pair keeps a part in it.
@@ -27,6 +27,19 @@ class Smoothable:
 
     smooth = False
     jumping = False
+
+
+class Guiding:
+    """Base of modules whose gradient may lead away from all classes, unless ``guiding`` is set.
+
+    Attributes
+    ----------
+    guiding : bool
+        Whether to give something that names the same classes and leads to the others. Only
+        attacks ask for it: its size means nothing.
+    """
+
+    guiding = False
 
 
 class PairwiseVoting(Smoothable, nn.Module):

@@ -15,10 +15,14 @@ from ..._validation import svm_gamma
 from ...exceptions import NotDifferentiableError
 from .._layers.blocks import Matrix, Scale, Sequence, buffer
 from .._layers.outputs import ClassifierModule, signed_pair
-from .._layers.pairwise_voting import PairwiseVoting
+from .._layers.pairwise_voting import Guiding, PairwiseVoting
 from .._registry import register
 
 __all__ = ["Cosine", "Kernel", "SupportVectors"]
+
+# Near the boundary of a pair the logarithm of the ratio of its two sums is the decision function
+# over one of them; times their usual size, the two weigh about the same.
+_USUAL_SUM = 10 / 3
 
 
 class Kernel(nn.Module):
@@ -78,7 +82,7 @@ class Kernel(nn.Module):
         return product**self.degree if self.name == "poly" else torch.tanh(product)
 
 
-class SupportVectors(ClassifierModule):
+class SupportVectors(Guiding, ClassifierModule):
     """Support vector classifier.
 
     Parameters
@@ -96,6 +100,12 @@ class SupportVectors(ClassifierModule):
 
     Votes jump, and their gradient sees only the squashed part, so attacks follow the smooth
     logits of ``PairwiseVoting``.
+
+    The decision function of an RBF kernel is a difference of two positive sums that both fade far
+    from the data: moving away from every class lowers a lead, and an attack that climbs there ends
+    in a corner without another class. Where ``guiding``, the logits add the logarithm of the ratio
+    of the two sums, which has the same sign and a gradient that leads to the support vectors of
+    the other class.
     """
 
     unsupported = {
@@ -122,9 +132,22 @@ class SupportVectors(ClassifierModule):
         """Decision values (n, n_pairs), signed as scikit-learn's."""
         return self.outputs(self.kernel(x.double()))
 
+    def _leads(self, x: torch.Tensor) -> torch.Tensor:
+        """Decision values; when guiding, numbers of the same signs that lead farther."""
+        if not self.guiding or self.kernel.name != "rbf":
+            return self.pairs(x)
+        x = self.kernel(x.double())
+        weight, bias = self.outputs.weight.to(x.dtype), self.outputs.bias.to(x.dtype)
+        least = torch.finfo(x.dtype).tiny
+        first, second = (
+            x @ (sign * weight).clamp_min(0) + (sign * bias).clamp_min(0) for sign in (1, -1)
+        )
+        ratio = first.clamp_min(least).log() - second.clamp_min(least).log()
+        return first - second + _USUAL_SUM * ratio
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (n, n_classes) in float64."""
-        f = self.pairs(x)
+        f = self._leads(x)
         return signed_pair(f) if self.voting is None else self.voting.logits(-f)
 
     def decision(self, x: torch.Tensor) -> torch.Tensor:
