@@ -24,10 +24,11 @@ def samples_of(X: ArrayLike, exact: bool = False) -> NDArray[np.float32]:
 
 def flags_of(features: Mapping[str, Any], shape: Sequence[int]) -> dict[str, Any]:
     """Bool array of a sample's shape for each parameter that chooses features; None stays."""
-    return {
-        name: None if chosen is None else check.check_features(name, chosen, shape)
-        for name, chosen in features.items()
-    }
+    flags = dict(features)
+    for name, chosen in features.items():
+        if chosen is not None:
+            flags[name] = check.check_features(name, chosen, shape)
+    return flags
 
 
 def radius_of(eps: Any, norm: str, shape: Sequence[int], bounds: Bounds) -> NDArray[np.float64]:

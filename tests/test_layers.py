@@ -11,8 +11,8 @@ PACKAGE = Path(sklearn_robust.__path__[0])
 
 # From the ground up: a room imports from the floors below its own, never from a neighbour.
 FLOORS = [
-    {"_version", "exceptions", "_docstrings", "_layouts", "_outputs", "_parameters", "_samples"},
-    {"_archive", "_functional", "_parallel", "_random"},
+    {"_version", "exceptions", "_docstrings", "_layouts", "_parameters", "_samples"},
+    {"_archive", "_functional", "_outputs", "_parallel", "_random"},
     {"_norms"},
     {"_validation"},
     {"_tables"},

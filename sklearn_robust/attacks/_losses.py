@@ -65,17 +65,18 @@ def make_objective(
         source, target = (other, y) if targeted else (y, other)
         return lambda z, rows: F.targeted_dlr(z, source[rows], target[rows])
     sign = -1.0 if targeted else 1.0
-    return lambda z, rows: sign * _one_each(function(z, y[rows]), z, loss)
 
+    def objective(z: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        values = function(z, y[rows])
+        if values.shape != z.shape[:1]:
+            raise ValueError(
+                f"loss={describe_loss(loss)} returns shape {tuple(values.shape)} for {len(z)} "
+                "samples; return one value for each, shape (n,): torch's own losses do with "
+                "reduction='none'."
+            )
+        return sign * values
 
-def _one_each(values: torch.Tensor, z: torch.Tensor, loss: Any) -> torch.Tensor:
-    """Check that a loss gives one value for each sample."""
-    if values.shape != z.shape[:1]:
-        raise ValueError(
-            f"loss={describe_loss(loss)} returns shape {tuple(values.shape)} for {len(z)} samples; "
-            "return one value for each, shape (n,): torch's own losses do with reduction='none'."
-        )
-    return values
+    return objective
 
 
 def describe_loss(loss: Any) -> str:

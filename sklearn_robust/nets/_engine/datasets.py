@@ -34,7 +34,8 @@ def open_data(
     ends : array of shape (2, *sample_shape)
         Least and greatest value of each feature.
     """
-    _refuse_streams(net, X)
+    if not isinstance(X, np.ndarray):
+        _refuse_streams(net, X)
     if not is_dataset(X):
         X, y = _open_rows(net, X, y, reset)
         return Rows(X, code_labels(net, y, classes, reset), np.asarray(y)), extremes(X)

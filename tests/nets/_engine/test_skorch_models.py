@@ -123,7 +123,9 @@ def test_the_score_of_skorchs_binary_classifier_is_at_most_its_accuracy():
 def test_what_is_no_classifier_is_refused():
     torch.manual_seed(0)
     net = NeuralNetRegressor(OneLogit, **SKORCH).fit(X, X[:, :1])
-    with pytest.raises(ValueError, match="NeuralNetRegressor predicts numbers, .*NeuralNetClassifier"):
+    with pytest.raises(
+        ValueError, match="NeuralNetRegressor predicts numbers, .*NeuralNetClassifier"
+    ):
         robust_score(net, X, Y, attack=PGD(eps=0.1))
 
 
