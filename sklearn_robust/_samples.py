@@ -90,7 +90,8 @@ def _tensor_as_array(X: torch.Tensor) -> NDArray[Any]:
 
 def validate_samples(estimator: Any, X: Any, y: Any = "no_validation", **kwargs: Any) -> Any:
     """scikit-learn's ``validate_data`` for samples of any shape, as float32 in C order."""
-    refuse_unread(X)
+    if not isinstance(X, np.ndarray):
+        refuse_unread(X)
     X = _as_array(X)
     kwargs = {"dtype": np.float32, "allow_nd": True, "order": "C", **kwargs}
     if isinstance(y, torch.Tensor):
@@ -139,7 +140,8 @@ def check_columns(X: Any, estimator: Any) -> None:
 
     A ColumnTransformer picks columns by name, so that others, or another order, are no harm.
     """
-    refuse_unread(X)
+    if not isinstance(X, np.ndarray):
+        refuse_unread(X)
     wanted = getattr(estimator, "feature_names_in_", None)
     if wanted is None or not isinstance(X, _Frame):
         return

@@ -181,12 +181,17 @@ class Model:
     def _fused(self) -> DifferentiableModel:
         return self._surrogate.fused
 
-    @cached_property
+    @property
     def guide(self) -> DifferentiableModel:
         """What an attack with gradients climbs: the same classes, not always the same numbers."""
-        fused = self.fused
+        if self.reason is not None:
+            raise NotDifferentiableError(self.reason)
+        return self._guide
+
+    @cached_property
+    def _guide(self) -> DifferentiableModel:
         guide = self._surrogate.guide
-        return fused if guide is self._surrogate else guide.fused
+        return self._fused if guide is self._surrogate else guide.fused
 
     @cached_property
     def double(self) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -165,7 +165,7 @@ def robust_score(
     """
     check.validate(locals())
     given = (attack, sample_weight, n_jobs)
-    if is_stream(X):
+    if not isinstance(X, np.ndarray) and is_stream(X):
         if not isinstance(X, (DataLoader, Dataset)):
             check.check_labels(y)
         return share_of_stream(estimator, X, y, *given, eps=eps, cache=cache)

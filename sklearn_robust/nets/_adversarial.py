@@ -147,7 +147,7 @@ class AdversarialNet(BaseNet):
         """Warn if training would end before the warm-up of eps does."""
         super().check_whole_fit()
         check.check_count("max_epochs", self.max_epochs)
-        n_epochs = self.warm_up_epochs()
+        n_epochs = check.check_number("eps_warm_up", self.warm_up_epochs())
         if n_epochs > self.max_epochs:
             warnings.warn(
                 f"eps_warm_up is {n_epochs:g} epochs and max_epochs {self.max_epochs}: "
