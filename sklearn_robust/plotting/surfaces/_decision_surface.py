@@ -53,7 +53,7 @@ class DecisionSurfaceDisplay(DecisionArrays):
         Default ``response`` of :meth:`plot`.
     name : str, default=None
         Title.
-    vectors : array of shape (2, *sample_shape), default=None
+    vectors : array of shape (2, ...), default=None
         What is added to the sample at 1 on the first and on the second axis.
 
     Attributes
