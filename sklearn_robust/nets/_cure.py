@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .. import _functional as F
 from .. import _validation as check
 from ..differentiable._twice import twice_differentiable
 from ._base import BaseNet
+from ._engine.tangent import tangent
 
 __all__ = ["CURENet"]
 
@@ -84,15 +84,10 @@ class CURENet(BaseNet):
         if not self.lam:
             return super().batch_loss(x, y)
         with twice_differentiable():
-            z, here = self._gradient(x, y)
+            z, _, here = tangent(self, x, y, create_graph=True)
             step = self.eps * min(1.0, len(self.history) / (self.warm_up + 1))
-            _, ahead = self._gradient(x + step * here.detach().sign(), y)
+            there = x + step * here.detach().sign()
+            _, _, ahead = tangent(self, there, y, create_graph=True)
             penalty = (ahead - here).flatten(1).square().sum(1).mean()
         self.history.record_batch("curvature_penalty", penalty.item())
         return self.criterion_(z, y) + self.lam * penalty, z
-
-    def _gradient(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of a batch, and the input gradient of each loss with a graph to the weights."""
-        x = x.detach().requires_grad_(True)
-        z = self.compute_logits(x, precise=True)
-        return z, F.input_gradient(F.cross_entropy(z, y), x, create_graph=True)

@@ -14,6 +14,7 @@ from ..differentiable import frozen
 from ..differentiable._twice import twice_differentiable
 from ._base import BaseNet
 from ._engine.replay import draw_once
+from ._engine.tangent import tangent
 
 __all__ = ["LLRNet"]
 
@@ -98,7 +99,7 @@ class LLRNet(BaseNet):
             return super().batch_loss(x, y)
         delta = draw_once(self, lambda: self.search(x, y))
         with twice_differentiable():
-            z, loss, grad = self._tangent(x, y, create_graph=True)
+            z, loss, grad = tangent(self, x, y, create_graph=True)
             slope = (delta * grad).flatten(1).sum(1)
             ahead = F.cross_entropy(self.compute_logits(x + delta, precise=True), y)
             distance = (ahead - loss - slope).abs().mean()
@@ -122,7 +123,7 @@ class LLRNet(BaseNet):
             Perturbations of at most ``eps`` in linf.
         """
         with frozen(self.module_):
-            _, loss, grad = self._tangent(x, y)
+            _, loss, grad = tangent(self, x, y)
             loss, grad = loss.detach(), grad.detach()
             delta = self.eps * (2 * self._noise(x).uniform(x, 0) - 1)
             for _ in range(self.n_steps):
@@ -132,16 +133,6 @@ class LLRNet(BaseNet):
                 step = self.eps / 2 * F.input_gradient(distance, delta).sign()
                 delta = (delta.detach() + step).clamp(-self.eps, self.eps)
         return delta
-
-    def _tangent(
-        self, x: Tensor, y: Tensor, create_graph: bool = False
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits, loss and input gradient of each sample."""
-        x = x.detach().requires_grad_(True)
-        z = self.compute_logits(x, precise=True)
-        loss = F.cross_entropy(z, y)
-        grad = F.input_gradient(loss, x, retain_graph=True, create_graph=create_graph)
-        return z, loss, grad
 
     def _noise(self, x: Tensor) -> Noise:
         state = self._fit_state
