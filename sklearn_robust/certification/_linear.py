@@ -112,14 +112,9 @@ def _found(problem: Problem) -> _Nearest | str:
         )
     precision = SINGLE if problem.steps else duels.precision
     x = torch.as_tensor(problem.X)
-    error = (
-        functions.depth
-        * precision
-        * (
-            np.abs(problem.X.reshape(len(x), -1)).max(0) @ functions.weight_size
-            + functions.bias_size
-        )
-    )
+    largest = np.abs(problem.X.reshape(len(x), -1)).max(0)
+    size = largest @ functions.weight_size + functions.bias_size
+    error = functions.depth * precision * size
     best = _Nearest(
         np.full(len(x), np.inf),
         np.full(problem.X.shape, np.nan, dtype=np.float32),

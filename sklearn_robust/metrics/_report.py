@@ -222,14 +222,9 @@ def measure(
     correct = np.asarray(model.predict_codes(X) == codes)
     robust, masks = np.array(correct), {}
     attacks = _named_attacks(attack, main, not model.differentiable)
-    options: dict[str, Any] = {
-        "correct": correct,
-        "n_jobs": n_jobs,
-        "units_known": True,
-        "cache": cache,
-    }
+    options: dict[str, Any] = {"correct": correct, "n_jobs": n_jobs, "cache": cache}
     for name, one in attacks.items():
-        masks[name] = robust_mask(model, X, codes, one, **options)
+        masks[name] = robust_mask(model, X, codes, one, units_known=True, **options)
         robust &= masks[name]
     signs = {"units": units.text} if units is not None and units.misleading else {}
     certified, proven = None, {}
